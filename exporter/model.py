@@ -1,0 +1,292 @@
+"""The words of the program: what is probed, what was seen, what is wrong. Frozen data.
+
+Nothing here opens, waits, parses or judges. Times are Unix seconds, durations are seconds, sizes are bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from exporter.reasons import Reason, Severity, Stage, Untestable
+
+TlsVersion = Literal["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
+TLS_VERSIONS: tuple[TlsVersion, ...] = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+
+
+class Security(StrEnum):
+    """How a port is to be encrypted: RFC 3207 STARTTLS, RFC 8314 implicit TLS, or not at all."""
+
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit"
+    NONE = "none"
+
+
+# --- what is to be probed -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """`tls:` of an endpoint: the trust anchors (None: the system's) and the name asked for (None: the host)."""
+
+    ca_file: str | None = None
+    server_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthSettings:
+    """`auth:` of an endpoint. Holds where the password is to be had, never the password."""
+
+    username: str
+    password_file: str | None = None
+    password_env: str | None = None
+    mechanism: Literal["PLAIN", "LOGIN", "CRAM-MD5"] | None = None
+    interval: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """`expect:` of an endpoint: what the operator relies on. None: not set, nothing is expected."""
+
+    starttls: Literal["required", "optional", "forbidden"] | None = "optional"
+    certificate: Literal["trusted", "any"] = "any"
+    auth: Literal["required", "optional"] = "optional"
+    auth_before_tls: Literal["forbidden", "allowed"] = "allowed"
+    min_tls: TlsVersion | None = None
+    banner: str | None = None
+    min_days_left: float | None = None
+    extensions: tuple[str, ...] = ()
+    port: Literal["open", "closed"] = "open"
+    user_wants_trust: bool = False
+    """The user wrote `certificate: trusted` or `tls.server_name`; it is not merely the module's default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The endpoint keys of one port, merged from global, module, target and port entry (contract 3)."""
+
+    module: str = "relay"
+    interval: float = 60.0
+    timeout: float = 30.0
+    connect_timeout: float = 10.0
+    security: Security = Security.STARTTLS
+    addresses: Literal["each", "any", "ipv4", "ipv6"] = "each"
+    ehlo_name: str | None = None
+    source_address: tuple[str, ...] = ()
+    resolve: Literal["system", "dns"] = "system"
+    tls: TlsSettings = TlsSettings()
+    auth: AuthSettings | None = None
+    expect: Expect = Expect()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One entry of the YAML list: a host, or one or many mail domains, and what to probe there.
+
+    `host` and `domains` are lower-case A-labels without a trailing dot, or (host only) an IP literal.
+    `ports` are (number, settings) in the order written. Either `host` is set or `domains` is not empty.
+    """
+
+    name: str
+    ports: tuple[tuple[int, Settings], ...]
+    host: str | None = None
+    domains: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What one probe talks to. Endpoints of several targets that are alike share one peer and its results.
+
+    `address` is an IP literal; empty where the name has no address, and with `addresses: any`.
+    """
+
+    host: str
+    address: str
+    port: int
+    settings: Settings
+
+    def __str__(self) -> str:
+        """Say host[address]:port, as a mail log would."""
+        address = f"[{self.address}]" if self.address and self.address != self.host else ""
+        return f"{self.host}{address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One (target, host, address, port): what has metrics."""
+
+    target: str
+    peer: Peer
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+# --- what was seen --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One complete SMTP reply (RFC 5321 4.2): its code and the text of each line after the code."""
+
+    code: int
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        r"""The text of all lines, joined by \n."""
+        return "\n".join(self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """An accepted answer to EHLO or HELO: the extensions by keyword (upper case) with their parameters."""
+
+    verb: Literal["EHLO", "HELO"]
+    extensions: Mapping[str, str] = field(default_factory=dict)
+    mechanisms: frozenset[str] = frozenset()
+    """SASL mechanisms of `AUTH` and of the old `AUTH=` form, upper case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The facts of one X.509 certificate. Peer text is clean: control and invalid characters replaced."""
+
+    subject: str
+    issuer: str
+    serial: str
+    fingerprint_sha256: str
+    key: str
+    not_before: float
+    not_after: float
+    names: tuple[str, ...]
+    """dNSName and iPAddress subjectAltNames, sorted."""
+    issuer_organisation: str = ""
+    weakness: str | None = None
+    """Why no careful verifier accepts its key or signature; None where nothing is wrong with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the trust store says of one chain for one name at one time: dates, trust and name judged apart.
+
+    Each finding is None where all is well, else a sentence for the operator that says what was found.
+    """
+
+    certificate: Certificate
+    """The leaf."""
+    chain_not_after: float
+    """Earliest expiry on the verified path; where none verifies, among the certificates sent."""
+    expired: str | None = None
+    not_yet_valid: str | None = None
+    host_mismatch: str | None = None
+    self_signed: str | None = None
+    not_trusted: str | None = None
+    unsuitable: str | None = None
+    weak: str | None = None
+
+    @property
+    def valid(self) -> bool:
+        """The chain is trusted, the name matches, the dates fit and it may serve TLS."""
+        return not (
+            self.expired
+            or self.not_yet_valid
+            or self.host_mismatch
+            or self.self_signed
+            or self.not_trusted
+            or self.unsuitable
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A TLS session, as far as it came: a handshake that failed late still showed its certificates."""
+
+    version: str | None = None
+    cipher: str | None = None
+    chain: tuple[bytes, ...] = ()
+    """DER certificates as the server sent them, the leaf first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the transcript: what was said or heard at which stage, `at` seconds after the start."""
+
+    at: float
+    stage: Stage
+    who: Literal["C", "S", "-"]
+    """Client, server, or a remark of our own (connected, TLS established, timed out)."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What ended a conversation before its time."""
+
+    stage: Stage
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What DNS said of a host for this probe."""
+
+    seconds: float
+    """What this probe waited for; 0 where the answer was cached."""
+    problem: Ended | None = None
+    """Why no fresh answer was to be had. Probed all the same where addresses are known from before."""
+    addresses_left_out: int = 0
+    """How many addresses beyond `max_addresses` are not probed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong: a row of the table of reasons, how grave it is here, and what was seen."""
+
+    reason: Reason
+    stage: Stage
+    severity: Severity
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one probe saw, however far it came. What it did not reach is None, never a guess."""
+
+    peer: Peer
+    started: float
+    finished: float
+    duration: float
+    stages: Mapping[Stage, float]
+    """Seconds by stage, those reached; a failed one until it failed."""
+    lookup: Lookup | None = None
+    """None for an IP literal."""
+    address: str = ""
+    """The address talked to, or last tried; with `addresses: any` the one that connected."""
+    connected: bool | None = None
+    """None where no connection was tried."""
+    greeting: Reply | None = None
+    ehlo: Reply | None = None
+    """The last answer to EHLO or HELO in clear, whatever it was."""
+    hello: Hello | None = None
+    """The same where it was accepted."""
+    starttls: Reply | None = None
+    session: Session | None = None
+    """None where TLS was not tried."""
+    established: bool = False
+    """A reply was read inside TLS."""
+    ehlo_tls: Reply | None = None
+    hello_tls: Hello | None = None
+    verdict: Verdict | None = None
+    auth: Reply | None = None
+    """The last answer of the login dialogue."""
+    authenticated: bool | None = None
+    """None where no login was tried."""
+    auth_not_attempted: str | None = None
+    """Why a configured login was not tried: it was not safe."""
+    auth_unavailable: str | None = None
+    """Why a configured login was not possible: no mechanism in common."""
+    ended: Ended | None = None
+    untestable: Untestable | None = None
+    """Nothing can be said from here, and why."""
+    steps: tuple[Step, ...] = ()
