@@ -121,6 +121,14 @@ class Endpoint:
     labels: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """One mail domain of a target: what has smtp_domain_* metrics. `domain` is a lower-case A-label."""
+
+    target: Target
+    domain: str
+
+
 # --- what was seen --------------------------------------------------------------------------------------------
 
 
@@ -209,13 +217,23 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of the transcript: what was said or heard at which stage, `at` seconds after the start."""
+    """One entry of the transcript: what was said or heard at which stage, `at` seconds after the start.
+
+    `what` is a line of ours (secrets masked), a reply of the server, or (`who` is "-") a remark.
+    """
 
     at: float
     stage: Stage
     who: Literal["C", "S", "-"]
-    """Client, server, or a remark of our own (connected, TLS established, timed out)."""
-    text: str
+    what: "str | Reply"
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines as they went over the wire. What a peer sent is hostile: escape it where it is shown."""
+        if isinstance(self.what, str):
+            return (self.what,)
+        last = len(self.what.lines) - 1
+        return tuple(f"{self.what.code}{' ' if i == last else '-'}{text}" for i, text in enumerate(self.what.lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +268,23 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchanges:
+    """What DNS said of a mail domain.
+
+    `hosts` are (preference, name) in the order a sender tries them: usable ones, each once, at most 32; with an
+    implicit MX the domain itself. `records` counts the MX records. May be used without asking again until
+    `expires`, on the resolver's clock.
+    """
+
+    hosts: tuple[tuple[int, str], ...] = ()
+    records: int = 0
+    null_mx: bool = False
+    implicit: bool = False
+    problems: tuple[Problem, ...] = ()
+    expires: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What one probe saw, however far it came. What it did not reach is None, never a guess."""
 
@@ -263,6 +298,8 @@ class Result:
     """None for an IP literal."""
     address: str = ""
     """The address talked to, or last tried; with `addresses: any` the one that connected."""
+    own_address: str = ""
+    """Our end of the connection."""
     connected: bool | None = None
     """None where no connection was tried."""
     greeting: Reply | None = None
@@ -286,6 +323,8 @@ class Result:
     """Why a configured login was not tried: it was not safe."""
     auth_unavailable: str | None = None
     """Why a configured login was not possible: no mechanism in common."""
+    auth_ended: Ended | None = None
+    """What ended the earlier login whose verdict still stands."""
     ended: Ended | None = None
     untestable: Untestable | None = None
     """Nothing can be said from here, and why."""

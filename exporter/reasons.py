@@ -120,3 +120,545 @@ class Untestable(StrEnum):
     EGRESS_BLOCKED = "egress_blocked"
     DNS_UNAVAILABLE = "dns_unavailable"
     LOCAL_RESOURCES = "local_resources"
+
+
+class Rule(StrEnum):
+    """How the severity of a reason is found, as the contract writes it."""
+
+    CRITICAL = "C"
+    WARNING = "W"
+    EXPECTED_ELSE_WARNING = "E/w"
+    EXPECTED_ELSE_NOTHING = "E/-"
+
+    def severity(self, *, expected: bool = False) -> Severity | None:
+        """How grave it is here; None where it is no problem. `expected`: an expectation covers the fact."""
+        if self is Rule.CRITICAL or (expected and self is not Rule.WARNING):
+            return Severity.CRITICAL
+        return None if self is Rule.EXPECTED_ELSE_NOTHING else Severity.WARNING
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One reason: where it arises, how grave it is, and help for whoever is woken by it."""
+
+    stages: tuple[Stage, ...]
+    rule: Rule
+    meaning: str
+    cause: str
+    check: str
+    rfc8460: str | None = None
+
+
+C, W, EW, E = Rule.CRITICAL, Rule.WARNING, Rule.EXPECTED_ELSE_WARNING, Rule.EXPECTED_ELSE_NOTHING
+_DNS, _CONNECT, _GREETING, _EHLO = (Stage.DNS,), (Stage.CONNECT,), (Stage.GREETING,), (Stage.EHLO,)
+_STARTTLS, _TLS, _CERTIFICATE, _AUTH = (Stage.STARTTLS,), (Stage.TLS,), (Stage.CERTIFICATE,), (Stage.AUTH,)
+_POLICY, _EXPECTATION, _INTERNAL = (Stage.POLICY,), (Stage.EXPECTATION,), (Stage.INTERNAL,)
+
+REASONS: dict[Reason, Row] = {
+    Reason.DNS_NOT_FOUND: Row(
+        _DNS, C,
+        "The name does not exist (NXDOMAIN).",
+        "A typing error, a domain that lapsed, or a name that only an internal DNS server knows.",
+        "Ask the same name server by hand: dig NAME; compare with what another network sees.",
+    ),
+    Reason.DNS_NO_ADDRESS: Row(
+        _DNS, C,
+        "The name exists, but has no A or AAAA record of the address family asked for.",
+        "A record was removed, or `addresses: ipv6` (or ipv4) is set for a host of the other family.",
+        "dig NAME A and dig NAME AAAA; then the key `addresses`.",
+    ),
+    Reason.DNS_FAILURE: Row(
+        _DNS, C,
+        "The name server answered that it cannot answer (SERVFAIL or REFUSED).",
+        "The zone's own servers are down or its DNSSEC signatures do not verify; or this resolver refuses us.",
+        "dig NAME, then dig +cd NAME: if only the second answers, DNSSEC is broken; see the zone's name servers.",
+    ),
+    Reason.DNS_TIMEOUT: Row(
+        _DNS, C,
+        "No name server answered in time.",
+        "The resolver is down or unreachable from here, or the zone's own servers do not answer it.",
+        "dig NAME from this machine; the nameserver lines of /etc/resolv.conf or the key `nameservers`.",
+    ),
+    Reason.TOO_MANY_ADDRESSES: Row(
+        _DNS, W,
+        "The name has more addresses than `max_addresses`; only the first in sorted order are probed.",
+        "A large provider's pool.",
+        "Set `addresses: any` for a pool of others, or raise `max_addresses` for your own.",
+    ),
+    Reason.CONNECTION_TIMEOUT: Row(
+        _CONNECT, C,
+        "Nothing answered our SYN within `connect_timeout`.",
+        "A firewall drops it, or the host is down. On port 25: the provider or cloud that this agent runs in "
+        "blocks outgoing mail.",
+        "The same host on another port (587) from this machine, and this port from another network.",
+    ),
+    Reason.CONNECTION_REFUSED: Row(
+        _CONNECT, C,
+        "The connection was refused: nothing listens on the port, or a firewall rejects us.",
+        "The mail server is stopped, listens on other addresses only, or a firewall answers with a reset.",
+        "On the server: ss -ltn, and the service's state; then the firewall between.",
+    ),
+    Reason.NETWORK_UNREACHABLE: Row(
+        _CONNECT, C,
+        "A router or the host itself says that the address cannot be reached.",
+        "A routing fault, a host that is switched off, or a firewall that says \"prohibited\".",
+        "ping and traceroute to the address from this machine.",
+    ),
+    Reason.CONNECTION_PROHIBITED: Row(
+        _CONNECT, C,
+        "This machine or a firewall forbids the connection.",
+        "A local firewall rule, a container's network policy, a prohibit or blackhole route.",
+        "On this machine: nft list ruleset, ip route get ADDRESS, the pod's NetworkPolicy.",
+    ),
+    Reason.GREETING_TIMEOUT: Row(
+        _GREETING, C,
+        "Connected, but no complete 220 greeting came before the time ran out.",
+        "An overloaded server, a greet delay longer than `timeout`, a reverse lookup of our address that hangs, "
+        "a PROXY protocol listener, or a port that expects TLS from the first byte.",
+        "Connect by hand and wait: nc HOST PORT; on the server, its load and its resolver.",
+    ),
+    Reason.GREETING_CLOSED: Row(
+        _GREETING, C,
+        "The server closed or reset the connection before it greeted.",
+        "A crashing or overloaded daemon, a load balancer without a healthy backend, or a firewall that lets "
+        "nobody speak.",
+        "The mail server's log at the time of the probe; the load balancer's backends.",
+    ),
+    Reason.GREETING_TEMPORARY: Row(
+        _GREETING, C,
+        "The server greeted with a 4xx reply: it does not take mail now.",
+        "Overload, a full disk, a restart, or a configuration error on the server.",
+        "The text of the reply, then the mail server's log.",
+    ),
+    Reason.GREETING_REJECTED: Row(
+        _GREETING, C,
+        "The server greeted with a 5xx reply: it does not offer mail service.",
+        "Mail service is switched off on this host, or the connection reaches a host that should not be an MX.",
+        "The text of the reply; whether the name points to the right host.",
+    ),
+    Reason.GREETING_MALFORMED: Row(
+        _GREETING, C,
+        "What the server said first is not an SMTP greeting.",
+        "Another service listens on the port (HTTP, SSH, POP3), or a proxy in between speaks for the server.",
+        "nc HOST PORT and read the first line; then what listens there.",
+    ),
+    Reason.IMPLICIT_TLS_REQUIRED: Row(
+        _GREETING, C,
+        "The port speaks TLS from the first byte; we waited for a greeting in clear.",
+        "A submissions listener (like 465) on this port, or `security: starttls` where implicit is meant.",
+        "Set `security: implicit`, or move the listener: openssl s_client -connect HOST:PORT",
+    ),
+    Reason.PLAINTEXT_ON_TLS_PORT: Row(
+        _TLS, C,
+        "The port speaks clear SMTP; we began with TLS.",
+        "The daemon's TLS wrapper mode is off on this port, or `security: implicit` where starttls is meant.",
+        "Postfix: smtpd_tls_wrappermode=yes for this service; Exim: tls_on_connect_ports; or set `security`.",
+    ),
+    Reason.CLIENT_REJECTED: Row(
+        (Stage.GREETING, Stage.EHLO, Stage.STARTTLS), C,
+        "The server refuses us, not everybody: its 5xx reply speaks of our address or reputation.",
+        "This machine's address is on a blocklist, has no or a wrong PTR record, or `ehlo_name` is not accepted.",
+        "Reverse DNS and blocklist entries of this machine's address; the key `ehlo_name`.",
+    ),
+    Reason.EHLO_TIMEOUT: Row(
+        _EHLO, C,
+        "EHLO was sent and not answered before the time ran out.",
+        "An overloaded server, a slow lookup of our name, or a middlebox that swallows the command.",
+        "The mail server's log and load; the same by hand: swaks --quit-after EHLO",
+    ),
+    Reason.EHLO_CLOSED: Row(
+        _EHLO, C,
+        "The server closed or reset the connection instead of answering EHLO.",
+        "A crashing daemon, or a policy that drops clients by name or address.",
+        "The mail server's log at the time of the probe.",
+    ),
+    Reason.EHLO_TEMPORARY: Row(
+        _EHLO, C,
+        "EHLO was answered with a 4xx reply.",
+        "The server cannot look up our name, or is overloaded.",
+        "The text of the reply; whether `ehlo_name` resolves to this machine's address.",
+    ),
+    Reason.EHLO_REJECTED: Row(
+        _EHLO, C,
+        "EHLO, and HELO where it was tried, was answered with a 5xx reply.",
+        "Our `ehlo_name` is not accepted, or the server is no mail server.",
+        "The text of the reply; set `ehlo_name` to a name that resolves to this machine's address.",
+    ),
+    Reason.REPLY_MALFORMED: Row(
+        (Stage.EHLO, Stage.STARTTLS, Stage.AUTH), C,
+        "An answer was no SMTP reply, or its lines carried different codes.",
+        "A broken proxy or middlebox, or another protocol behind the greeting.",
+        "The transcript of the probe; the server without the device in between.",
+    ),
+    Reason.REPLY_TOO_LONG: Row(
+        (Stage.EHLO, Stage.STARTTLS, Stage.AUTH), C,
+        "An answer was longer than 64 KiB.",
+        "A broken or hostile server.",
+        "What listens on the port.",
+    ),
+    Reason.STARTTLS_NOT_SUPPORTED: Row(
+        _STARTTLS, EW,
+        "The server does not offer STARTTLS: mail and passwords would travel in clear.",
+        "TLS is switched off, its certificate could not be loaded at start, or a device between removes the offer.",
+        "The server's TLS settings and log; the same probe from inside the server's network.",
+        "starttls-not-supported",
+    ),
+    Reason.STARTTLS_MASKED: Row(
+        _STARTTLS, EW,
+        "The offer of STARTTLS was overwritten on the way (XXXXXXXA, or a greeting of asterisks).",
+        "A firewall's SMTP inspection: Cisco ASA or PIX \"inspect esmtp\" or \"fixup smtp\".",
+        "Switch SMTP inspection off on the firewalls between, or let it allow TLS.",
+        "starttls-not-supported",
+    ),
+    Reason.STARTTLS_WITHDRAWN: Row(
+        _STARTTLS, C,
+        "STARTTLS is not offered, though it was within a day, or is now at another address of this host.",
+        "A failed reload lost the certificate, or somebody on the path strips the offer: a downgrade attack.",
+        "The server's log since the last good probe; the same probe from another network.",
+        "starttls-not-supported",
+    ),
+    Reason.STARTTLS_TEMPORARY: Row(
+        _STARTTLS, C,
+        "STARTTLS is offered, then refused with a 4xx reply: senders defer their mail.",
+        "The key or certificate cannot be read (454 TLS not available), or too many TLS sessions.",
+        "The server's log; the permissions and match of its key and certificate files.",
+    ),
+    Reason.STARTTLS_REJECTED: Row(
+        _STARTTLS, C,
+        "STARTTLS is offered, then refused with a 5xx reply.",
+        "TLS is half configured, or a proxy offers what the server behind it does not know.",
+        "The server's TLS settings and log.",
+    ),
+    Reason.STARTTLS_TIMEOUT: Row(
+        _STARTTLS, C,
+        "STARTTLS was sent and not answered before the time ran out.",
+        "An overloaded TLS process (tlsmgr, tlsproxy), or a middlebox that swallows the command.",
+        "The mail server's log and load.",
+    ),
+    Reason.STARTTLS_CLOSED: Row(
+        _STARTTLS, C,
+        "The server closed or reset the connection instead of answering STARTTLS.",
+        "A crashing daemon, or a device on the path that cuts what would be encrypted.",
+        "The mail server's log at the time of the probe; the same probe from another network.",
+    ),
+    Reason.STARTTLS_INJECTION: Row(
+        _STARTTLS, C,
+        "Clear text followed the 220 to STARTTLS before TLS began: a careless client would trust it as encrypted.",
+        "Somebody on the path injects replies (CVE-2011-0411 and its kind), or a server that sends ahead.",
+        "The transcript; the same probe from inside the server's network; the server's version.",
+    ),
+    Reason.STARTTLS_AFTER_TLS: Row(
+        _STARTTLS, W,
+        "STARTTLS is offered again inside TLS, which RFC 3207 4.2 forbids.",
+        "A TLS proxy before a server that does not know of it.",
+        "The proxy's and the server's TLS settings.",
+    ),
+    Reason.STARTTLS_FORBIDDEN: Row(
+        _EXPECTATION, C,
+        "STARTTLS is offered, and `expect.starttls` is forbidden.",
+        "The server's TLS settings changed, or the expectation is out of date.",
+        "The server's configuration; the key `expect.starttls`.",
+    ),
+    Reason.STARTTLS_NOT_TLS: Row(
+        _TLS, C,
+        "STARTTLS was accepted with 220, then our ClientHello was answered in clear.",
+        "The TLS engine failed after the 220 (key, certificate, tlsproxy), or a proxy answers in the server's place.",
+        "The mail server's log; openssl s_client -starttls smtp -connect HOST:PORT",
+    ),
+    Reason.TLS_TIMEOUT: Row(
+        _TLS, C,
+        "The TLS handshake did not finish before the time ran out.",
+        "An overloaded server, or a middlebox or old stack that drops large ClientHello messages.",
+        "openssl s_client from this machine and from another network; path MTU.",
+    ),
+    Reason.TLS_CLOSED: Row(
+        _TLS, C,
+        "The server closed or reset the connection during the TLS handshake.",
+        "A crashing TLS process, an unreadable key, or a firewall that cuts TLS.",
+        "The mail server's log at the time of the probe.",
+    ),
+    Reason.TLS_VERSION_UNSUPPORTED: Row(
+        _TLS, C,
+        "Server and probe have no TLS version in common, though TLSv1 to TLSv1.3 are offered.",
+        "A server that knows SSLv3 only, or whose protocol settings exclude everything.",
+        "The server's protocol settings (Postfix: smtpd_tls_protocols).",
+    ),
+    Reason.TLS_CLIENT_CERTIFICATE_REQUIRED: Row(
+        _TLS, C,
+        "The server ended the connection because we showed no client certificate.",
+        "Mutual TLS is required on this port.",
+        "Whether that is meant for this port (Postfix: smtpd_tls_req_ccert); probe another one.",
+    ),
+    Reason.TLS_NAME_REJECTED: Row(
+        _TLS, C,
+        "The server does not know the name we asked for (SNI): alert unrecognized_name.",
+        "No certificate is configured for this name.",
+        "The server's SNI table; the key `tls.server_name`.",
+    ),
+    Reason.TLS_HANDSHAKE_FAILED: Row(
+        _TLS, C,
+        "The TLS handshake failed.",
+        "No cipher, curve or signature in common, a key that does not match its certificate, or no TLS at all.",
+        "The alert in the detail; the mail server's log; openssl s_client",
+        "validation-failure",
+    ),
+    Reason.TLS_VERSION_TOO_OLD: Row(
+        _EXPECTATION, EW,
+        "The TLS version agreed on is older than expected (without an expectation: than TLSv1.2, RFC 8996).",
+        "An old server or library, or settings from long ago.",
+        "The server's protocol settings and OpenSSL version.",
+    ),
+    Reason.TLS_WEAK: Row(
+        _TLS, W,
+        "The session agreed on has no forward secrecy, or uses what OpenSSL's default level would refuse.",
+        "Old cipher settings: RSA key exchange, 3DES, RC4.",
+        "The server's cipher settings (RFC 9325).",
+    ),
+    Reason.CERTIFICATE_EXPIRED: Row(
+        _CERTIFICATE, EW,
+        "The certificate, or one its path needs, has expired.",
+        "The renewal failed, or it succeeded and this daemon was not reloaded.",
+        "The renewal's log (certbot, acme.sh); then reload the mail server.",
+        "certificate-expired",
+    ),
+    Reason.CERTIFICATE_NOT_YET_VALID: Row(
+        _CERTIFICATE, EW,
+        "The certificate, or one its path needs, is not valid yet.",
+        "A wrong clock on this machine or at the issuer, or a certificate installed too early.",
+        "date -u here and on the server; the certificate's notBefore.",
+        "validation-failure",
+    ),
+    Reason.CERTIFICATE_HOST_MISMATCH: Row(
+        _CERTIFICATE, EW,
+        "No subjectAltName of the certificate matches the name we asked for.",
+        "A certificate of another host, a missing name, or a default certificate because SNI is not configured.",
+        "The names in the detail; the key `tls.server_name`; the server's SNI table.",
+        "certificate-host-mismatch",
+    ),
+    Reason.CERTIFICATE_SELF_SIGNED: Row(
+        _CERTIFICATE, EW,
+        "The certificate is signed by its own key, and is no anchor of ours.",
+        "The distribution's snakeoil certificate, or one made by hand.",
+        "Install a certificate of a public CA, or put this one into `tls.ca_file`.",
+        "certificate-not-trusted",
+    ),
+    Reason.CERTIFICATE_NOT_TRUSTED: Row(
+        _CERTIFICATE, EW,
+        "No path leads from the certificate to a trusted anchor.",
+        "The server does not send its intermediate certificate, or a private CA issued it.",
+        "Configure the full chain (fullchain.pem) on the server; for a private CA set `tls.ca_file`.",
+        "certificate-not-trusted",
+    ),
+    Reason.CERTIFICATE_UNSUITABLE: Row(
+        _CERTIFICATE, EW,
+        "The certificate may not serve TLS: its key usage, constraints or a critical extension forbid it.",
+        "A client or signing certificate was installed, or a CA's name constraints exclude this name.",
+        "openssl x509 -noout -text -in FILE: Extended Key Usage, Basic and Name Constraints.",
+        "validation-failure",
+    ),
+    Reason.CERTIFICATE_WEAK: Row(
+        _CERTIFICATE, W,
+        "The certificate or an intermediate has a key or signature that careful clients refuse.",
+        "An old key (RSA under 2048 bits) or an SHA-1 or MD5 signature.",
+        "Issue it anew with ECDSA P-256 or RSA 2048 and SHA-256.",
+    ),
+    Reason.CERTIFICATE_EXPIRES_SOON: Row(
+        _EXPECTATION, W,
+        "The certificate expires within `expect.min_days_left` days.",
+        "The renewal does not run, fails, or its result is not loaded.",
+        "The renewal's timer and log; reload the mail server after it.",
+    ),
+    Reason.CERTIFICATE_OUTDATED: Row(
+        _CERTIFICATE, W,
+        "Another port or address of this host serves a newer certificate of the same names and issuer.",
+        "The certificate was renewed, and this daemon still has the old one in memory.",
+        "Reload the daemon behind this port.",
+    ),
+    Reason.AUTH_NOT_OFFERED: Row(
+        _AUTH, E,
+        "AUTH is not offered after TLS: nobody can log in to submit mail.",
+        "SASL is switched off, or its service (Dovecot auth, saslauthd) is not reachable.",
+        "The mail server's SASL settings and log.",
+    ),
+    Reason.AUTH_OFFERED_IN_CLEAR: Row(
+        _AUTH, EW,
+        "A mechanism that shows the password is offered before TLS: PLAIN, LOGIN, XOAUTH2 or OAUTHBEARER.",
+        "Clients may log in without encryption.",
+        "Postfix: smtpd_tls_auth_only=yes; Exim: auth_advertise_hosts by $tls_in_cipher; Dovecot: ssl=required.",
+    ),
+    Reason.AUTH_NOT_ATTEMPTED: Row(
+        _AUTH, C,
+        "A login is configured, and it was not safe to try: nothing was sent.",
+        "No TLS, TLS older than 1.2, a certificate that is not valid, or tampering with STARTTLS.",
+        "The other problems of this endpoint; mend those first.",
+    ),
+    Reason.AUTH_MECHANISM_UNAVAILABLE: Row(
+        _AUTH, C,
+        "The server offers AUTH, but not the mechanism configured, or none of PLAIN, LOGIN and CRAM-MD5.",
+        "The server's mechanisms changed.",
+        "The key `auth.mechanism`; the server's SASL settings.",
+    ),
+    Reason.AUTH_REJECTED: Row(
+        _AUTH, C,
+        "The login was rejected with a 5xx reply.",
+        "A wrong or expired password, a locked account, or a broken password database.",
+        "The account of `auth.username` and the password file; the server's authentication log.",
+    ),
+    Reason.AUTH_TEMPORARY: Row(
+        _AUTH, C,
+        "The login was answered with a 4xx reply: authentication does not work now.",
+        "The password database or SASL service is down.",
+        "The server's authentication service and log.",
+    ),
+    Reason.AUTH_FAILED: Row(
+        _AUTH, C,
+        "The login dialogue went wrong: the server did not understand us, or we did not understand it.",
+        "A broken SASL service, or a proxy that does not know AUTH.",
+        "The transcript of the probe (without the credentials); the server's log.",
+    ),
+    Reason.AUTH_TIMEOUT: Row(
+        _AUTH, C,
+        "The login was not answered before the time ran out.",
+        "The password database or SASL service hangs.",
+        "The server's authentication service and its load.",
+    ),
+    Reason.AUTH_CLOSED: Row(
+        _AUTH, C,
+        "The server closed or reset the connection during the login.",
+        "A crashing SASL service, or a policy that drops clients after a failure.",
+        "The server's authentication log at the time of the probe.",
+    ),
+    Reason.BANNER_MISMATCH: Row(
+        _EXPECTATION, C,
+        "The greeting's text does not match `expect.banner`.",
+        "Another server answers than the one expected, or it was updated.",
+        "The greeting in the detail; the key `expect.banner`.",
+    ),
+    Reason.EXTENSION_MISSING: Row(
+        _EXPECTATION, C,
+        "EHLO does not announce an extension that `expect.extensions` names.",
+        "The server's settings changed, or a device between removes it.",
+        "The list in the detail; the server's settings.",
+    ),
+    Reason.PORT_OPEN: Row(
+        _EXPECTATION, C,
+        "The port accepts connections, and `expect.port` is closed.",
+        "A service was started, or a firewall rule was lost.",
+        "On the server: ss -ltnp; the firewall's rules.",
+    ),
+    Reason.MX_NOT_FOUND: Row(
+        _DNS, C,
+        "The domain has no MX record and no address, or no exchange that could be used.",
+        "The MX records were removed, or the domain does not take mail (then publish a null MX, RFC 7505).",
+        "dig DOMAIN MX",
+    ),
+    Reason.MX_INVALID: Row(
+        _DNS, W,
+        "An MX record breaks the rules: an alias, an address, one label, a local address, or \".\" beside others.",
+        "A mistake in the zone. Some senders refuse such a host.",
+        "dig DOMAIN MX, then dig each exchange: it must have an A or AAAA record, not a CNAME (RFC 5321 5.1).",
+    ),
+    Reason.TLSA_INVALID: Row(
+        _POLICY, EW,
+        "The certificate matches none of the host's TLSA records: DANE senders do not deliver.",
+        "The certificate was renewed with a new key, and the TLSA record was not.",
+        "Publish the record of the new key beside the old one before a change (RFC 7671 8.1).",
+        "tlsa-invalid",
+    ),
+    Reason.DNSSEC_INVALID: Row(
+        _POLICY, C,
+        "DNSSEC validation fails: the answers are bogus, and validating senders do not deliver.",
+        "Expired signatures, or a DS record that does not fit the zone's key.",
+        "dig NAME, dig +cd NAME; delv NAME; the zone's signer.",
+        "dnssec-invalid",
+    ),
+    Reason.STS_POLICY_INVALID: Row(
+        _POLICY, W,
+        "The MTA-STS record or policy is not valid.",
+        "A mistake in the record or the file, or two records.",
+        "dig TXT _mta-sts.DOMAIN; the file under https://mta-sts.DOMAIN/.well-known/ (RFC 8461).",
+        "sts-policy-invalid",
+    ),
+    Reason.STS_POLICY_FETCH_ERROR: Row(
+        _POLICY, W,
+        "The MTA-STS policy could not be fetched.",
+        "The policy's web server is down, redirects, or answers other than 200.",
+        "curl -v https://mta-sts.DOMAIN/.well-known/mta-sts.txt",
+        "sts-policy-fetch-error",
+    ),
+    Reason.STS_WEBPKI_INVALID: Row(
+        _POLICY, W,
+        "The certificate of the MTA-STS policy's web server is not valid.",
+        "The certificate expired or lacks the name mta-sts.DOMAIN.",
+        "curl -v https://mta-sts.DOMAIN/.well-known/mta-sts.txt",
+        "sts-webpki-invalid",
+    ),
+    Reason.STS_MX_MISMATCH: Row(
+        _POLICY, EW,
+        "The MTA-STS policy does not list this MX host.",
+        "The MX records changed, and the policy's mx lines did not.",
+        "Compare dig DOMAIN MX with the policy's mx lines; change the record's id afterwards.",
+        "validation-failure",
+    ),
+    Reason.INTERNAL_ERROR: Row(
+        _INTERNAL, C,
+        "A mistake in smtp-exporter itself.",
+        "A bug. The agent goes on; this probe could not.",
+        "The agent's log holds a traceback: please report it.",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class UntestableRow:
+    """Why nothing can be said of an endpoint from here, and what an operator does about it."""
+
+    meaning: str
+    check: str
+
+
+UNTESTABLE: dict[Untestable, UntestableRow] = {
+    Untestable.NO_IPV6: UntestableRow(
+        "This machine has no route for IPv6, so an IPv6 address cannot be probed from here.",
+        "Give this machine IPv6, or set `addresses: ipv4`.",
+    ),
+    Untestable.NO_IPV4: UntestableRow(
+        "This machine has no route for IPv4, so an IPv4 address cannot be probed from here.",
+        "Give this machine IPv4, or set `addresses: ipv6`.",
+    ),
+    Untestable.RATE_LIMITED: UntestableRow(
+        "The server says that this client comes too often; probes wait longer.",
+        "Raise `interval`, or let the server exempt this machine's address.",
+    ),
+    Untestable.CLIENT_BLOCKED: UntestableRow(
+        "The server refuses this machine, not everybody (client_rejected).",
+        "Reverse DNS and blocklist entries of this machine's address; the key `ehlo_name`.",
+    ),
+    Untestable.EGRESS_BLOCKED: UntestableRow(
+        "The port is blocked from here: no host answers on it, while others are reached on other ports.",
+        "Ask the provider to open outgoing port 25, or run the agent elsewhere.",
+    ),
+    Untestable.DNS_UNAVAILABLE: UntestableRow(
+        "No name server answers this machine at all.",
+        "The nameserver lines of /etc/resolv.conf or the key `nameservers`.",
+    ),
+    Untestable.LOCAL_RESOURCES: UntestableRow(
+        "This machine ran out of file descriptors, ports or memory.",
+        "ulimit -n (LimitNOFILE), the ephemeral port range, memory; the agent's log.",
+    ),
+}
+
+
+NOT_YET = frozenset(
+    {
+        Reason.STARTTLS_WITHDRAWN,
+        Reason.CERTIFICATE_OUTDATED,
+        Reason.TLSA_INVALID,
+        Reason.DNSSEC_INVALID,
+        Reason.STS_POLICY_INVALID,
+        Reason.STS_POLICY_FETCH_ERROR,
+        Reason.STS_WEBPKI_INVALID,
+        Reason.STS_MX_MISMATCH,
+    }
+)
+"""Rows that nothing raises yet: they need history, or the policies of mail domains. A test compares with the code."""

@@ -1,0 +1,84 @@
+"""Problems are a pure function of a result: one question a file, asked in the order of CHECKS."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from exporter.checks import auth, certificate, conversation, expectation, lookup, starttls, tls
+from exporter.checks.conversation import refusals
+from exporter.checks.problem import problem
+from exporter.model import Problem, Result
+from exporter.phrases import says_too_often
+from exporter.reasons import Reason, Severity, Stage, Untestable
+
+Check = Callable[[Result], Iterator[Problem]]
+
+CHECKS: tuple[Check, ...] = (
+    lookup.check,
+    conversation.check,
+    starttls.check,
+    tls.check,
+    certificate.check,
+    auth.check,
+    expectation.check,
+)
+
+CLOSED = frozenset({Reason.CONNECTION_REFUSED, Reason.CONNECTION_TIMEOUT, Reason.CONNECTION_PROHIBITED})
+"""What a port that is meant to be closed answers."""
+_ORDER = (
+    {stage: number for number, stage in enumerate(Stage)},
+    {reason: number for number, reason in enumerate(Reason)},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What is wrong with a result, in the order of the contract, and whether it says anything at all."""
+
+    problems: tuple[Problem, ...] = ()
+    untestable: Untestable | None = None
+
+    @property
+    def primary(self) -> Problem | None:
+        """The one critical problem of the earliest stage; None where none is critical."""
+        return next((found for found in self.problems if found.severity is Severity.CRITICAL), None)
+
+    @property
+    def success(self) -> bool | None:
+        """It could be tested and nothing critical holds; None while untestable."""
+        return None if self.untestable else self.primary is None
+
+
+def assess(result: Result, *, excuse: bool = True) -> Assessment:
+    """Ask all checks. While untestable, what stopped the probe is only a warning.
+
+    With `excuse=False` a server that refuses this client counts as a failure: it did so for too long.
+    """
+    untestable = result.untestable or (_refuses_us(result) if excuse else None)
+    found = list(_port_closed(result) if result.peer.settings.expect.port == "closed" else _all(result))
+    found.sort(key=lambda each: (_ORDER[0][each.stage], _ORDER[1][each.reason]))
+    if untestable:
+        found = [replace(each, severity=Severity.WARNING) for each in found]
+    return Assessment(tuple(found), untestable)
+
+
+def _all(result: Result) -> Iterator[Problem]:
+    for check in CHECKS:
+        yield from check(result)
+
+
+def _port_closed(result: Result) -> Iterator[Problem]:
+    """`expect.port: closed`: if it connects, that is the only problem."""
+    if result.connected:
+        yield from problem(Reason.PORT_OPEN)
+    else:
+        yield from (each for each in _all(result) if each.reason not in CLOSED)
+
+
+def _refuses_us(result: Result) -> Untestable | None:
+    """Whether the server refuses this client and nobody else (contract 5, Untestable)."""
+    for _, reply in refusals(result):
+        if reply.code // 100 == 4 and says_too_often(reply, result.own_address):
+            return Untestable.RATE_LIMITED
+    if any(each.reason is Reason.CLIENT_REJECTED for each in conversation.check(result)):
+        return Untestable.CLIENT_BLOCKED
+    return None

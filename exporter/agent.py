@@ -1,0 +1,215 @@
+"""The agent: joins schedule, roster, prober, board and web on one event loop, and ends them cleanly."""
+
+import asyncio
+import contextlib
+import logging
+import re
+import resource
+import signal
+import socket
+import time
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from exporter.board import Board, State
+from exporter.config import Config
+from exporter.probe.prober import Prober
+from exporter.resolve import Resolver
+from exporter.roster import Roster
+from exporter.schedule import Schedule
+from exporter.targets import shard
+from exporter.telemetry import Telemetry
+from exporter.trust import Judge
+from exporter.web import Pages
+
+log = logging.getLogger(__name__)
+
+DRAIN = 4.0
+"""Seconds that probes under way may take to end after SIGTERM."""
+SPARE_DESCRIPTORS = 100
+"""Descriptors kept for scrapes, DNS, logs and files."""
+LAG_EVERY = 0.5
+HOST_NAME = re.compile(r"([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
+UNFIT_SUFFIXES = (".local", ".localdomain", ".localhost", ".internal")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says beside the configuration file."""
+
+    listen: tuple[tuple[str | None, int], ...] = ((None, 10225),)
+    prefix: str = ""
+    outside: str = ""
+    telemetry_path: str = "/metrics"
+    shard_index: int = 0
+    shard_count: int = 1
+
+
+class StartError(Exception):
+    """Why the agent cannot start, as one line for the operator."""
+
+
+class Agent:
+    """One running agent. `run` returns after SIGTERM or SIGINT, or when `stop` is set."""
+
+    def __init__(self, config: Config, options: Options = Options()) -> None:
+        self.config, self.options = config, options
+        self.stop = asyncio.Event()
+        self.telemetry = Telemetry()
+        self.board = Board()
+        self.pages = Pages(
+            self.board,
+            self.telemetry,
+            prefix=options.prefix,
+            outside=options.outside,
+            telemetry_path=options.telemetry_path,
+        )
+        self.started = asyncio.Event()
+        """Set once it listens and probes."""
+        self.addresses: list[tuple[str, int]] = []
+        """Where it listens, once it does."""
+
+    async def run(self) -> None:
+        """Run until told to stop.
+
+        Raises:
+            StartError: an address to listen on is not to be had.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
+        loop.add_signal_handler(signal.SIGHUP, _no_reload)
+        runner = web.AppRunner(self.pages.application(), access_log=None, handle_signals=False)
+        await runner.setup()
+        try:
+            await self._listen(runner)
+            await self._probe_until_stopped(loop)
+        finally:
+            await runner.cleanup()
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        for host, port in self.options.listen:
+            try:
+                await web.TCPSite(runner, host, port, shutdown_timeout=0.5).start()
+            except OSError as error:
+                raise StartError(f"cannot listen on {host or ''}:{port}: {error.strerror or error}") from error
+        self.addresses = [tuple(address[:2]) for address in runner.addresses]
+        for address, port in self.addresses:
+            log.info("listening", extra={"address": f"[{address}]:{port}" if ":" in address else f"{address}:{port}"})
+
+    async def _probe_until_stopped(self, loop: asyncio.AbstractEventLoop) -> None:
+        config, telemetry = self.config, self.telemetry
+        resolver = Resolver(
+            config.nameservers,
+            max_lookups=config.max_concurrent_lookups,
+            on_lookup=lambda kind, result: telemetry.dns_lookups.labels(kind, result).inc(),
+        )
+        prober = Prober(loop, Judge(), ehlo_name=await own_name())
+        schedule = Schedule(
+            loop,
+            at_once=descriptors_for(config.max_concurrent_probes),
+            per_address=config.max_probes_per_host,
+            on_delay=telemetry.schedule_delay.observe,
+            on_overrun=telemetry.overruns.inc,
+        )
+        roster = Roster(
+            self.board,
+            schedule,
+            resolver,
+            prober,
+            max_addresses=config.max_addresses,
+            clock=time.time,
+            on_state=self._count,
+            on_internal_error=telemetry.internal_errors.inc,
+        )
+        self._start(roster, schedule)
+        meter = loop.create_task(self._measure_lag(loop))
+        await self.stop.wait()
+        log.info("stopping", extra={"in_flight": schedule.in_flight})
+        schedule.stop()
+        self.pages.ready = False
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(prober.idle.wait(), DRAIN)
+        meter.cancel()
+        prober.abort()
+        await roster.close()
+        await resolver.close()
+        log.info("stopped")
+
+    def _start(self, roster: Roster, schedule: Schedule) -> None:
+        telemetry, options = self.telemetry, self.options
+        targets = [
+            ours for each in self.config.targets if (ours := shard(each, options.shard_index, options.shard_count))
+        ]
+        for target in targets:
+            roster.add(target)
+        telemetry.targets.set(len(targets))
+        telemetry.in_flight.set_function(lambda: schedule.in_flight)
+        telemetry.overloaded.set_function(lambda: schedule.overloaded)
+        telemetry.endpoints.set_function(lambda: len(self.board.endpoints))
+        telemetry.shard_info.labels(str(options.shard_index), str(options.shard_count)).set(1)
+        telemetry.reload_successful.set(1)
+        telemetry.reload_time.set(time.time())
+        self.pages.ready = True
+        self.started.set()
+        log.info("probing", extra={"targets": len(targets), "endpoints": len(self.board.endpoints)})
+
+    def _count(self, state: State) -> None:
+        for problem in state.assessment.problems:
+            self.telemetry.problems.labels(problem.reason, problem.severity).inc()
+
+    async def _measure_lag(self, loop: asyncio.AbstractEventLoop) -> None:
+        """How late the loop runs what was due: everything measured in it is that uncertain."""
+        while True:
+            due = loop.time() + LAG_EVERY
+            await asyncio.sleep(LAG_EVERY)
+            self.telemetry.loop_lag.observe(max(0.0, loop.time() - due))
+
+
+def _no_reload() -> None:
+    log.warning("SIGHUP is ignored: this version does not reload its configuration; restart it")
+
+
+async def own_name() -> str | None:
+    """The name to say in EHLO: this machine's FQDN where it is fit for it, else None for the address literal."""
+    loop = asyncio.get_running_loop()
+    try:
+        name = await asyncio.wait_for(loop.run_in_executor(None, socket.getfqdn), 3.0)
+    except TimeoutError:
+        return None
+    return name if fit_for_ehlo(name) else None
+
+
+def fit_for_ehlo(name: str) -> bool:
+    """Whether a host name may be said in EHLO: letters, digits, hyphens, a dot, and not a name for here only."""
+    lower = name.lower()
+    return HOST_NAME.fullmatch(name) is not None and not lower.endswith(UNFIT_SUFFIXES) and "localhost" not in lower
+
+
+def descriptors_for(probes: int) -> int:
+    """Raise the descriptor limit as far as allowed; return how many probes at once that is good for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = probes + SPARE_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return probes
+    fewer = max(1, soft - SPARE_DESCRIPTORS)
+    log.warning(
+        "too few file descriptors: fewer probes at once", extra={"limit": soft, "at_once": fewer, "asked": probes}
+    )
+    return fewer
+
+
+def listen_address(text: str) -> tuple[str | None, int]:
+    """Read `:10225`, `127.0.0.1:10225`, `[::1]:10225`.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:\[\]]*)):([0-9]{1,5})", text)
+    if not match or not 0 <= int(match[3]) <= 65535:
+        raise ValueError(f"{text!r} is not an address to listen on: write :10225, 127.0.0.1:10225 or [::1]:10225")
+    return match[1] or match[2] or None, int(match[3])

@@ -1,0 +1,47 @@
+"""Can users log in, and only safely (RFC 4954, RFC 8314)?"""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from exporter.checks.problem import problem
+from exporter.model import Problem, Reply, Result, Security
+from exporter.reasons import Reason, Stage
+
+SHOW_THE_PASSWORD = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
+"""Mechanisms open to whoever listens (RFC 4954 9); CRAM-MD5, SCRAM, NTLM and GSSAPI are not."""
+NOT_UNDERSTOOD = frozenset({500, 501, 502, 503})
+
+
+def check(result: Result) -> Iterator[Problem]:
+    """The offer in clear, the offer inside TLS, and the login where one is configured."""
+    settings = result.peer.settings
+    if settings.security is Security.NONE:
+        return
+    if result.hello and not _on_loopback(result.address):
+        in_clear = result.hello.mechanisms & SHOW_THE_PASSWORD
+        if in_clear:
+            forbidden = settings.expect.auth_before_tls == "forbidden"
+            yield from problem(Reason.AUTH_OFFERED_IN_CLEAR, " ".join(sorted(in_clear)), expected=forbidden)
+    if result.hello_tls and not result.hello_tls.mechanisms:
+        yield from problem(Reason.AUTH_NOT_OFFERED, expected=settings.expect.auth == "required")
+    if result.auth_not_attempted:
+        yield from problem(Reason.AUTH_NOT_ATTEMPTED, result.auth_not_attempted)
+    if result.auth_unavailable:
+        yield from problem(Reason.AUTH_MECHANISM_UNAVAILABLE, result.auth_unavailable)
+    if result.auth_ended:
+        yield from problem(result.auth_ended.reason, result.auth_ended.detail, stage=Stage.AUTH)
+    elif result.auth and not result.authenticated:
+        yield from problem(_refusal(result.auth), f"{result.auth.code} {result.auth.text}")
+
+
+def _refusal(reply: Reply) -> Reason:
+    """What the last answer of a login means that was not 235."""
+    if reply.code == 504:
+        return Reason.AUTH_MECHANISM_UNAVAILABLE
+    if reply.code in NOT_UNDERSTOOD:
+        return Reason.AUTH_FAILED
+    return {4: Reason.AUTH_TEMPORARY, 5: Reason.AUTH_REJECTED}.get(reply.code // 100, Reason.AUTH_FAILED)
+
+
+def _on_loopback(address: str) -> bool:
+    return bool(address) and ip_address(address).is_loopback

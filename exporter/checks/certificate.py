@@ -1,0 +1,47 @@
+"""Is the certificate good? Dates, trust and name are judged apart, so several reasons may hold at once."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from exporter.checks.problem import problem
+from exporter.model import Problem, Result
+from exporter.reasons import Reason
+
+FINDINGS = (
+    ("expired", Reason.CERTIFICATE_EXPIRED),
+    ("not_yet_valid", Reason.CERTIFICATE_NOT_YET_VALID),
+    ("host_mismatch", Reason.CERTIFICATE_HOST_MISMATCH),
+    ("self_signed", Reason.CERTIFICATE_SELF_SIGNED),
+    ("not_trusted", Reason.CERTIFICATE_NOT_TRUSTED),
+    ("unsuitable", Reason.CERTIFICATE_UNSUITABLE),
+    ("weak", Reason.CERTIFICATE_WEAK),
+)
+"""Which finding of a `Verdict` is which reason."""
+DAY = 86400
+
+
+def check(result: Result) -> Iterator[Problem]:
+    """What the verdict says, as grave as the expectation makes it."""
+    verdict, expect = result.verdict, result.peer.settings.expect
+    if verdict is None:
+        return
+    trusted = expect.certificate == "trusted"
+    for finding, reason in FINDINGS:
+        detail: str | None = getattr(verdict, finding)
+        if detail:
+            by_address = finding == "host_mismatch" and _is_address(result.peer.host)
+            yield from problem(reason, detail, expected=expect.user_wants_trust if by_address else trusted)
+    if expect.min_days_left is not None and not verdict.expired:
+        ends = min(verdict.certificate.not_after, verdict.chain_not_after)
+        days = (ends - result.finished) / DAY
+        if days < expect.min_days_left:
+            yield from problem(Reason.CERTIFICATE_EXPIRES_SOON, f"{days:.1f} days left")
+
+
+def _is_address(host: str) -> bool:
+    """An IP literal is seldom in a certificate: nobody is woken for it unless the user asked for trust."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,38 @@
+"""Did the conversation come to its end, and did the server agree to each step?"""
+
+from collections.abc import Iterator
+
+from exporter.checks.problem import problem
+from exporter.model import Problem, Reply, Result
+from exporter.phrases import speaks_of_us
+from exporter.reasons import Reason, Stage
+
+REFUSED = {
+    Stage.GREETING: (Reason.GREETING_TEMPORARY, Reason.GREETING_REJECTED, Reason.GREETING_MALFORMED),
+    Stage.EHLO: (Reason.EHLO_TEMPORARY, Reason.EHLO_REJECTED, Reason.REPLY_MALFORMED),
+    Stage.STARTTLS: (Reason.STARTTLS_TEMPORARY, Reason.STARTTLS_REJECTED, Reason.REPLY_MALFORMED),
+}
+"""What a reply at a stage means that is not the one asked for: 4xx, 5xx, anything else."""
+
+
+def refusals(result: Result) -> Iterator[tuple[Stage, Reply]]:
+    """The replies by which the server did not agree."""
+    if result.greeting and result.greeting.code != 220:
+        yield Stage.GREETING, result.greeting
+    for reply in (result.ehlo, result.ehlo_tls):
+        if reply and reply.code // 100 != 2:
+            yield Stage.EHLO, reply
+    if result.starttls and result.starttls.code // 100 != 2:
+        yield Stage.STARTTLS, result.starttls
+
+
+def check(result: Result) -> Iterator[Problem]:
+    """What ended it early, or how the server refused."""
+    if result.ended:
+        yield from problem(result.ended.reason, result.ended.detail, stage=result.ended.stage, expected=True)
+    for stage, reply in refusals(result):
+        temporary, rejected, malformed = REFUSED[stage]
+        reason = {4: temporary, 5: rejected}.get(reply.code // 100, malformed)
+        if reason is rejected and speaks_of_us(reply, result.own_address):
+            reason = Reason.CLIENT_REJECTED
+        yield from problem(reason, f"{reply.code} {reply.text}", stage=stage)

@@ -1,0 +1,23 @@
+"""How a check says what it found: the table of reasons decides how grave that is."""
+
+from collections.abc import Iterator
+
+from exporter.model import Problem
+from exporter.reasons import REASONS, Reason, Stage
+
+
+def problem(
+    reason: Reason, detail: str = "", *, expected: bool = False, stage: Stage | None = None
+) -> Iterator[Problem]:
+    """Yield the problem, or nothing where it is none.
+
+    Args:
+        reason: the row of the table.
+        detail: what was seen, for the operator; may hold hostile text of the peer.
+        expected: an expectation of the user covers the fact.
+        stage: where it arose, for a reason that can arise at several stages.
+    """
+    row = REASONS[reason]
+    severity = row.rule.severity(expected=expected)
+    if severity:
+        yield Problem(reason, stage or row.stages[0], severity, detail)

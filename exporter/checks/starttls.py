@@ -1,0 +1,45 @@
+"""Is STARTTLS offered as it should be, and only in clear?"""
+
+import re
+from collections.abc import Iterator
+
+from exporter.checks.problem import problem
+from exporter.model import Problem, Result, Security
+from exporter.reasons import Reason
+
+MASKED_KEYWORD = re.compile(r"X{4,}[A-Z]?")
+"""What a Cisco ASA or PIX writes over keywords that it does not know. XCLIENT and its kind do not match."""
+MASKED_GREETING = "*****"
+
+
+def check(result: Result) -> Iterator[Problem]:
+    """RFC 3207: offered in clear, and no more inside TLS."""
+    settings, hello = result.peer.settings, result.hello
+    if settings.security is Security.NONE:
+        return
+    if result.hello_tls and "STARTTLS" in result.hello_tls.extensions:
+        yield from problem(Reason.STARTTLS_AFTER_TLS)
+    if hello is None or settings.security is Security.IMPLICIT:
+        return
+    offered, forbidden = "STARTTLS" in hello.extensions, settings.expect.starttls == "forbidden"
+    if offered and forbidden:
+        yield from problem(Reason.STARTTLS_FORBIDDEN)
+    elif not offered and not forbidden:
+        mask = _mask(result)
+        yield from problem(
+            Reason.STARTTLS_MASKED if mask else Reason.STARTTLS_NOT_SUPPORTED,
+            f"{mask} hides it"
+            if mask
+            else f"{hello.verb} announces: {' '.join(sorted(hello.extensions)) or 'nothing'}",
+            expected=settings.expect.starttls == "required",
+        )
+
+
+def _mask(result: Result) -> str | None:
+    """The trace of a device that overwrites what it does not know."""
+    for keyword in result.hello.extensions if result.hello else ():
+        if MASKED_KEYWORD.fullmatch(keyword):
+            return keyword
+    if result.greeting and MASKED_GREETING in result.greeting.text:
+        return MASKED_GREETING
+    return None

@@ -1,0 +1,28 @@
+"""Is what was agreed on in the handshake good enough? The handshake itself takes anything (contract 5)."""
+
+import re
+from collections.abc import Iterator
+
+from exporter.checks.problem import problem
+from exporter.model import TLS_VERSIONS, Problem, Result, Security
+from exporter.reasons import Reason
+
+WEAK_CIPHER = re.compile(r"NULL|EXP|DES|RC[24]|MD5|IDEA|SEED|^A(EC)?DH")
+FORWARD_SECRECY = re.compile(r"^(TLS_|ECDHE-|DHE-)")
+"""OpenSSL's names; every suite of TLS 1.3 has forward secrecy."""
+
+
+def check(result: Result) -> Iterator[Problem]:
+    """Version (RFC 8996) and cipher (RFC 9325) of the session."""
+    session, expect = result.session, result.peer.settings.expect
+    if result.peer.settings.security is Security.NONE or session is None or session.version is None:
+        return
+    least = expect.min_tls or "TLSv1.2"
+    if session.version not in TLS_VERSIONS[TLS_VERSIONS.index(least) :]:
+        detail = f"{session.version}; at least {least} is expected"
+        yield from problem(Reason.TLS_VERSION_TOO_OLD, detail, expected=expect.min_tls is not None)
+    cipher = session.cipher or ""
+    if WEAK_CIPHER.search(cipher):
+        yield from problem(Reason.TLS_WEAK, f"cipher {cipher}")
+    elif not FORWARD_SECRECY.search(cipher):
+        yield from problem(Reason.TLS_WEAK, f"no forward secrecy: {cipher}")

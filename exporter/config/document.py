@@ -1,0 +1,202 @@
+"""The text of one YAML file to plain values, with the place of each. Judges YAML, knows no keys.
+
+PyYAML composes nodes (in C where it can), this file makes values of them, as YAML 1.2 says: see `scalars`. Duplicate
+keys, tags, merge keys and endless or exploding aliases are errors; all else of YAML, and so JSON, is understood.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exporter.config.errors import ConfigError, Where, shown
+from exporter.config.scalars import describe, plain
+
+MAX_DEPTH = 50
+"""Nested collections. PyYAML's C composer recurses without a bound of its own: 200,000 brackets end the process."""
+MAX_ALIASED = 1_000_000
+"""Nodes that aliases may stand for, in all: an alias bomb holds billions."""
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+
+
+class _TooDeepError(Exception):
+    """Collections nested beyond MAX_DEPTH."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C class, where it was built
+    """Composes nodes whose tag says only whether a scalar was plain or quoted, and bounds their depth."""
+
+    depth = 0
+
+    def resolve(self, kind: type[yaml.Node], _value: object, implicit: Any) -> str:
+        if kind is not yaml.ScalarNode:
+            return ""
+        return "plain" if implicit[0] else "quoted"
+
+    def descend_resolver(self, _parent: object, _index: object) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise _TooDeepError
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file: its value made of dict, list, str, int, float, bool, None and Trap, and where each part stands."""
+
+    file: Path
+    value: Any
+    root: yaml.Node | None = field(repr=False, default=None)
+
+    def error(self, where: Where, message: str, *, key: bool = False) -> ConfigError:
+        """Make an error at the part named by `where`, or at the nearest part around it that was written.
+
+        `key` points at the key of a mapping rather than at its value.
+        """
+        node, found, mark = self.root, where, self.root.start_mark if self.root else None
+        for index, step in enumerate(where):
+            pair = _child(node, step)
+            if pair is None:
+                found = where[:index]
+                break
+            node = pair[1]
+            mark = pair[0].start_mark if key and index == len(where) - 1 else node.start_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        return ConfigError(self.file, message, line, column, shown(found))
+
+    def line(self, where: Where) -> int:
+        """Tell the line of a part, from 1."""
+        return self.error(where, "").line or 1
+
+
+def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    """Find a part of a collection and the node that names it; None where there is none."""
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step]
+    if isinstance(node, yaml.MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == step), None)
+    return None
+
+
+def parse(file: Path, data: bytes, report: Callable[[ConfigError], None]) -> Document | None:
+    """Read one YAML document. Errors go to `report`; None where nothing could be made of the text."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        report(_at(file, data[: error.start].decode("utf-8", "replace"), "not UTF-8 text"))
+        return None
+    if found := CONTROL.search(text):
+        report(_at(file, text[: found.start()], f"a control character, U+{ord(found[0]):04X}, in the text"))
+        return None
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        report(_syntax_error(file, text, error))
+        return None
+    except (yaml.YAMLError, _TooDeepError) as error:
+        deep = isinstance(error, _TooDeepError)
+        report(ConfigError(file, f"nested more than {MAX_DEPTH} levels deep" if deep else f"not valid YAML: {error}"))
+        return None
+    finally:
+        loader.dispose()
+    builder = _Builder(Document(file, None, root), report)
+    value = builder.value(root, ()) if root else None
+    return None if builder.refused else Document(file, value, root)
+
+
+def _at(file: Path, before: str, message: str) -> ConfigError:
+    """Make an error at the place where the text `before` ends."""
+    return ConfigError(file, message, before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def _syntax_error(file: Path, text: str, error: yaml.MarkedYAMLError) -> ConfigError:
+    """Say in one line what PyYAML says in three, and where."""
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    message = f"not valid YAML: {', '.join(part for part in (error.context, error.problem) if part)}"
+    if error.context == "expected a single document in the stream":
+        message = "a second YAML document (---) begins here: one file holds one"
+    elif text.split("\n")[line : line + 1] and text.split("\n")[line][column : column + 1] == "\t":
+        message = "a tab: YAML is indented with spaces"
+    return ConfigError(file, message, line + 1, column + 1)
+
+
+class _Builder:
+    """Makes values of nodes. What an alias repeats is made once, shared, and counted as often as it is repeated."""
+
+    def __init__(self, document: Document, report: Callable[[ConfigError], None]) -> None:
+        self.document = document
+        self.report = report
+        self.made: dict[int, tuple[Any, int]] = {}
+        self.open: set[int] = set()
+        self.count = 0
+        self.aliased = 0
+        self.refused = False
+
+    def value(self, node: yaml.Node, where: Where) -> Any:
+        """Make the value of a node and of all below it."""
+        self.count += 1
+        if isinstance(node, yaml.ScalarNode):
+            if node.tag == "plain":
+                return plain(node.value)
+            self._refuse_tag(node, where)
+            return node.value
+        if id(node) in self.made:
+            return self._aliased(node, where)
+        if id(node) in self.open:
+            return self._refuse(where, "an alias of what it stands in: this would never end")
+        self._refuse_tag(node, where)
+        self.open.add(id(node))
+        before = self.count
+        made = (
+            [self.value(child, (*where, index)) for index, child in enumerate(node.value)]
+            if isinstance(node, yaml.SequenceNode)
+            else self._mapping(node, where)
+        )
+        self.open.discard(id(node))
+        self.made[id(node)] = (made, self.count - before)
+        return made
+
+    def _mapping(self, node: yaml.Node, where: Where) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for key, child in node.value:
+            name = self.value(key, where) if isinstance(key, yaml.ScalarNode) else None
+            mark = key.start_mark
+            if not isinstance(name, str):
+                what = describe(name) if isinstance(key, yaml.ScalarNode) else "a collection"
+                self._error_at(mark, where, f"a key must be a string, got {what}: put it in quotes")
+            elif name == "<<" and key.tag == "plain":
+                self._error_at(mark, where, "merge keys (<<) are not understood: write a module and name it")
+            elif name in made:
+                first = _child(node, name)
+                at = first[0].start_mark.line + 1 if first else 0
+                self._error_at(mark, (*where, name), f"duplicate key `{name}`: first given on line {at}")
+            else:
+                made[name] = self.value(child, (*where, name))
+        return made
+
+    def _aliased(self, node: yaml.Node, where: Where) -> Any:
+        """Repeat what an alias stands for, unless that makes too much."""
+        made, size = self.made[id(node)]
+        self.count += size
+        self.aliased += size
+        if self.aliased > MAX_ALIASED and not self.refused:
+            return self._refuse(where, f"aliases stand for more than {MAX_ALIASED} values: is this an alias bomb?")
+        return made
+
+    def _refuse_tag(self, node: yaml.Node, where: Where) -> None:
+        if node.tag not in {"", "quoted", "tag:yaml.org,2002:str"}:
+            self._error_at(node.start_mark, where, "tags (!...) are not understood: leave it out")
+
+    def _refuse(self, where: Where, message: str) -> None:
+        self.refused = True
+        self.report(self.document.error(where, message))
+
+    def _error_at(self, mark: Any, where: Where, message: str) -> None:
+        self.report(ConfigError(self.document.file, message, mark.line + 1, mark.column + 1, shown(where)))

@@ -1,0 +1,184 @@
+"""Lists of targets to Targets: those of the configuration, of target files, and Prometheus file_sd groups.
+
+Knows what keys of a target exclude or need each other, and that no endpoint may be there twice.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exporter.config import files, names
+from exporter.config.document import Document
+from exporter.config.errors import ConfigError, Where
+from exporter.config.merge import Layer, Merge, starttls_fault, written
+from exporter.config.model import FileSdGroup, PortEntry, TargetEntry
+from exporter.config.validation import Checker
+from exporter.model import Security, Settings, Target
+
+KINDS = ("host", "domain", "domains", "domains_file")
+SMTP = 25
+DISCOVERY_LABELS = ("job", "instance")
+"""Set by Prometheus itself; file_sd lists carry them, and all that begin with __."""
+
+
+@dataclass(frozen=True, slots=True)
+class DomainsFile:
+    """A file with one mail domain a line. Its places are (line, column)."""
+
+    file: Path
+
+    def error(self, where: Where, message: str) -> ConfigError:
+        """Make an error at (line, column)."""
+        line, column = where
+        return ConfigError(self.file, message, int(line), int(column))
+
+    def read(self, report: Callable[[ConfigError], None]) -> Iterator[tuple[str, Where]]:
+        """List the domains and their places. Raises ValueError where the file cannot be read."""
+        try:
+            text = files.read(self.file).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise ValueError(f"cannot read {self.file}: not UTF-8 text") from None
+        for number, line in enumerate(text.split("\n"), 1):
+            name = line.partition("#")[0].strip()
+            where = (number, len(line) - len(line.lstrip()) + 1)
+            try:
+                if name:
+                    yield names.domain(name), where
+            except ValueError as error:
+                report(self.error(where, str(error)))
+
+
+Place = tuple[Document | DomainsFile, Where]
+Port = tuple[int, Settings, Where]
+
+
+class Entries:
+    """Collects the targets of all files."""
+
+    def __init__(self, merge: Merge, report: Callable[[ConfigError], None]) -> None:
+        self.merge = merge
+        self.report = report
+        self.targets: list[Target] = []
+        self.files: list[Path] = []
+        self.seen: dict[tuple[str, str, int], Place] = {}
+
+    def add(self, items: Sequence[Any], checker: Checker, where: Where) -> None:
+        """Add the targets of a list at `where`. Only target files hold file_sd groups."""
+        for index, item in enumerate(items):
+            at = (*where, index)
+            if not where and isinstance(item, dict) and "targets" in item:
+                self._add_group(item, checker, at)
+            else:
+                self._add_entry(item, checker, at)
+
+    def _add_entry(self, item: Any, checker: Checker, at: Where) -> None:
+        item = {} if item is None else item
+        listed = item.get("ports") if isinstance(item, dict) else None
+        outline = {**item, "ports": []} if isinstance(listed, list) else item
+        checked = checker.check(TargetEntry, outline, at)
+        entry = checked.section
+        if not isinstance(item, dict) or entry is None:
+            return
+        kinds = [kind for kind in KINDS if kind in item]
+        if len(kinds) > 1:
+            checker.tell(at, f"`{kinds[0]}` and `{kinds[1]}` exclude each other: make two targets of them")
+        elif not kinds and not checked.broken:
+            checker.tell(at, f"a target needs one of {', '.join(KINDS)}")
+        elif kinds == ["host"] and listed is None:
+            checker.tell(at, "`ports` is required for a host, for example [25, 465, 587]")
+        elif listed == []:
+            checker.tell((*at, "ports"), "at least one port is needed")
+        elif kinds and "ports" not in checked.broken_below():
+            layer = Layer(written(entry), checker.document, at, checked.broken_below())
+            ports = self._ports(listed or [SMTP], layer, checker, domains=kinds != ["host"])
+            self._add_target(entry, self._names(entry, checker, at), ports)
+
+    def _ports(self, listed: list[Any], above: Layer, checker: Checker, *, domains: bool) -> list[Port]:
+        """Merge the settings of each port of a target, and tell ports given twice."""
+        found: dict[int, Port] = {}
+        for index, item in enumerate(listed):
+            where = (*above.where, "ports", index)
+            checked = checker.check(PortEntry, item if isinstance(item, dict | list) else {"port": item}, where)
+            entry = checked.section
+            if entry is None:
+                continue
+            if entry.port in found:
+                checker.tell(where, f"the port {entry.port} is already given in this target")
+                continue
+            own = Layer(written(entry), checker.document, where, checked.broken_below())
+            if settings := self.merge.settings(entry.port, (above, own), domains=domains):
+                found[entry.port] = entry.port, settings, where
+                self._check_starttls(own, settings.security)
+        securities = {settings.security for _, settings, _ in found.values()}
+        if securities and Security.STARTTLS not in securities:
+            self._check_starttls(above, min(securities))
+        return list(found.values())
+
+    def _check_starttls(self, layer: Layer, security: Security) -> None:
+        if error := starttls_fault(layer, security):
+            self.report(error)
+
+    def _names(self, entry: TargetEntry, checker: Checker, at: Where) -> list[tuple[str, Place]]:
+        """List the host, or the domains, and where each was written."""
+        if not entry.domains_file:
+            listed = [(name, (*at, "domains", index)) for index, name in enumerate(entry.domains or [])]
+            single = [(name, at) for name in (entry.host, entry.domain) if name]
+            return [(name, (checker.document, where)) for name, where in single + listed]
+        try:
+            source = DomainsFile(checker.beside.path(entry.domains_file))
+            self.files.append(source.file.absolute())
+            return [(name, (source, where)) for name, where in source.read(self.report)]
+        except ValueError as error:
+            checker.tell((*at, "domains_file"), str(error))
+            return []
+
+    def _add_target(self, entry: TargetEntry, hosts: list[tuple[str, Place]], ports: list[Port]) -> None:
+        """Add one target, or one for each domain where nothing names them together."""
+        labels = tuple(sorted(entry.labels.items()))
+        plain = tuple((port, settings) for port, settings, _ in ports)
+        for host, place in hosts:
+            for port, _, where in ports:
+                at = where if entry.host and len(ports) > 1 else place[1]
+                self._note((entry.name or host, host, port), (place[0], at))
+        if not ports or not hosts:
+            return
+        if entry.host:
+            self.targets.append(Target(entry.name or entry.host, plain, host=entry.host, labels=labels))
+        elif entry.name:
+            self.targets.append(Target(entry.name, plain, domains=tuple(name for name, _ in hosts), labels=labels))
+        else:
+            self.targets += [Target(name, plain, domains=(name,), labels=labels) for name, _ in hosts]
+
+    def _add_group(self, item: dict[str, Any], checker: Checker, at: Where) -> None:
+        """Add the targets of a file_sd group, one for each host."""
+        if isinstance(labels := item.get("labels"), dict):
+            kept = {name: each for name, each in labels.items() if not _dropped(name)}
+            item = {**item, "labels": kept}
+        group = checker.check(FileSdGroup, item, at).section
+        if group is None:
+            return
+        hosts: dict[str, list[tuple[int, Settings]]] = {}
+        for index, (host, port) in enumerate(group.targets):
+            self._note((host, host, port), (checker.document, (*at, "targets", index)))
+            if settings := self.merge.settings(port):
+                hosts.setdefault(host, []).append((port, settings))
+        labels = tuple(sorted(group.labels.items()))
+        self.targets += [Target(host, tuple(ports), host=host, labels=labels) for host, ports in hosts.items()]
+
+    def _note(self, endpoint: tuple[str, str, int], place: Place) -> None:
+        """Remember an endpoint, and tell where it is already."""
+        source, where = place
+        if endpoint not in self.seen:
+            self.seen[endpoint] = place
+            return
+        other, first = self.seen[endpoint]
+        known = other.error(first, "")
+        message = (
+            f"{endpoint[1]}, port {endpoint[2]} is already in target {endpoint[0]!r} at {known.file}:{known.line}"
+        )
+        self.report(source.error(where, f"{message}: give one a `name`"))
+
+
+def _dropped(label: str) -> bool:
+    return label in DISCOVERY_LABELS or label.startswith("__")

@@ -1,0 +1,49 @@
+"""What is wrong with a configuration, and where. Nothing here reads or judges."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Where = tuple[str | int, ...]
+"""A path into a file: keys of mappings and indexes of lists."""
+
+
+LONGEST_SHOWN = 60
+"""Characters of a key in an error."""
+
+
+def shown(where: Where) -> str:
+    """Write a path as an operator would: targets[3].ports[1].timeout."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step[:LONGEST_SHOWN]}" for step in where).lstrip(".")
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigError:
+    """One error. `line` and `column` count from 1; None where no place can be named, as for a missing file."""
+
+    file: Path
+    message: str
+    line: int | None = None
+    column: int | None = None
+    path: str = ""
+
+    def __str__(self) -> str:
+        """Say FILE:LINE:COLUMN: path: message in one line, leaving out what is not known."""
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else f"{self.file}"
+        text = ": ".join(part for part in (place, self.path, self.message) if part)
+        return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+class ConfigErrors(Exception):  # noqa: N818  # the plural is the point: all errors at once
+    """A configuration that cannot be used: all its errors at once, sorted by file and line, none twice."""
+
+    def __init__(self, errors: Iterable[ConfigError]) -> None:
+        self.errors = tuple(
+            sorted(set(errors), key=lambda e: (str(e.file), e.line or 0, e.column or 0, e.path, e.message))
+        )
+        super().__init__("\n".join(map(str, self.errors)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive the way back from a process that parsed for us."""
+        return ConfigErrors, (self.errors,)

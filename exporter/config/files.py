@@ -1,0 +1,93 @@
+"""The files a configuration names: read with a bound, found by patterns, looked into. Knows no keys.
+
+Every function raises ValueError with a sentence for the operator. What a secret file holds is never kept or shown.
+"""
+
+import glob
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MAX_BYTES = 64 * 2**20
+"""Ten thousand targets are about 1 MB."""
+
+
+def read(file: Path, limit: int = MAX_BYTES) -> bytes:
+    """Read a regular file whole; a device or a pipe could keep us waiting for ever."""
+    try:
+        if file.exists() and not file.is_file():
+            raise ValueError(f"cannot read {file}: not a regular file")
+        with file.open("rb") as opened:
+            data = opened.read(limit + 1)
+    except OSError as error:
+        raise ValueError(f"cannot read {file}: {error.strerror or error}") from None
+    if len(data) > limit:
+        raise ValueError(f"cannot read {file}: over {limit // 2**20} MiB long")
+    return data
+
+
+def matching(directory: Path, pattern: str) -> list[Path]:
+    """Find the regular files that a pattern names, sorted. None is no error: they may come later."""
+    try:
+        found = glob.glob(os.path.join(directory, pattern), recursive=True)  # noqa: PTH118, PTH207  # Path.glob refuses absolute patterns
+    except OSError as error:
+        raise ValueError(f"cannot list {pattern}: {error.strerror or error}") from None
+    return [Path(name) for name in sorted(found) if Path(name).is_file()]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The directory of the file being read, and what is known of the files it names: each is looked into once."""
+
+    directory: Path
+    environ: Mapping[str, str]
+    looked_into: dict[tuple[str, Path], str] = field(default_factory=dict)
+    """What is wrong with a file, by (what it is to hold, file); empty where nothing is."""
+
+    def path(self, text: str) -> Path:
+        """Read a path relative to the naming file. Links stay links: orchestrators swap them."""
+        if not text or "\0" in text:
+            raise ValueError("expected the name of a file")
+        return self.directory / text
+
+    def ca_file(self, text: str) -> str:
+        """Name a readable file with at least one PEM certificate."""
+        return self._holding("certificate", text)
+
+    def password_file(self, text: str) -> str:
+        """Name a readable file that holds a password."""
+        return self._holding("password", text)
+
+    def _holding(self, what: str, text: str) -> str:
+        file = self.path(text)
+        if (what, file) not in self.looked_into:
+            try:
+                fault = (_certificate_fault if what == "certificate" else _password_fault)(read(file))
+                self.looked_into[what, file] = f"{file} {fault}" if fault else ""
+            except ValueError as error:
+                self.looked_into[what, file] = str(error)
+        if fault := self.looked_into[what, file]:
+            raise ValueError(fault)
+        return str(file.absolute())
+
+    def password_env(self, name: str) -> str:
+        """Name a variable of the environment that is set."""
+        if not name.isidentifier():  # not shown: it may be the password itself
+            raise ValueError("expected the name of an environment variable")
+        if not self.environ.get(name):
+            raise ValueError(f"the environment variable {name!r} is not set")
+        return name
+
+
+def _certificate_fault(data: bytes) -> str:
+    from cryptography import x509
+
+    try:
+        return "" if x509.load_pem_x509_certificates(data) else "holds no PEM certificate"
+    except ValueError:
+        return "holds no PEM certificate, or a broken one"
+
+
+def _password_fault(data: bytes) -> str:
+    return "" if data.strip() else "holds no password"

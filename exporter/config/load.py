@@ -1,0 +1,222 @@
+"""The public entry: a file to a Config, or all that is wrong with it. Knows which files there are and their order."""
+
+import gc
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from exporter.config import files
+from exporter.config.document import Document, parse
+from exporter.config.entries import Entries
+from exporter.config.errors import ConfigError, ConfigErrors
+from exporter.config.files import Beside
+from exporter.config.merge import Layer, Merge, written
+from exporter.config.model import ConfigFile, EndpointKeys, Global, ProbeEndpoint
+from exporter.config.model import Egress as EgressSection
+from exporter.config.scalars import describe
+from exporter.config.validation import Checker
+from exporter.model import Settings, Target
+
+SMTP = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """When a port counts as blocked from here (contract 5)."""
+
+    min_hosts: int = 3
+    min_networks: int = 2
+    canaries: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAccess:
+    """Whether /probe is served, and what may be probed: host names, *.suffixes, networks."""
+
+    enabled: bool = False
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration that can be used, all keys merged down to the settings of each port."""
+
+    targets: tuple[Target, ...]
+    modules: Mapping[str, Settings]
+    """Every named module, as it is for port 25; `settings_for` has it for any other."""
+    max_concurrent_probes: int
+    max_probes_per_host: int
+    max_addresses: int
+    nameservers: tuple[str, ...]
+    """Each an address, address:port or [IPv6]:port."""
+    max_concurrent_lookups: int
+    trusted_resolver: bool | None
+    """None: not written."""
+    mta_sts_allow_private: bool
+    probe_endpoint: ProbeAccess
+    egress: Egress
+    path: Path | None
+    files: tuple[Path, ...]
+    """The configuration, target files and domain files that were read."""
+    target_files: tuple[str, ...]
+    """The patterns of target files, absolute: new files may come to match."""
+    layers: tuple[Layer, Mapping[str, Layer]] = field(repr=False, compare=False)
+    """`global` and the modules as written, for `settings_for`."""
+
+    def settings_for(self, port: int, module: str | None = None) -> Settings:
+        """Merge what a bare port entry gets, of a module if one is named. Raises LookupError for an unknown one."""
+        base, modules = self.layers
+        merge = Merge(base, modules, lambda _: None)
+        own = (Layer({"module": module}),) if module else ()
+        settings = merge.settings(port, own)
+        if settings is None:
+            raise LookupError(merge.unknown(module or ""))
+        return settings
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read a configuration and all files it names. Raises ConfigErrors with everything that is wrong in them."""
+    reading = Reading(Beside(path.parent, environ))
+    with _without_garbage_collection():
+        document = reading.document(path)
+        config = reading.config(document) if document else None
+    if reading.errors or config is None:
+        raise ConfigErrors(reading.errors)
+    return config
+
+
+def defaults() -> Config:
+    """Make the configuration of somebody who wrote none: no targets, the built-in modules."""
+    return replace(Reading(Beside(Path(), {})).config(Document(Path(), {})), path=None)
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Pause it: it looks through a million nodes, which have no cycles, for two thirds of the time of a load."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class Reading:
+    """One reading of a configuration: its files, and the errors found so far."""
+
+    def __init__(self, beside: Beside) -> None:
+        self.beside = beside
+        self.errors: list[ConfigError] = []
+        self.files: list[Path] = []
+
+    def document(self, file: Path) -> Document | None:
+        """Read one YAML file; None where that is not possible (told)."""
+        self.files.append(file.absolute())
+        try:
+            return parse(file, files.read(file), self.errors.append)
+        except ValueError as error:
+            self.errors.append(ConfigError(file, str(error)))
+            return None
+
+    def checker(self, document: Document) -> Checker:
+        """Make what reads the mappings of the main file."""
+        return Checker(document, self.beside, self.errors.append)
+
+    def config(self, document: Document) -> Config:
+        """Make a Config of the main file. It is of use only where no errors were found."""
+        root = document.value
+        if not isinstance(root, dict):
+            expected = "expected a mapping with `targets` and other keys"
+            self.errors.append(document.error((), f"{expected}, got {describe(root)}"))
+            root = {}
+        frame = self._frame(root, document)
+        base, common = self._global(root, document)
+        merge = Merge(base, self._modules(root, document), self.errors.append)
+        modules = {
+            name: settings for name in merge.names if (settings := merge.settings(SMTP, [Layer({"module": name})]))
+        }
+        entries = Entries(merge, self.errors.append)
+        patterns = self._targets(root, frame, document, entries)
+        return Config(
+            targets=tuple(entries.targets),
+            modules=modules,
+            max_concurrent_probes=common.max_concurrent_probes,
+            max_probes_per_host=common.max_probes_per_host,
+            max_addresses=common.max_addresses,
+            nameservers=tuple(common.nameservers),
+            max_concurrent_lookups=common.max_concurrent_lookups,
+            trusted_resolver=common.trusted_resolver,
+            mta_sts_allow_private=bool(common.mta_sts and common.mta_sts.allow_private),
+            probe_endpoint=_access(frame.probe_endpoint),
+            egress=_egress(frame.egress),
+            path=document.file,
+            files=(*self.files, *entries.files),
+            target_files=patterns,
+            layers=(Layer(base.values), {name: Layer(layer.values) for name, layer in merge.modules.items()}),
+        )
+
+    def _frame(self, root: dict[str, Any], document: Document) -> ConfigFile:
+        """Read the whole but for what is read piece by piece, and so by its kind only."""
+        emptied: dict[str, Any] = {"global": {}, "modules": {}, "targets": []}
+        outline = {
+            name: empty if isinstance(value, type(empty := emptied.get(name))) else value
+            for name, value in root.items()
+        }
+        checked = self.checker(document).check(ConfigFile, outline, ())
+        return checked.section or ConfigFile()
+
+    def _global(self, root: dict[str, Any], document: Document) -> tuple[Layer, Global]:
+        value = root.get("global")
+        where = ("global",)
+        checked = self.checker(document).check(Global, value if isinstance(value, dict) else {}, where)
+        section = checked.section or Global()
+        return Layer(written(section), document, where, checked.broken_below()), section
+
+    def _modules(self, root: dict[str, Any], document: Document) -> dict[str, Layer]:
+        modules = root.get("modules")
+        layers = {}
+        for name, value in modules.items() if isinstance(modules, dict) else ():
+            where = ("modules", name)
+            checked = self.checker(document).check(EndpointKeys, value, where)
+            values = written(checked.section) if checked.section else {}
+            layers[name] = Layer(values, document, where, checked.broken_below())
+        return layers
+
+    def _targets(
+        self, root: dict[str, Any], frame: ConfigFile, document: Document, entries: Entries
+    ) -> tuple[str, ...]:
+        """Add the targets of all files. Returns the patterns of target files, absolute."""
+        listed = root.get("targets")
+        entries.add(listed if isinstance(listed, list) else [], self.checker(document), ("targets",))
+        found: dict[Path, None] = {}
+        for index, pattern in enumerate(frame.target_files):
+            try:
+                found.update(dict.fromkeys(files.matching(self.beside.directory, pattern)))
+            except ValueError as error:
+                self.errors.append(document.error(("target_files", index), str(error)))
+        for file in found:
+            self._target_file(file, entries)
+        if not (listed or root.get("target_files") or _access(frame.probe_endpoint).enabled or self.errors):
+            self.errors.append(document.error(("targets",), "no targets: nothing would be probed"))
+        return tuple(str((self.beside.directory / pattern).absolute()) for pattern in frame.target_files)
+
+    def _target_file(self, file: Path, entries: Entries) -> None:
+        document = self.document(file)
+        items = document.value if document else None
+        if document and isinstance(items, list):
+            beside = replace(self.beside, directory=file.parent)
+            entries.add(items, Checker(document, beside, self.errors.append), ())
+        elif document and items is not None:
+            self.errors.append(document.error((), f"expected a list of targets, got {describe(items)}"))
+
+
+def _access(section: ProbeEndpoint | None) -> ProbeAccess:
+    return ProbeAccess(section.enabled, tuple(section.allow)) if section else ProbeAccess()
+
+
+def _egress(section: EgressSection | None) -> Egress:
+    return Egress(section.min_hosts, section.min_networks, tuple(section.canaries)) if section else Egress()

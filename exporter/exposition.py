@@ -1,0 +1,125 @@
+"""The families rendered to text 0.0.4 and OpenMetrics 1.0, in slices so that the event loop never waits long.
+
+Sample lines are the same in both formats; only the headers of counters and the end differ. What is rendered of a
+result is kept on its state until the next result; a scrape joins lines.
+"""
+
+from collections.abc import Iterator
+
+from exporter.board import Board, State
+from exporter.families import DOMAIN_FAMILIES, FAMILIES, LABELS, DomainFamily, Family, Scope
+from exporter.model import Domain, Endpoint
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+SLICE = 1000
+"""Endpoints rendered before others may run: about 5 ms."""
+
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+Row = tuple[str, State, bool]
+
+
+def labels(pairs: Iterator[tuple[str, str]]) -> str:
+    """Write label pairs as the exposition format does; no control character of a peer gets through."""
+    return ",".join(f'{name}="{_clean(value)}"' for name, value in pairs)
+
+
+def _clean(value: str) -> str:
+    if not value.isprintable():
+        value = "".join(c if c.isprintable() or c == "\n" else "�" for c in value)
+    return value.translate(_ESCAPES)
+
+
+def number(value: float) -> str:
+    """Write a value: whole numbers without a fraction."""
+    return str(int(value)) if value == int(value) else repr(float(value))
+
+
+def endpoint_labels(endpoint: Endpoint) -> str:
+    """The labels that every series of an endpoint has."""
+    peer = endpoint.peer
+    values = (endpoint.target, peer.host, peer.address, str(peer.port))
+    return labels(iter((*zip(LABELS[Scope.ENDPOINT], values, strict=True), *endpoint.labels)))
+
+
+def domain_labels(domain: Domain) -> str:
+    """The labels that every series of a domain has."""
+    values = (domain.target.name, domain.domain)
+    return labels(iter((*zip(LABELS[Scope.DOMAIN], values, strict=True), *domain.target.labels)))
+
+
+def samples(state: State) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """What each family says of a state: (its own labels as text, value as text); rendered once a result."""
+    if state.samples is None:
+        state.samples = tuple(
+            tuple(
+                (
+                    "".join(f',{name}="{_clean(value)}"' for name, value in zip(family.labels, own, strict=True)),
+                    number(n),
+                )
+                for own, n in family.read(state)
+            )
+            for family in FAMILIES
+        )
+    return state.samples
+
+
+def header(family: Family | DomainFamily, *, openmetrics: bool) -> str:
+    """HELP and TYPE. OpenMetrics names a counter without its suffix."""
+    name = family.name.removesuffix("_total") if openmetrics and family.kind == "counter" else family.name
+    return f"# HELP {name} {family.help}\n# TYPE {name} {family.kind}\n"
+
+
+def render(board: Board, now: float, *, openmetrics: bool) -> Iterator[str]:
+    """Render all families of endpoints and domains, in pieces between which the caller may let others run.
+
+    Args:
+        board: whose states to render.
+        now: Unix time, for what is too old to be shown.
+        openmetrics: OpenMetrics 1.0 instead of text 0.0.4. The caller ends it with `# EOF`.
+    """
+    rows: list[Row] = []
+    for endpoint, state in tuple(board.endpoints.items()):  # a copy: it may change while others run
+        if state.result:
+            samples(state)
+            rows.append((endpoint_labels(endpoint), state, state.withdrawn(now)))
+            if len(rows) % SLICE == 0:
+                yield ""
+    for index, family in enumerate(FAMILIES):
+        yield from _family(index, family, rows, openmetrics=openmetrics)
+    yield from _domains(board, now, openmetrics=openmetrics)
+
+
+def _family(index: int, family: Family, rows: list[Row], *, openmetrics: bool) -> Iterator[str]:
+    """One family: all its lines stand together, as both formats demand."""
+    name, lasting, lines = family.name, family.lasting, [header(family, openmetrics=openmetrics)]
+    for start in range(0, len(rows), SLICE):
+        lines += [
+            f"{name}{{{prefix}{own}}} {value}\n"
+            for prefix, state, withdrawn in rows[start : start + SLICE]
+            if lasting or not withdrawn
+            for own, value in samples(state)[index]
+        ]
+        yield "".join(lines)
+        lines = []
+    yield "".join(lines)
+
+
+def _domains(board: Board, now: float, *, openmetrics: bool) -> Iterator[str]:
+    rows = [
+        (domain_labels(domain), state, tuple(board.of_domain(domain)))
+        for domain, state in tuple(board.domains.items())
+        if not state.withdrawn(now)
+    ]
+    for family in DOMAIN_FAMILIES if rows else ():
+        lines = [header(family, openmetrics=openmetrics)]
+        lines += [
+            f"{family.name}{{{prefix}{_own(family, own)}}} {number(value)}\n"
+            for prefix, state, states in rows
+            for own, value in family.read(state, states)
+        ]
+        yield "".join(lines)
+
+
+def _own(family: DomainFamily, values: tuple[str, ...]) -> str:
+    return "".join(f',{name}="{_clean(value)}"' for name, value in zip(family.labels, values, strict=True))

@@ -1,0 +1,146 @@
+"""How each family is read off a state. Pure functions: what the probe did not reach yields nothing.
+
+A reader yields (values of the family's own labels, value).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import ip_address
+from typing import Literal
+
+from exporter.board import DomainState, State
+from exporter.model import Certificate, Result, Session
+from exporter.reasons import Stage
+from exporter.smtp.software import software as software_of
+
+Sample = tuple[tuple[str, ...], float]
+Read = Callable[[State], Iterable[Sample]]
+ReadDomain = Callable[[DomainState, Iterable[State]], Iterable[Sample]]
+
+TIMED = (Stage.DNS, Stage.CONNECT, Stage.GREETING, Stage.EHLO, Stage.STARTTLS, Stage.TLS, Stage.AUTH, Stage.QUIT)
+"""The stages that smtp_probe_stage_duration_seconds tells of: those that take time on the wire."""
+
+
+def one(value: float | None, *labels: str) -> Iterator[Sample]:
+    if value is not None:
+        yield labels, value
+
+
+def of_result(read: Callable[[Result], float | None]) -> Read:
+    """A family without labels of its own: one value of the result, or none."""
+
+    def reader(state: State) -> Iterator[Sample]:
+        return one(read(state.result) if state.result else None)
+
+    return reader
+
+
+def of_certificate(read: Callable[[Certificate], float | None]) -> Read:
+    return of_result(lambda result: read(result.verdict.certificate) if result.verdict else None)
+
+
+def success(state: State) -> Iterator[Sample]:
+    return one(state.assessment.success)
+
+
+def untestable(state: State) -> Iterator[Sample]:
+    reason = state.assessment.untestable
+    return one(1 if reason else None, *([reason] if reason else []))
+
+
+def problems(state: State) -> Iterator[Sample]:
+    primary, told = state.assessment.primary, set()
+    for each in state.assessment.problems:
+        key = each.stage, each.reason, each.severity
+        if key not in told:  # one series, though it may have been found twice (EHLO in clear and inside TLS)
+            told.add(key)
+            yield (*key, "true" if each is primary else "false"), 1
+
+
+def stages(state: State) -> Iterator[Sample]:
+    if state.result:
+        yield from (((stage,), seconds) for stage in TIMED if (seconds := state.result.stages.get(stage)) is not None)
+
+
+def family_of(address: str) -> str:
+    """The address family by its usual name; empty where there is no address."""
+    return f"ipv{ip_address(address).version}" if address else ""
+
+
+def endpoint_info(state: State) -> Iterator[Sample]:
+    settings = state.peer.settings
+    yield (settings.module, settings.security, family_of(state.peer.address), settings.expect.certificate), 1
+
+
+def software(state: State) -> Iterator[Sample]:
+    greeting = state.result.greeting if state.result else None
+    return one(1, software_of(greeting.text)) if greeting else iter(())
+
+
+def starttls(result: Result) -> float | None:
+    return None if result.hello is None else "STARTTLS" in result.hello.extensions
+
+
+def extensions(state: State) -> Iterator[Sample]:
+    hello = state.result and (state.result.hello_tls or state.result.hello)
+    return one(1, " ".join(sorted(hello.extensions))) if hello else iter(())
+
+
+def size(result: Result) -> float | None:
+    """RFC 1870: without a number, or with 0, no fixed limit is declared."""
+    hello = result.hello_tls or result.hello
+    size = hello.extensions.get("SIZE", "") if hello else ""
+    return int(size) or None if size.isascii() and size.isdigit() and len(size) <= 20 else None
+
+
+def auth_advertised(state: State) -> Iterator[Sample]:
+    if state.result:
+        for hello, when in (state.result.hello, "before_tls"), (state.result.hello_tls, "after_tls"):
+            yield from one(bool(hello.mechanisms) if hello else None, when)
+
+
+def tls_established(result: Result) -> float | None:
+    tried = result.session is not None or (result.ended is not None and result.ended.stage is Stage.TLS)
+    return result.established if tried else None
+
+
+def tls_info(state: State) -> Iterator[Sample]:
+    session: Session | None = state.result.session if state.result else None
+    if session and session.version and session.cipher:
+        yield (session.version, session.cipher), 1
+
+
+def certificate_info(state: State) -> Iterator[Sample]:
+    if state.result and state.result.verdict:
+        leaf = state.result.verdict.certificate
+        yield (leaf.subject, leaf.issuer, leaf.serial, leaf.fingerprint_sha256, leaf.key), 1
+
+
+def domain_success(domain: DomainState, states: Iterable[State]) -> Iterator[Sample]:
+    if domain.exchanges is None:
+        return
+    if domain.exchanges.null_mx:
+        yield (), 1
+        return
+    critical = any(each.severity == "critical" for each in domain.exchanges.problems)
+    verdicts = {state.assessment.success for state in states if state.result}
+    if critical or True in verdicts:
+        yield (), not critical
+    elif False in verdicts:
+        yield (), 0
+
+
+def domain_problems(domain: DomainState, _: Iterable[State]) -> Iterator[Sample]:
+    problems = domain.exchanges.problems if domain.exchanges else ()
+    yield from (((*each,), 1) for each in dict.fromkeys((p.stage, p.reason, p.severity) for p in problems))
+
+
+def mx(domain: DomainState, _: Iterable[State]) -> Iterator[Sample]:
+    if domain.exchanges:
+        yield from (((host, str(preference)), 1) for preference, host in domain.exchanges.hosts)
+
+
+def domain_fact(name: Literal["records", "null_mx"]) -> ReadDomain:
+    def reader(domain: DomainState, _: Iterable[State]) -> Iterator[Sample]:
+        return one(getattr(domain.exchanges, name) if domain.exchanges else None)
+
+    return reader

@@ -1,0 +1,178 @@
+"""The one place where an exception becomes a Reason: a table by stage and kind (house rule 5), and what TLS hides.
+
+OpenSSL says WRONG_VERSION_NUMBER for a greeting, a web page and an injected reply alike, so the first raw bytes of
+the handshake decide before its error does.
+"""
+
+import errno
+import ssl
+
+from exporter.model import Ended, Reply, Security
+from exporter.reasons import Reason, Stage, Untestable
+from exporter.smtp.reply import MalformedReplyError, ReplyParser, ReplyTooLongError, text
+from exporter.wire import NO_ROUTE, ClosedError, EarlyDataError, HandshakeError, has_route, is_tls_record
+
+LOCAL_RESOURCES = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+)
+"""Errors of our own machine, which say nothing of the target."""
+
+CONNECT: dict[int | None, Reason] = {
+    errno.ECONNREFUSED: Reason.CONNECTION_REFUSED,
+    errno.ETIMEDOUT: Reason.CONNECTION_TIMEOUT,
+    errno.ENETUNREACH: Reason.NETWORK_UNREACHABLE,
+    errno.EHOSTUNREACH: Reason.NETWORK_UNREACHABLE,
+    errno.EHOSTDOWN: Reason.NETWORK_UNREACHABLE,
+    errno.ENETDOWN: Reason.NETWORK_UNREACHABLE,
+    errno.EACCES: Reason.CONNECTION_PROHIBITED,
+    errno.EPERM: Reason.CONNECTION_PROHIBITED,
+    errno.EINVAL: Reason.CONNECTION_PROHIBITED,  # a blackhole route
+}
+
+STAGES: dict[Stage, dict[type[Exception], Reason]] = {
+    Stage.CONNECT: {TimeoutError: Reason.CONNECTION_TIMEOUT},
+    Stage.GREETING: {
+        TimeoutError: Reason.GREETING_TIMEOUT,
+        ClosedError: Reason.GREETING_CLOSED,
+        MalformedReplyError: Reason.GREETING_MALFORMED,
+        ReplyTooLongError: Reason.GREETING_MALFORMED,
+    },
+    Stage.EHLO: {
+        TimeoutError: Reason.EHLO_TIMEOUT,
+        ClosedError: Reason.EHLO_CLOSED,
+        MalformedReplyError: Reason.REPLY_MALFORMED,
+        ReplyTooLongError: Reason.REPLY_TOO_LONG,
+    },
+    Stage.STARTTLS: {
+        TimeoutError: Reason.STARTTLS_TIMEOUT,
+        ClosedError: Reason.STARTTLS_CLOSED,
+        MalformedReplyError: Reason.REPLY_MALFORMED,
+        ReplyTooLongError: Reason.REPLY_TOO_LONG,
+    },
+    Stage.TLS: {TimeoutError: Reason.TLS_TIMEOUT, ClosedError: Reason.TLS_CLOSED},
+    Stage.AUTH: {
+        TimeoutError: Reason.AUTH_TIMEOUT,
+        ClosedError: Reason.AUTH_CLOSED,
+        MalformedReplyError: Reason.REPLY_MALFORMED,
+        ReplyTooLongError: Reason.REPLY_TOO_LONG,
+    },
+}
+"""An OSError at a stage not found here is a connection that was reset: ClosedError."""
+
+OPENSSL: dict[str | None, Reason] = {
+    "TLSV1_ALERT_PROTOCOL_VERSION": Reason.TLS_VERSION_UNSUPPORTED,
+    "UNSUPPORTED_PROTOCOL": Reason.TLS_VERSION_UNSUPPORTED,
+    "WRONG_SSL_VERSION": Reason.TLS_VERSION_UNSUPPORTED,
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": Reason.TLS_CLIENT_CERTIFICATE_REQUIRED,
+    "TLSV1_UNRECOGNIZED_NAME": Reason.TLS_NAME_REJECTED,
+}
+"""SSLError.reason; any other is tls_handshake_failed."""
+
+NO_CLIENT_CERTIFICATE = frozenset(
+    {"SSLV3_ALERT_HANDSHAKE_FAILURE", "SSLV3_ALERT_NO_CERTIFICATE", "SSLV3_ALERT_BAD_CERTIFICATE"}
+)
+"""Alerts by which TLS 1.2 servers end a handshake in which they asked for a certificate and got none."""
+
+NOT_UNDERSTOOD = ("synchroni", "recogni", "command", "syntax")
+"""Words in a 5xx by which a server in clear took our ClientHello for a command."""
+
+
+def ended(stage: Stage, error: Exception, security: Security, port: int) -> Ended:
+    """Say what it means that the conversation ended at this stage with this error."""
+    match error:
+        case HandshakeError():
+            return _handshake(error, security)
+        case EarlyDataError() if security is Security.STARTTLS:
+            return Ended(Stage.STARTTLS, Reason.STARTTLS_INJECTION, f"after the 220 came: {_shown(error.args[0])}")
+        case EarlyDataError():
+            return _in_clear(error.args[0], security)
+        case ssl.SSLError():  # at the first reading inside TLS: the handshake failed late (TLS 1.3)
+            return Ended(Stage.TLS, OPENSSL.get(error.reason, Reason.TLS_HANDSHAKE_FAILED), _openssl(error))
+        case MalformedReplyError() if stage is Stage.GREETING and port != 25 and is_tls_record(error.raw):
+            return Ended(stage, Reason.IMPLICIT_TLS_REQUIRED, "the first bytes are a TLS record")
+        case OSError() if stage is Stage.CONNECT and not isinstance(error, TimeoutError):
+            return Ended(stage, CONNECT.get(error.errno, Reason.NETWORK_UNREACHABLE), str(error.strerror))
+    known = STAGES[stage]
+    reason = known.get(type(error), known.get(ClosedError, Reason.INTERNAL_ERROR))
+    return Ended(stage, reason, _detail(error))
+
+
+def untestable(error: Exception, address: str) -> Untestable | None:
+    """Whether a connection failed for want of a route or of resources here, which says nothing of the target."""
+    code = error.errno if isinstance(error, OSError) else None
+    if code in NO_ROUTE and not has_route(address):
+        return Untestable.NO_IPV6 if ":" in address else Untestable.NO_IPV4
+    return Untestable.LOCAL_RESOURCES if code in LOCAL_RESOURCES else None
+
+
+def _detail(error: Exception) -> str:
+    match error:
+        case MalformedReplyError():
+            return f"not an SMTP reply: {error}"
+        case OSError() if error.errno:
+            return str(error.strerror)
+    return ""
+
+
+def clear_reply(raw: bytes) -> Reply | None:
+    """The SMTP reply with which a server answered our ClientHello in clear, if it did."""
+    try:
+        return ReplyParser().feed(raw if raw.endswith(b"\n") else raw + b"\r\n")
+    except (MalformedReplyError, ReplyTooLongError):
+        return None
+
+
+def greeting_in_clear(raw: bytes) -> Reply | None:
+    """A refusal in clear on an implicit TLS port: Exim says 421 and 554 so when it is busy or does not like us."""
+    reply = clear_reply(raw)
+    return reply if reply and reply.code // 100 in (4, 5) and not _took_for_command(reply) else None
+
+
+def _took_for_command(reply: Reply) -> bool:
+    return reply.code // 100 == 5 and any(word in reply.text.lower() for word in NOT_UNDERSTOOD)
+
+
+def _in_clear(raw: bytes, security: Security) -> Ended:
+    """What answered our ClientHello is no TLS."""
+    if security is Security.STARTTLS:
+        return Ended(Stage.TLS, Reason.STARTTLS_NOT_TLS, f"our ClientHello was answered: {_shown(raw)}")
+    reply = clear_reply(raw)
+    if reply and (reply.code == 220 or _took_for_command(reply)):
+        return Ended(Stage.TLS, Reason.PLAINTEXT_ON_TLS_PORT, f"in clear: {_shown(raw)}")
+    return Ended(Stage.TLS, Reason.TLS_HANDSHAKE_FAILED, f"in clear: {_shown(raw)}")
+
+
+def _handshake(error: HandshakeError, security: Security) -> Ended:
+    cause = error.cause
+    if error.raw and not 0x14 <= error.raw[0] <= 0x17:
+        return _in_clear(error.raw, security)
+    if isinstance(cause, TimeoutError):
+        return Ended(Stage.TLS, Reason.TLS_TIMEOUT)
+    if not isinstance(cause, ssl.SSLError) or isinstance(cause, ssl.SSLZeroReturnError | ssl.SSLEOFError):
+        return Ended(Stage.TLS, Reason.TLS_CLOSED, _detail(cause))
+    if cause.reason in NO_CLIENT_CERTIFICATE and _certificate_requested(error.raw):
+        return Ended(Stage.TLS, Reason.TLS_CLIENT_CERTIFICATE_REQUIRED, _openssl(cause))
+    return Ended(Stage.TLS, OPENSSL.get(cause.reason, Reason.TLS_HANDSHAKE_FAILED), _openssl(cause))
+
+
+def _openssl(error: ssl.SSLError) -> str:
+    return (error.reason or str(error)).replace("_", " ").lower()
+
+
+def _certificate_requested(raw: bytes) -> bool:
+    """Whether the clear part of a TLS 1.2 handshake holds a CertificateRequest (RFC 5246 7.4.4)."""
+    handshake, at = bytearray(), 0
+    while raw[at : at + 1] == b"\x16":
+        end = at + 5 + int.from_bytes(raw[at + 3 : at + 5])
+        handshake += raw[at + 5 : end]
+        at = end
+    at = 0
+    while at + 4 <= len(handshake):
+        if handshake[at] == 0x0D:
+            return True
+        at += 4 + int.from_bytes(handshake[at + 1 : at + 4])
+    return False
+
+
+def _shown(raw: bytes) -> str:
+    return text(raw[:100]).strip()

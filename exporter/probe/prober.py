@@ -1,0 +1,115 @@
+"""Probes peers and makes Results: what conversations share. One call of `probe`, one Result, never an exception."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+from exporter.model import Ended, Lookup, Peer, Result, Session, Verdict
+from exporter.probe.logins import Logins, read_password
+from exporter.probe.shell import Shell
+from exporter.reasons import Stage
+from exporter.smtp.dialogue import Seen, converse
+from exporter.trust import Judge
+
+Done = Callable[[Result], None]
+
+
+class Prober:
+    """Starts conversations. `ehlo_name` is this machine's name, None where the address literal is to be said."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        judge: Judge,
+        *,
+        ehlo_name: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._loop, self._judge, self._ehlo_name, self._clock = loop, judge, ehlo_name, clock
+        self.logins = Logins()
+        self._talking: set[Shell] = set()
+        self.idle = asyncio.Event()
+        """Set while no conversation is under way."""
+        self.idle.set()
+
+    def probe(self, peer: Peer, addresses: Sequence[str], lookup: Lookup | None, done: Done) -> None:
+        """Probe one peer at the first of `addresses` that connects; `done` is called once with the Result.
+
+        Args:
+            peer: whom to probe.
+            addresses: IP literals to try in turn; none where the name has none.
+            lookup: what DNS said; None for a literal.
+            done: what to call with the Result; called within `probe` where there is no address.
+        """
+        waited = lookup.seconds if lookup else 0.0
+        now = self._clock()
+        if not addresses:
+            stages = {Stage.DNS: waited} if lookup else {}
+            problem = lookup.problem if lookup else None
+            done(Result(peer, now - waited, now, waited, stages, lookup, ended=problem))
+            return
+        seen, due = Seen(), self.logins.due(peer, now)
+
+        def finish(shell: Shell) -> None:
+            self._talking.discard(shell)
+            if not self._talking:
+                self.idle.set()
+            auth_ended = self.logins.note(peer, seen, shell.ended, now)
+            done(self._result(peer, lookup, shell, seen, auth_ended))
+
+        shell = Shell(
+            self._loop,
+            peer,
+            addresses,
+            converse(peer, seen, peer.settings.ehlo_name or self._ehlo_name, due),
+            judge=lambda session: self._verdict(peer, session),
+            password=lambda: read_password(due) if due else None,
+            done=finish,
+        )
+        self._talking.add(shell)
+        self.idle.clear()
+        shell.start(self._loop.time() - waited)
+
+    def abort(self) -> None:
+        """End all conversations at once; their results come as they are."""
+        for shell in tuple(self._talking):
+            shell.abort()
+
+    def _verdict(self, peer: Peer, session: Session) -> Verdict | None:
+        tls = peer.settings.tls
+        return self._judge.judge(session.chain, tls.server_name or peer.host, tls.ca_file, self._clock())
+
+    def _result(
+        self, peer: Peer, lookup: Lookup | None, shell: Shell, seen: Seen, auth_ended: Ended | None
+    ) -> Result:
+        """Freeze what was seen. A handshake that failed late still showed its certificate: judge that, too."""
+        finished, duration = self._clock(), self._loop.time() - shell.started
+        session = seen.session or shell.session
+        return Result(
+            peer=peer,
+            started=finished - duration,
+            finished=finished,
+            duration=duration,
+            stages=shell.stages if lookup is None else {Stage.DNS: lookup.seconds} | shell.stages,
+            lookup=lookup,
+            address=shell.address,
+            own_address=shell.own_address,
+            connected=shell.connected_to,
+            greeting=seen.greeting or shell.clear_greeting,
+            ehlo=seen.ehlo,
+            hello=seen.hello,
+            starttls=seen.starttls,
+            session=session,
+            established=shell.established,
+            ehlo_tls=seen.ehlo_tls,
+            hello_tls=seen.hello_tls,
+            verdict=seen.verdict or (self._verdict(peer, session) if session else None),
+            auth=seen.auth,
+            authenticated=seen.authenticated,
+            auth_not_attempted=seen.auth_not_attempted,
+            auth_unavailable=seen.auth_unavailable,
+            auth_ended=auth_ended,
+            ended=shell.ended,
+            untestable=shell.untestable,
+            steps=tuple(shell.steps),
+        )

@@ -1,0 +1,263 @@
+"""Performs one script on one wire, by callbacks: no task, no future, one timer. Times every stage when bytes arrive.
+
+It knows commands, not SMTP; what an error means stands in `failures`. An exception of our own ends this conversation
+as `internal_error` and nobody else's.
+"""
+
+import asyncio
+import errno
+import logging
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+from exporter.model import Ended, Peer, Reply, Security, Session, Step, Verdict
+from exporter.probe import failures
+from exporter.reasons import Reason, Stage, Untestable
+from exporter.smtp.commands import Command, Connect, Handshake, Hear, Judge, Password, Quit, Say
+from exporter.smtp.reply import MalformedReplyError, ReplyParser, ReplyTooLongError
+from exporter.wire import HandshakeError, Wire, has_route
+
+log = logging.getLogger(__name__)
+
+QUIT_PATIENCE = 2.0
+"""Seconds to wait for 221 (contract 5, QUIT)."""
+CLOSE_PATIENCE = 0.5
+"""Seconds to read and drop what still comes after our FIN: unread bytes would make the kernel send a reset."""
+
+_LATER = object()
+"""What performing a command gives when its answer comes by a callback."""
+
+
+class Shell:
+    """One conversation from connect to close. `done` is called exactly once, with the shell."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        peer: Peer,
+        addresses: Sequence[str],
+        script: Generator[Command, Any, None],
+        *,
+        judge: Callable[[Session], Verdict | None],
+        password: Callable[[], str | None],
+        done: Callable[["Shell"], None],
+    ) -> None:
+        self._loop, self._peer, self._script = loop, peer, script
+        self._addresses = list(addresses)
+        self._judge, self._password, self._done = judge, password, done
+        self._wire = Wire(loop, self)
+        self._parser = ReplyParser()
+        self._command: Command = Connect()
+        self._timer: asyncio.TimerHandle | None = None
+        self.stages: dict[Stage, float] = {}
+        self.steps: list[Step] = []
+        self.started = 0.0
+        self.address = self.own_address = ""
+        self.connected_to: bool | None = None
+        self.session: Session | None = None
+        self.established = False
+        self.clear_greeting: Reply | None = None
+        self.ended: Ended | None = None
+        self.untestable: Untestable | None = None
+
+    def start(self, started: float) -> None:
+        """Begin; `started` is when the probe began on the loop's clock, and its time-out runs from there."""
+        self.started = started
+        self._mark = self._loop.time()
+        self._deadline = started + self._peer.settings.timeout
+        self._guard(self._advance, None)
+
+    def abort(self) -> None:
+        """Stop at once, without a result of its own: the agent is shutting down."""
+        self._finish()
+
+    # --- the script ---------------------------------------------------------------------------------------------
+
+    def _guard(self, action: Callable[..., None], *args: Any) -> None:
+        """Whatever of ours goes wrong ends this conversation, and says so."""
+        try:
+            action(*args)
+        except (MalformedReplyError, ReplyTooLongError) as error:
+            self._over(error)
+        except Exception as error:
+            log.exception("internal error", extra={"endpoint": str(self._peer)})
+            self.ended = Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, type(error).__name__)
+            self._finish()
+
+    def _advance(self, answer: object) -> None:
+        """Send answers into the script and perform what it asks for, until it must wait."""
+        while answer is not _LATER:
+            try:
+                self._command = self._script.send(answer)
+            except StopIteration:
+                self._finish()
+                return
+            answer = self._perform(self._command)
+
+    def _perform(self, command: Command) -> object:
+        match command:
+            case Say():
+                self._note(command.stage, "C", command.shown or command.line)
+                self._wire.write(f"{command.line}\r\n".encode())
+                return self._hear(b"")
+            case Hear():
+                return self._hear(b"")
+            case Connect():
+                self._connect()
+            case Handshake():
+                early = self._parser.pending
+                self._parser.clear()
+                name = self._peer.settings.tls.server_name or self._peer.host
+                self._wire.start_tls(None if _is_address(name) else name, early)
+            case Judge():
+                return self._judge(self.session) if self.session else None
+            case Password():
+                return self._password()
+            case Quit():
+                self._quit()
+        return _LATER
+
+    def _hear(self, data: bytes) -> object:
+        """Feed the parser; note a reply that is complete."""
+        reply = self._parser.feed(data)
+        if reply is None:
+            return _LATER
+        self._lap()
+        self._note(self._command.stage, "S", reply)
+        self.established = self.established or self.session is not None
+        return reply
+
+    def _connect(self) -> None:
+        """Try the next address. `ended` and `untestable` keep what became of those before."""
+        settings = self._peer.settings
+        self._set_timer(min(self._loop.time() + settings.connect_timeout, self._deadline))
+        self.address = self._addresses.pop(0)
+        source = next(
+            (source for source in settings.source_address if (":" in source) == (":" in self.address)), None
+        )
+        self._note(Stage.CONNECT, "-", f"connecting to {self.address} port {self._peer.port}")
+        try:
+            if ":" in self.address and not has_route(self.address):
+                raise OSError(errno.ENETUNREACH, "no route for IPv6 on this machine")  # noqa: TRY301 - one handler
+            self._wire.connect(self.address, self._peer.port, source)
+        except OSError as error:
+            self._loop.call_soon(self.failed, error)
+
+    def _not_connected(self, error: Exception) -> None:
+        """Sort the failure of one address, then try the next one or give up."""
+        self._wire.close()
+        untestable = failures.untestable(error, self.address)
+        if untestable:
+            self.untestable = untestable
+        else:
+            self.connected_to = False
+            self.ended = failures.ended(Stage.CONNECT, error, self._peer.settings.security, self._peer.port)
+        self._note(Stage.CONNECT, "-", str(error) or "no answer")
+        if self._addresses and self._loop.time() < self._deadline:
+            self._connect()
+            return
+        if self.ended:  # one that could be tried has failed: that counts
+            self.untestable = None
+        self._finish()
+
+    def _quit(self) -> None:
+        self._set_timer(self._loop.time() + QUIT_PATIENCE)
+        self._note(Stage.QUIT, "C", "QUIT")
+        self._wire.write(b"QUIT\r\n")
+
+    # --- what the wire tells ------------------------------------------------------------------------------------
+
+    def connected(self, own_address: str) -> None:
+        """Take the address of our end as the answer to Connect."""
+        self._lap()
+        self.connected_to, self.ended, self.untestable = True, None, None
+        self._set_timer(self._deadline)
+        self.own_address = own_address.partition("%")[0]
+        self._guard(self._advance, self.own_address)
+
+    def received(self, data: bytes) -> None:
+        """Hear what came; after QUIT the first complete line ends it, and later bytes are dropped."""
+        self._guard(self._hear_on, data)
+
+    def _hear_on(self, data: bytes) -> None:
+        if not isinstance(self._command, Quit):
+            self._advance(self._hear(data))
+        elif Stage.QUIT not in self.stages:
+            self._farewell(data)
+
+    def secured(self, session: Session) -> None:
+        """Take the TLS session as the answer to Handshake."""
+        self._lap()
+        self.session = session
+        self._note(Stage.TLS, "-", f"{session.version} {session.cipher}")
+        self._guard(self._advance, session)
+
+    def failed(self, error: Exception) -> None:
+        """End the conversation, unless it was over anyway or another address is left to try."""
+        self._guard(self._over, error)
+
+    def _over(self, error: Exception) -> None:
+        stage, security = self._command.stage, self._peer.settings.security
+        if Stage.QUIT not in self.stages:
+            self._lap()
+        if stage is Stage.CONNECT:
+            self._not_connected(error)
+            return
+        if isinstance(error, HandshakeError):
+            self.session = error.session
+            if security is Security.IMPLICIT:
+                self.clear_greeting = failures.greeting_in_clear(error.raw)
+        if stage is not Stage.QUIT and self.clear_greeting is None:
+            self.ended = failures.ended(stage, error, security, self._peer.port)
+            self._note(self.ended.stage, "-", f"{self.ended.reason} {self.ended.detail}".strip())
+        self._finish()
+
+    # --- time ---------------------------------------------------------------------------------------------------
+
+    def _set_timer(self, when: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        if self._command.stage is Stage.TLS and (session := self._wire.session()):
+            self.failed(HandshakeError(TimeoutError(), b"", session))
+        elif self._command.stage is Stage.QUIT and Stage.QUIT not in self.stages:
+            self._guard(self._farewell, b"")
+        else:
+            self.failed(TimeoutError())
+
+    def _lap(self) -> None:
+        now = self._loop.time()
+        stage = self._command.stage
+        self.stages[stage] = self.stages.get(stage, 0.0) + now - self._mark
+        self._mark = now
+
+    def _note(self, stage: Stage, who: Any, what: str | Reply) -> None:
+        self.steps.append(Step(self._loop.time() - self.started, stage, who, what))
+
+    # --- the end ------------------------------------------------------------------------------------------------
+
+    def _farewell(self, data: bytes) -> None:
+        """221 came, or nothing in time: close our side and let the peer close its own."""
+        self._lap()
+        if data:
+            self._note(Stage.QUIT, "S", failures.clear_reply(data) or "(not an SMTP reply)")
+        self._wire.finish()
+        self._set_timer(self._loop.time() + CLOSE_PATIENCE)
+
+    def _finish(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._wire.close()
+        self._script.close()
+        done, self._done = self._done, _ignore
+        done(self)
+
+
+def _ignore(_: Shell) -> None:
+    """Already told."""
+
+
+def _is_address(name: str) -> bool:
+    return ":" in name or name.replace(".", "").isdigit()

@@ -1,0 +1,143 @@
+"""Probes once, with the agent's engine: the same resolver, prober, board and checks. Shows nothing."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from exporter.agent import own_name
+from exporter.board import Board, DomainState, State
+from exporter.config import Config
+from exporter.model import Domain, Endpoint, Lookup, Result, Target
+from exporter.probe.prober import Prober
+from exporter.reasons import Reason
+from exporter.report.asked import Asked
+from exporter.resolve import Resolver
+from exporter.targets import Site, sites
+from exporter.trust import Judge
+
+CLOSED = frozenset({Reason.CONNECTION_REFUSED, Reason.CONNECTION_TIMEOUT, Reason.CONNECTION_PROHIBITED})
+"""What a usual port answers that this host does not use."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """Everything that was found out."""
+
+    board: Board = field(default_factory=Board)
+    closed: set[Endpoint] = field(default_factory=set)
+
+    def rows(self) -> list[tuple[Endpoint, State]]:
+        """The endpoints, in the order asked."""
+        return list(self.board.endpoints.items())
+
+    def word(self, endpoint: Endpoint, state: State) -> str:
+        """The state of an endpoint; `closed` for a usual port that this host does not use."""
+        return "closed" if endpoint in self.closed else state.word
+
+
+async def look(config: Config, asked: Sequence[Asked], progress: Callable[[int, int], None]) -> Seen:
+    """Probe everything asked for, as the agent would: one connection at a time to an address.
+
+    Args:
+        config: for resolver and limits; its targets are not probed.
+        asked: what to probe.
+        progress: called with (finished, all) endpoints.
+    """
+    seen = Seen()
+    resolver = Resolver(config.nameservers, max_lookups=config.max_concurrent_lookups)
+    prober = Prober(asyncio.get_running_loop(), Judge(), ehlo_name=await own_name())
+    try:
+        found = [
+            each for some in asked for each in await _endpoints(seen, some.target, resolver, config.max_addresses)
+        ]
+        work = _by_address(found)
+        finished, every = 0, len(found)
+        progress(0, every)
+
+        async def one_address(endpoints: list[tuple[Endpoint, tuple[str, ...], Lookup | None]]) -> None:
+            nonlocal finished
+            for endpoint, addresses, lookup in endpoints:
+                if endpoint.peer not in seen.board.states:
+                    seen.board.add(endpoint)
+                async with at_once:
+                    seen.board.record(await _probe(prober, endpoint, addresses, lookup))
+                finished += 1
+                progress(finished, every)
+
+        at_once = asyncio.Semaphore(config.max_concurrent_probes)
+        await asyncio.gather(*(one_address(endpoints) for endpoints in work))
+    finally:
+        prober.abort()
+        await resolver.close()
+    for some in asked:
+        if some.tried:
+            seen.closed |= _closed(seen.board, some.target)
+    return seen
+
+
+Work = tuple[Endpoint, tuple[str, ...], Lookup | None]
+
+
+async def _endpoints(seen: Seen, target: Target, resolver: Resolver, limit: int) -> list[Work]:
+    """The endpoints of a target, after asking DNS. All are put on the board, in order."""
+    hosts = [target.host] if target.host else []
+    for name in target.domains:
+        domain = Domain(target, name)
+        exchanges = await resolver.exchanges(name)
+        seen.board.domains[domain] = DomainState(domain, 300.0, exchanges, time.time())
+        hosts += [host for _, host in exchanges.hosts if host not in hosts]
+    found: list[Work] = []
+    for host in hosts:
+        for site in sites(target, host):
+            found += await _of_site(site, resolver, limit)
+    for endpoint, _, _ in found:
+        seen.board.add(endpoint)
+    return found
+
+
+async def _of_site(site: Site, resolver: Resolver, limit: int) -> list[Work]:
+    name, loop = site.name, asyncio.get_running_loop()
+    began = loop.time()
+    answer = await resolver.addresses(name.host, mode=name.resolve, family=name.family)
+    literal = answer.addresses == (site.host,)
+    pool = site.settings.addresses == "any"
+    left_out = 0 if pool else max(0, len(answer.addresses) - limit)
+    lookup = None if literal else Lookup(loop.time() - began, answer.problem, left_out)
+    return [
+        (endpoint, (endpoint.peer.address,) if endpoint.peer.address else answer.addresses, lookup)
+        for endpoint in site.endpoints(answer.addresses, limit)
+    ]
+
+
+def _by_address(found: Sequence[Work]) -> list[list[Work]]:
+    grouped: dict[str, list[Work]] = {}
+    for work in found:
+        grouped.setdefault(work[0].peer.address or work[0].peer.host, []).append(work)
+    return list(grouped.values())
+
+
+async def _probe(prober: Prober, endpoint: Endpoint, addresses: tuple[str, ...], lookup: Lookup | None) -> Result:
+    done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+    prober.probe(endpoint.peer, addresses, lookup, done.set_result)
+    return await done
+
+
+def _closed(board: Board, target: Target) -> set[Endpoint]:
+    """The usual ports that are closed at a host of which another one is open."""
+    of_host = {endpoint: state for endpoint, state in board.endpoints.items() if endpoint.target == target.name}
+    if not any(state.result and state.result.connected for state in of_host.values()):
+        return set()
+    return {
+        endpoint
+        for endpoint, state in of_host.items()
+        if state.result and state.result.ended and state.result.ended.reason in CLOSED
+    }
+
+
+def exit_code(seen: Seen) -> int:
+    """0 success, 1 warnings, 2 critical, 3 untestable; the worst of several in the order 2, 3, 1, 0."""
+    words = {seen.word(endpoint, state) for endpoint, state in seen.rows()}
+    for domain in seen.board.domains.values():
+        words |= {problem.severity.value for problem in (domain.exchanges.problems if domain.exchanges else ())}
+    return next((code for word, code in (("critical", 2), ("untestable", 3), ("warning", 1)) if word in words), 0)

@@ -1,0 +1,108 @@
+"""What was seen, for people at a terminal. Peer text is escaped before it gets there."""
+
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from exporter.board import DomainState, State
+from exporter.families.readers import TIMED
+from exporter.model import Endpoint, Result
+from exporter.page import instant, visible
+from exporter.reasons import REASONS, UNTESTABLE, Reason, Severity
+from exporter.report.look import Seen
+
+COLOURS = {"ok": "green", "warning": "yellow", "critical": "red", "untestable": "magenta", "closed": "dim"}
+DAY = 86400
+
+
+def print_text(seen: Seen, console: Console) -> None:
+    """One block an endpoint: its state, its stages, its certificate, and every problem with what to do."""
+    for domain in seen.board.domains.values():
+        _print_domain(domain, console)
+    for endpoint, state in seen.rows():
+        _print_endpoint(seen, endpoint, state, console)
+
+
+def _print_domain(state: DomainState, console: Console) -> None:
+    exchanges = state.exchanges
+    if exchanges is None:
+        return
+    hosts = ", ".join(f"{preference} {host}" for preference, host in exchanges.hosts)
+    said = "null MX: takes no mail" if exchanges.null_mx else hosts or "no MX host"
+    console.print(f"[bold]{escape(state.domain.domain)}[/]  {escape(visible(said))}")
+    for problem in exchanges.problems:
+        _print_problem(problem.reason, problem.severity, problem.detail, console)
+    console.print()
+
+
+def _print_endpoint(seen: Seen, endpoint: Endpoint, state: State, console: Console) -> None:
+    word, peer, result = seen.word(endpoint, state), endpoint.peer, state.result
+    title = f"[{COLOURS.get(word, 'default')} bold]{word.upper():<10}[/] [bold]{escape(peer.host)}:{peer.port}[/]"
+    if peer.address and peer.address != peer.host:
+        title += f"  {escape(peer.address)}"
+    if word == "closed" or result is None:
+        reason = result.ended.reason if result and result.ended else ""
+        console.print(f"{title}  {reason}\n", highlight=False)
+        return
+    console.print(f"{title}  {peer.settings.module}, security {peer.settings.security}", highlight=False)
+    console.print(_facts_table(result), _stages_table(result), sep="\n")
+    if state.assessment.untestable:
+        row = UNTESTABLE[state.assessment.untestable]
+        console.print(f"  [magenta]{state.assessment.untestable}[/]: {row.meaning}\n    first check   {row.check}")
+    for problem in state.assessment.problems:
+        _print_problem(problem.reason, problem.severity, problem.detail, console)
+    console.print()
+
+
+def _facts_table(result: Result) -> Table:
+    table = Table.grid(padding=(0, 2))
+    greeting, session, verdict = result.greeting, result.session, result.verdict
+    hello = result.hello_tls or result.hello
+    facts = {
+        "greeting": f"{greeting.code} {greeting.text}" if greeting else "",
+        "extensions": " ".join(sorted(hello.extensions)) if hello else "",
+        "tls": f"{session.version} {session.cipher}" if session and session.version else "",
+    }
+    if verdict:
+        leaf = verdict.certificate
+        days = (leaf.not_after - result.finished) / DAY
+        left = f"{days:.0f} days left" if days >= 0 else f"expired {-days:.0f} days ago"
+        facts["certificate"] = f"{'valid' if verdict.valid else 'NOT VALID'}, {left} ({instant(leaf.not_after)})"
+        facts["issued"] = f"to {leaf.subject} by {leaf.issuer}, {leaf.key}"
+    if result.authenticated is not None:
+        facts["login"] = "succeeded" if result.authenticated else "failed"
+    for name, value in facts.items():
+        if value:
+            table.add_row(f"  [dim]{name}[/]", escape(visible(value[:300])))
+    return table
+
+
+def _stages_table(result: Result) -> Table:
+    table = Table.grid(padding=(0, 2))
+    timed = [(stage, result.stages[stage]) for stage in TIMED if stage in result.stages]
+    times = "  ".join(f"{stage} {seconds * 1000:.1f}" for stage, seconds in timed)
+    table.add_row("  [dim]stages[/]     ", f"{times}  [dim](ms, {result.duration * 1000:.1f} in all)[/]")
+    return table
+
+
+def _print_problem(reason: Reason, severity: Severity, detail: str, console: Console) -> None:
+    row = REASONS[reason]
+    console.print(f"  [{COLOURS[severity]} bold]{reason}[/] {escape(row.meaning)}", highlight=False)
+    grid = Table.grid(padding=(0, 2))
+    for name, value in (("seen", visible(detail)), ("likely cause", row.cause), ("first check", row.check)):
+        if value:
+            grid.add_row(f"    [dim]{name}[/]", escape(value))
+    console.print(grid)
+
+
+def with_progress(console: Console) -> tuple[Progress, Callable[[int, int], None]]:
+    """A progress bar on stderr, and what moves it. It shows where there is more than a handful to probe."""
+    progress = Progress(
+        TextColumn("probing"), BarColumn(), MofNCompleteColumn(), console=console, transient=True,
+        disable=not console.is_terminal,
+    )  # fmt: skip
+    task = progress.add_task("probing", total=None)
+    return progress, lambda finished, every: progress.update(task, completed=finished, total=every)

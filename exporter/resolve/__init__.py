@@ -1,0 +1,15 @@
+"""Names to addresses, and mail domains to exchanges: hosts file, A, AAAA and MX with a TTL cache.
+
+1. `files` reads the hosts file and resolv.conf, and follows them.
+2. `ask` puts one question to the nameservers.
+3. `lookups` keeps what they said, and bounds what is asked.
+4. `addresses` and `exchanges` say what the answers mean for a host and for a mail domain.
+5. `resolver` joins them. Import from here: the parts are nobody else's business.
+"""
+
+from exporter.resolve.addresses import Addresses, Family, Mode
+from exporter.resolve.exchanges import connectable
+from exporter.resolve.files import nameserver
+from exporter.resolve.resolver import Resolver
+
+__all__ = ["Addresses", "Family", "Mode", "Resolver", "connectable", "nameserver"]

@@ -1,0 +1,155 @@
+"""What is known of DNS: each answer kept for its TTL, each question asked once at a time, few at the same time.
+
+Records outlive a nameserver's failure by an hour (RFC 8767), never its word that they are gone. Knows names and
+record types only: what an answer means for a host or a mail domain is decided by the readers of it.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import dns.rdata
+
+from exporter.resolve.ask import Answer, Said, Type, ask
+from exporter.resolve.files import Nameserver
+
+LIFETIME: dict[Said, tuple[float, float]] = {
+    "ok": (5, 3600),  # TTL 0 is no reason to ask at every probe
+    "nxdomain": (5, 60),  # a monitor wants to see it appear
+    "nodata": (5, 60),
+    "failure": (10, 10),  # RFC 2308 7: at most five minutes
+    "timeout": (10, 10),
+}
+"""Seconds that an answer is kept at least and at most, whatever its TTL."""
+REMEMBERED = 3600.0
+"""Seconds that records may be used after they expired, while nothing newer is to be had."""
+SILENCE = 30.0
+"""Seconds without any answer from any nameserver after which they count as unavailable."""
+CAPACITY = 100_000
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Bounded(dict[K, V], Generic[K, V]):
+    """A dict of at most CAPACITY entries: `put` drops what was put longest ago."""
+
+    def put(self, key: K, value: V) -> None:
+        """Store as the newest entry."""
+        self.pop(key, None)
+        while len(self) >= CAPACITY:
+            del self[next(iter(self))]
+        self[key] = value
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The last answer to a question, fresh until `expires` (on the passed clock).
+
+    `records` are those of the answer; where it failed, those of an earlier one, usable until `forgotten`.
+    """
+
+    answer: Answer
+    expires: float
+    records: tuple[dns.rdata.Rdata, ...] = ()
+    forgotten: float = 0.0
+    epoch: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """No nameserver told what is the case."""
+        return self.answer.said in {"failure", "timeout"}
+
+
+class Lookups:
+    """The one place that asks nameservers. `count` is told the type and the result of each question asked."""
+
+    def __init__(
+        self, clock: Callable[[], float], limit: int, timeout: float, count: Callable[[str, str], None] | None
+    ) -> None:
+        self._clock = clock
+        self._timeout = timeout
+        self._count = count or (lambda _type, _result: None)
+        self._servers: Sequence[Nameserver] = ()
+        self._epoch = 0
+        self._known: Bounded[tuple[str, Type], Known] = Bounded()
+        self._flights: dict[tuple[str, Type], asyncio.Task[Known]] = {}
+        self._slots = asyncio.Semaphore(limit)
+        self._asking = 0
+        self._heard = -math.inf
+        self._silent_from = self._silent_to = math.inf
+
+    def use(self, servers: Sequence[Nameserver]) -> None:
+        """Ask these from now on. Where they are others than before, what is known counts as expired."""
+        if servers != self._servers:
+            self._servers = servers
+            self._epoch += 1
+
+    @property
+    def unavailable(self) -> bool:
+        """Questions were asked over 30 s and more, and no nameserver answered any of them."""
+        return self._silent_to - self._silent_from >= SILENCE
+
+    def start(self, name: str, rdtype: Type) -> "asyncio.Future[Known]":
+        """Begin a lookup, or join the one under way; await it shielded, for others may wait for it too."""
+        key = (name, rdtype)
+        known = self._known.get(key)
+        if known and self._clock() < known.expires and known.epoch == self._epoch:
+            answered: asyncio.Future[Known] = asyncio.get_running_loop().create_future()
+            answered.set_result(known)
+            return answered
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = asyncio.create_task(self._look_up(name, rdtype))
+            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+        return flight
+
+    async def every(self, *questions: tuple[str, Type]) -> list[Known]:
+        """Ask all of these at the same time, and wait for all answers."""
+        flights = [self.start(name, rdtype) for name, rdtype in questions]
+        return [await asyncio.shield(flight) for flight in flights]
+
+    async def close(self) -> None:
+        """End the lookups under way."""
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    async def _look_up(self, name: str, rdtype: Type) -> Known:
+        """Ask, count, and remember. While all are silent, one question at a time goes out to see whether they are."""
+        async with self._slots:
+            asked, epoch = self._clock(), self._epoch
+            if self.unavailable and self._asking:
+                silent = Answer("timeout", detail=f"{rdtype} {name}: not asked, no nameserver answers any question")
+                return self._learnt((name, rdtype), silent, asked, epoch)
+            self._asking += 1
+            try:
+                answer = await ask(name, rdtype, self._servers, self._timeout)
+            finally:
+                self._asking -= 1
+        self._count(rdtype, answer.said)
+        self._listen(asked, heard=answer.said != "timeout")
+        least, most = LIFETIME[answer.said]
+        known = self._learnt((name, rdtype), answer, self._clock() + min(max(answer.ttl, least), most), epoch)
+        self._known.put((name, rdtype), known)
+        return known
+
+    def _learnt(self, key: tuple[str, Type], answer: Answer, expires: float, epoch: int) -> Known:
+        """The answer, with the records of an earlier one where it failed and they are not too old."""
+        known = Known(answer, expires, answer.records, expires + REMEMBERED, epoch)
+        before = self._known.get(key)
+        if known.failed and before and self._clock() < before.forgotten:
+            return Known(answer, expires, before.records, before.forgotten, epoch)
+        return known
+
+    def _listen(self, asked: float, *, heard: bool) -> None:
+        """Note when nameservers were heard, and since when they are not."""
+        if heard:
+            self._heard, self._silent_from, self._silent_to = self._clock(), math.inf, math.inf
+        elif self._silent_from == math.inf:
+            self._silent_from, self._silent_to = max(asked, self._heard), self._clock()
+        else:
+            self._silent_to = self._clock()

@@ -1,0 +1,119 @@
+"""Names to addresses, as the operator's system would find them: hosts file, search list, DNS; cached and bounded.
+
+Joins the parts of this package. Never raises for what DNS did: what went wrong is in the answer.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from operator import itemgetter
+from pathlib import Path
+
+from exporter.reasons import Reason
+from exporter.resolve.addresses import TYPES, Addresses, Family, Mode, ended, literal, of_family, read
+from exporter.resolve.exchanges import Exchanges, exchanges
+from exporter.resolve.files import Followed, nameserver, parse_hosts, parse_resolv_conf
+from exporter.resolve.lookups import Bounded, Lookups
+
+LOOK_AT_FILES_EVERY = 1.0
+HOSTS_FILE_FRESH = 5.0
+WEIGHTIEST = (Reason.DNS_FAILURE, Reason.DNS_NO_ADDRESS, Reason.DNS_NOT_FOUND)
+
+
+class Resolver:
+    """Answers from the cache without waiting, or by asking nameservers.
+
+    `nameservers` are written `address` or `address:port` and replace those of resolv.conf (ValueError for anything
+    else); its search list holds all the same. `timeout` is for one question, all nameservers and tries together.
+    `on_lookup` is told type (A, AAAA, MX) and result (ok, nxdomain, nodata, failure, timeout) of each one asked.
+    """
+
+    def __init__(
+        self,
+        nameservers: Sequence[str] = (),
+        *,
+        max_lookups: int = 50,
+        clock: Callable[[], float] = time.monotonic,
+        hosts_file: Path = Path("/etc/hosts"),
+        resolv_conf: Path = Path("/etc/resolv.conf"),
+        timeout: float = 5.0,
+        on_lookup: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._lookups = Lookups(clock, max_lookups, timeout, on_lookup)
+        self._given = tuple(nameserver(text) for text in nameservers)
+        self._hosts = Followed(hosts_file, parse_hosts)
+        self._conf = Followed(resolv_conf, parse_resolv_conf)
+        self._answers: Bounded[tuple[str, Mode, Family], Addresses] = Bounded()
+        self._look_at = -math.inf
+
+    @property
+    def unavailable(self) -> bool:
+        """No nameserver answered anything for 30 s, though it was asked (contract 5, dns_unavailable)."""
+        return self._lookups.unavailable
+
+    def cached(self, host: str, *, mode: Mode, family: Family) -> Addresses | None:
+        """The answer, where it is to be had without waiting: it is fresh, a literal, or in the hosts file."""
+        now = self._clock()
+        self._follow(now)
+        found = self._answers.get((host, mode, family))
+        if found is not None and now < found.expires:
+            return found
+        return self._at_once(host, mode, family, now)
+
+    async def addresses(self, host: str, *, mode: Mode, family: Family) -> Addresses:
+        """The answer for a lower-case host name without a trailing dot, or an IP literal."""
+        found = self.cached(host, mode=mode, family=family)
+        if found is None:
+            answers = self._answers
+            found = await self._search(host, mode, family)
+            answers.put((host, mode, family), found)
+        return found
+
+    async def exchanges(self, domain: str) -> Exchanges:
+        """The mail exchanges of a domain, a lower-case A-label name without a trailing dot."""
+        self._follow(self._clock())
+        return await exchanges(self._lookups, domain)
+
+    async def close(self) -> None:
+        """End the lookups under way; those who wait for one are cancelled."""
+        await self._lookups.close()
+
+    def _follow(self, now: float) -> None:
+        """Read hosts file and resolv.conf again where they changed, looking at most once a second."""
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_AT_FILES_EVERY
+        if self._hosts.look() | self._conf.look():
+            self._answers = Bounded()  # a new one: what is still being asked the old way goes to the old one
+        self._lookups.use(self._given or self._conf.content.nameservers)
+
+    def _at_once(self, host: str, mode: Mode, family: Family, now: float) -> Addresses | None:
+        """The answer for a literal or from the hosts file; a name that is in it for that family is not looked up."""
+        found = literal(host, family)
+        if found is None and mode == "system":
+            listed = of_family(self._hosts.content.get(host, ()), family)
+            found = Addresses(listed, None, now + HOSTS_FILE_FRESH) if listed else None
+        if found is not None:
+            self._answers.put((host, mode, family), found)
+        return found
+
+    async def _search(self, host: str, mode: Mode, family: Family) -> Addresses:
+        """Look the names of the search list up until one has addresses (resolv.conf(5)), as glibc's res_search does.
+
+        Where none has: the verdict of the name as it stands where that was tried first, else the weightiest. A
+        time-out ends the search, for the other names would time out as well.
+        """
+        names = self._conf.content.names(host) if mode == "system" else (host,)
+        verdicts: list[tuple[int, Addresses]] = []
+        for name in names:
+            found = read(await self._lookups.every(*((name, rdtype) for rdtype in TYPES[family])))
+            if found.addresses or found.problem is None or found.problem.reason is Reason.DNS_TIMEOUT:
+                return found
+            verdicts.append((WEIGHTIEST.index(found.problem.reason), found))
+        _, verdict = verdicts[0] if names[0] == host else min(verdicts, key=itemgetter(0))
+        if verdict.problem is None or len(names) == 1:
+            return verdict
+        detail = f"{verdict.problem.detail}; tried {', '.join(names)}"
+        return replace(verdict, problem=ended(verdict.problem.reason, detail))

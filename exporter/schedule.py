@@ -1,0 +1,240 @@
+"""When: who is probed next, how many at once, how often in one place. Knows turns, not SMTP, and no wall clock.
+
+Each turn has its own interval and keeps its place in it. A turn that is due while the one before still runs or waits
+is an overrun: counted, not stacked. At one address no more than `per_address` turns run at once; where they cannot
+fit, their interval grows.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+FIRST_ROUND = 60.0
+"""The first round is spread over at most this many seconds (contract 6, end)."""
+GOLDEN = 0.618033988749895
+"""Multiples of it, modulo 1, spread any number of turns evenly."""
+MAX_BACK_OFF, BACK_OFF_SECONDS = 8, 900.0
+"""A 421 doubles the wait, up to so many intervals or seconds (contract 5, rate_limited)."""
+CROWDED = 0.9
+"""The share of an interval that the turns at one address may fill."""
+
+
+class Timer(Protocol):
+    """What `call_at` gives: something to cancel."""
+
+    def cancel(self) -> None:
+        """Never call it."""
+
+
+class Clock(Protocol):
+    """The part of an event loop that a schedule needs."""
+
+    def time(self) -> float:
+        """Monotonic seconds."""
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
+        """Call at a time of this clock."""
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """Something that is done at intervals. `start` begins it; whoever began it calls `Schedule.finished`."""
+
+    key: Hashable
+    interval: float
+    address: str
+    """Where at most `per_address` run at once; empty: anywhere."""
+    start: "Callable[[Turn], None]"
+    wait: float
+    """Seconds between two starts in force: the interval, or longer."""
+    place: float = 0.0
+    """Where in the interval it starts, 0 to 1."""
+    due: float = 0.0
+    slot: float = 0.0
+    """When the run under way, or waiting, was due."""
+    began: float = 0.0
+    took: float = 0.0
+    back_off: int = 1
+    running: bool = False
+    queued: bool = False
+    settled: bool = False
+    """It has its place in the whole interval; the first round was squeezed into FIRST_ROUND."""
+
+
+@dataclass(slots=True)
+class Address:
+    """The turns at one IP address."""
+
+    running: int = 0
+    waiting: deque[Turn] = field(default_factory=deque)
+    turns: set[Turn] = field(default_factory=set)
+    load: float = 0.0
+    """Seconds that one round of all its turns takes."""
+
+
+class Schedule:
+    """Starts turns when they are due and there is room for them."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        at_once: int = 1000,
+        per_address: int = 1,
+        on_delay: Callable[[float], None] = lambda _: None,
+        on_overrun: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._clock, self._at_once, self._per_address = clock, at_once, per_address
+        self._on_delay, self._on_overrun = on_delay, on_overrun
+        self._turns: dict[Hashable, Turn] = {}
+        self._addresses: dict[str, Address] = {}
+        self._heap: list[tuple[float, int, Turn]] = []
+        self._ready: deque[Turn] = deque()
+        self._count = 0
+        self._timer: Timer | None = None
+        self._stopped = False
+        self.in_flight = 0
+
+    # --- who ----------------------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        key: Hashable,
+        interval: float,
+        address: str,
+        start: Callable[[Turn], None],
+        *,
+        place: float | None = None,
+    ) -> Turn:
+        """Add a turn. Its first start comes within min(interval, FIRST_ROUND), at `place` (0 to 1) of that."""
+        turn = Turn(key, interval, address, start, interval)
+        turn.place = self._count * GOLDEN % 1 if place is None else place
+        turn.due = self._clock.time() + turn.place * min(interval, FIRST_ROUND)
+        turn.settled = interval <= FIRST_ROUND
+        self._turns[key] = turn
+        self._addresses.setdefault(address, Address()).turns.add(turn)
+        self._push(turn)
+        return turn
+
+    def remove(self, key: Hashable) -> None:
+        """Forget a turn. One that runs goes on; `finished` is still to be called for it."""
+        turn = self._turns.pop(key, None)
+        if turn and not (turn.running or turn.queued):
+            self._leave(turn)
+
+    def _leave(self, turn: Turn) -> None:
+        place = self._addresses[turn.address]
+        place.turns.discard(turn)
+        place.load -= turn.took
+        if not place.turns:
+            del self._addresses[turn.address]
+
+    def _gone(self, turn: Turn) -> bool:
+        return self._turns.get(turn.key) is not turn
+
+    @property
+    def overloaded(self) -> int:
+        """How many addresses have more to do than fits into the shortest interval there."""
+        return sum(
+            place.load / self._per_address > CROWDED * min(turn.interval for turn in place.turns)
+            for address, place in self._addresses.items()
+            if address and len(place.turns) > self._per_address
+        )
+
+    # --- when ---------------------------------------------------------------------------------------------------
+
+    def _push(self, turn: Turn) -> None:
+        self._count += 1
+        heapq.heappush(self._heap, (turn.due, self._count, turn))
+        if self._heap[0][2] is turn:
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = self._clock.call_at(self._heap[0][0], self._tick) if self._heap and not self._stopped else None
+
+    def _tick(self) -> None:
+        """Start what is due, as far as there is room."""
+        now = self._clock.time()
+        while self._heap and self._heap[0][0] <= now:
+            due, _, turn = heapq.heappop(self._heap)
+            if due == turn.due and not self._gone(turn):
+                self._come_due(turn)
+        self._set_timer()
+
+    def _come_due(self, turn: Turn) -> None:
+        due = turn.due
+        turn.due = due + turn.wait
+        if not turn.settled:
+            turn.settled = True
+            turn.due = _settle(due - turn.place * FIRST_ROUND, turn)
+        self._push(turn)
+        if turn.running or turn.queued:
+            self._on_overrun()
+            return
+        turn.queued, turn.slot = True, due
+        at = self._addresses[turn.address]
+        if turn.address and at.running >= self._per_address:
+            at.waiting.append(turn)
+        else:
+            at.running += 1
+            self._ready.append(turn)
+            self._start_ready()
+
+    def _start_ready(self) -> None:
+        while self._ready and self.in_flight < self._at_once and not self._stopped:
+            turn = self._ready.popleft()
+            turn.queued, turn.running, turn.began = False, True, self._clock.time()
+            self.in_flight += 1
+            if self._gone(turn):
+                self.finished(turn)
+            else:
+                self._on_delay(turn.began - turn.slot)
+                turn.start(turn)
+
+    def finished(self, turn: Turn, *, refused: bool = False) -> None:
+        """Say that a run is over. `refused`: it was told to come less often (421), so its wait doubles."""
+        turn.running = False
+        self.in_flight -= 1
+        at = self._addresses[turn.address]
+        took = self._clock.time() - turn.began
+        at.load += took - turn.took
+        turn.took = took
+        if self._gone(turn):
+            self._leave(turn)
+        else:
+            turn.back_off = min(2 * turn.back_off, MAX_BACK_OFF) if refused else 1
+            self._set_wait(turn, at)
+        if at.waiting:
+            self._ready.append(at.waiting.popleft())
+        else:
+            at.running -= 1
+        self._start_ready()
+
+    def _set_wait(self, turn: Turn, at: Address) -> None:
+        """The interval, longer after a refusal or where the address has more to do than fits."""
+        backing_off = min(turn.interval * turn.back_off, max(turn.interval, BACK_OFF_SECONDS))
+        crowded = at.load / self._per_address / CROWDED if turn.address and len(at.turns) > self._per_address else 0
+        wait = max(turn.interval, backing_off, crowded)
+        if wait != turn.wait:
+            turn.wait = wait
+            turn.due = max(turn.slot + wait, self._clock.time())
+            self._push(turn)
+
+    # --- the end ------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Start nothing any more."""
+        self._stopped = True
+        if self._timer:
+            self._timer.cancel()
+
+
+def _settle(started: float, turn: Turn) -> float:
+    """The second start: where the turn's place is in a whole interval, half an interval or more after the first."""
+    first = started + turn.place * FIRST_ROUND
+    second = started + turn.place * turn.interval
+    return second if second - first >= turn.interval / 2 else second + turn.interval

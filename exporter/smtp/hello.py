@@ -1,0 +1,29 @@
+"""What a server says of itself in its answer to EHLO (RFC 5321 4.1.1.1), read by aiosmtplib's parser.
+
+Keywords and mechanisms are hostile text: only what the grammar allows is kept, and not more than 32 of each.
+"""
+
+import re
+from functools import lru_cache
+from itertools import islice
+from typing import Literal
+
+from aiosmtplib.esmtp import parse_esmtp_extensions
+
+from exporter.model import Hello, Reply
+
+MAX_KEYWORDS = 32
+_KEYWORD = re.compile(r"[A-Za-z0-9-]{1,32}")
+_MECHANISM = re.compile(r"[A-Za-z0-9_-]{1,20}")  # RFC 4422 3.1
+
+
+@lru_cache(maxsize=4096)  # the same servers answer the same thing every minute
+def hello(verb: Literal["EHLO", "HELO"], reply: Reply) -> Hello:
+    """Read an accepted answer to EHLO or HELO; the latter announces nothing (RFC 5321 4.1.1.1)."""
+    if verb == "HELO":
+        return Hello(verb)
+    extensions, mechanisms = parse_esmtp_extensions("\n".join(line.rstrip() for line in reply.lines))
+    kept = ((keyword.upper(), parameters.strip()) for keyword, parameters in extensions.items()
+            if _KEYWORD.fullmatch(keyword))  # fmt: skip
+    offered = (name.upper() for name in mechanisms if _MECHANISM.fullmatch(name))
+    return Hello(verb, dict(islice(kept, MAX_KEYWORDS)), frozenset(islice(offered, MAX_KEYWORDS)))

@@ -1,0 +1,98 @@
+"""Bytes to replies, however they are cut (RFC 5321 4.2). Bounded, tolerant where real servers are sloppy, no I/O.
+
+Tolerated: bare LF, empty lines, a code without text, trailing spaces, any bytes in the text. Not tolerated: a line
+that does not begin with a reply code and a separator, different codes in one reply, more than 64 KiB.
+"""
+
+from exporter.model import Reply
+
+MAX_REPLY = 64 * 1024
+"""Bytes of one reply, line ends included. RFC 5321 4.5.3.1.5 asks for 512 a line and sets no bound on lines."""
+
+
+class MalformedReplyError(Exception):
+    """What came is not an SMTP reply. `raw` is the beginning of what came."""
+
+    def __init__(self, raw: bytes, remark: str = "") -> None:
+        self.raw = raw[:200]
+        super().__init__(remark + text(self.raw))
+
+
+class ReplyTooLongError(Exception):
+    """More than MAX_REPLY bytes came without a complete reply."""
+
+
+def text(raw: bytes) -> str:
+    """Decode what a peer sent: UTF-8 (RFC 6531) where it is, a replacement character where it is not."""
+    return raw.decode("utf-8", "replace")
+
+
+class ReplyParser:
+    """Feed it bytes; it answers with a Reply as soon as one is complete, and keeps what came after it."""
+
+    __slots__ = ("_buffer", "_code", "_lines", "_scanned", "_start")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lines: list[str] = []
+        self._code = 0
+        self._start = self._scanned = 0
+
+    @property
+    def pending(self) -> bytes:
+        """Bytes that came after the last complete reply, or an incomplete one."""
+        return bytes(self._buffer)
+
+    def clear(self) -> None:
+        """Forget what is pending: RFC 3207 4.2 asks for it when TLS begins."""
+        self._buffer.clear()
+        self._begin()
+
+    def feed(self, data: bytes) -> Reply | None:
+        """Add bytes (possibly none); return the next reply once it is complete.
+
+        Raises:
+            MalformedReplyError: what came is no SMTP reply.
+            ReplyTooLongError: it is longer than MAX_REPLY.
+        """
+        buffer = self._buffer
+        buffer += data
+        while (end := buffer.find(b"\n", self._scanned)) >= 0:
+            line = bytes(buffer[self._start : end]).rstrip(b"\r")
+            self._start = self._scanned = end + 1
+            if end >= MAX_REPLY:
+                raise ReplyTooLongError
+            if line and self._last(line):
+                reply = Reply(self._code, tuple(self._lines))
+                del buffer[: self._start]
+                self._begin()
+                return reply
+        self._scanned = len(buffer)
+        if len(buffer) > MAX_REPLY:
+            raise ReplyTooLongError
+        self._look_ahead(bytes(buffer[self._start : self._start + 4]))
+        return None
+
+    def _last(self, line: bytes) -> bool:
+        """Take in one line; True if it is the last one of the reply."""
+        code, separator = line[:3], line[3:4]
+        if not (_is_code(code) and len(code) == 3 and separator in (b"", b" ", b"-")):
+            raise MalformedReplyError(line)
+        if self._lines and int(code) != self._code:
+            raise MalformedReplyError(line, f"{self._code}- and then ")
+        self._code = int(code)
+        self._lines.append(text(line[4:]))
+        return separator != b"-"
+
+    def _look_ahead(self, first: bytes) -> None:
+        """Do not wait for the end of a line that can no longer become a reply: a TLS record has none."""
+        if first and not first.startswith(b"\r") and not _is_code(first[:3]):
+            raise MalformedReplyError(bytes(self._buffer[self._start : self._start + 200]))
+
+
+def _is_code(digits: bytes) -> bool:
+    """Whether these up to three bytes begin a reply code: 2yz to 5yz (RFC 5321 4.2.1)."""
+    return digits.isdigit() and b"2" <= digits[:1] <= b"5"

@@ -1,0 +1,135 @@
+"""HTTP: /metrics, the status page, health. Serves what the board holds; never waits for a probe."""
+
+import asyncio
+import time
+import zlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from prometheus_client import exposition as text_format
+from prometheus_client.openmetrics import exposition as openmetrics_format
+
+from exporter import exposition, page
+from exporter.board import Board
+from exporter.telemetry import Telemetry
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(slots=True)
+class Pages:
+    """The handlers and what they show."""
+
+    board: Board
+    telemetry: Telemetry
+    prefix: str = ""
+    """Before every path, without a slash at the end (--web.route-prefix)."""
+    outside: str = ""
+    """The prefix that browsers see, where a proxy in front changes it (--web.external-url)."""
+    telemetry_path: str = "/metrics"
+    clock: Callable[[], float] = time.time
+    ready: bool = False
+    _rendering: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def application(self) -> web.Application:
+        """The aiohttp application with all routes."""
+        routes: dict[str, Handler] = {
+            "/": self.index,
+            "/style.css": self.style,
+            self.telemetry_path: self.metrics,
+            "/-/healthy": self.healthy,
+            "/-/ready": self.is_ready,
+        }
+        app = web.Application(client_max_size=64 * 1024)
+        app.add_routes([web.get(self.prefix + path, handler) for path, handler in routes.items()])
+        if self.prefix:
+            app.add_routes([web.get("/", self.to_prefix), web.get(self.prefix, self.to_prefix)])
+        app.on_response_prepare.append(_secure)
+        return app
+
+    async def index(self, _: web.Request) -> web.Response:
+        """Serve the status page."""
+        text = page.render(self.board, self.clock(), self.outside, self.telemetry_path)
+        return web.Response(text=text, content_type="text/html")
+
+    async def style(self, _: web.Request) -> web.Response:
+        """Serve the style sheet of the page."""
+        return web.Response(text=page.style(), content_type="text/css")
+
+    async def healthy(self, _: web.Request) -> web.Response:
+        """Say that the event loop answers."""
+        return web.Response(text="smtp-exporter is healthy.\n")
+
+    async def is_ready(self, _: web.Request) -> web.Response:
+        """Say whether the first configuration runs."""
+        if self.ready:
+            return web.Response(text="smtp-exporter is ready.\n")
+        return web.Response(status=503, text="smtp-exporter is starting.\n")
+
+    async def to_prefix(self, _: web.Request) -> web.StreamResponse:
+        """Lead from the root to the route prefix."""
+        raise web.HTTPFound(f"{self.prefix}/")
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Serve all metrics, in the format and encoding that is asked for."""
+        openmetrics = accepts_openmetrics(request.headers.get("Accept", ""))
+        compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+        async with self._rendering:  # two scrapes at once would only stall the loop twice as long
+            body = await self._render(openmetrics=openmetrics, compress=compress)
+        headers = {"Content-Type": exposition.OPENMETRICS if openmetrics else exposition.TEXT, "Vary": "Accept"}
+        if compress:
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=body, headers=headers)
+
+    async def _render(self, *, openmetrics: bool, compress: bool) -> bytes:
+        """Render piece by piece: the loop runs probes in between, and zlib works in a thread."""
+        packer = zlib.compressobj(1, zlib.DEFLATED, 31) if compress else None  # 31: with a gzip header
+        parts: list[bytes] = []
+        for piece in exposition.render(self.board, self.clock(), openmetrics=openmetrics):
+            data = piece.encode("utf-8", "replace")
+            parts.append(await asyncio.to_thread(packer.compress, data) if packer and data else data)
+            await asyncio.sleep(0)
+        own = (openmetrics_format if openmetrics else text_format).generate_latest(self.telemetry.registry)
+        parts.append(packer.compress(own) + packer.flush() if packer else own)
+        return b"".join(parts)
+
+
+async def _secure(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(SECURITY_HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
+
+
+def _qualities(header: str) -> dict[str, tuple[float, dict[str, str]]]:
+    """A header of alternatives (RFC 9110 12.4.2): each with its quality and parameters."""
+    found = {}
+    for item in header.split(","):
+        name, *rest = (part.strip() for part in item.split(";"))
+        parameters = {k.strip().lower(): v.strip() for k, _, v in (part.partition("=") for part in rest)}
+        try:
+            quality = float(parameters.pop("q", "1"))
+        except ValueError:
+            quality = 0.0
+        found[name.lower() + parameters.get("version", "")] = quality, parameters
+    return found
+
+
+def accepts_openmetrics(header: str) -> bool:
+    """Whether OpenMetrics 1.0 is wanted at least as much as the text format (contract 4, content negotiation)."""
+    asked = _qualities(header)
+    wanted = max((q for name, (q, p) in asked.items() if name.startswith("application/openmetrics-text")
+                  and p.get("version", "1.0.0") == "1.0.0"), default=0.0)  # fmt: skip
+    text = max((q for name, (q, _) in asked.items() if name.startswith("text/plain")), default=0.0)
+    return wanted > 0 and wanted >= text
+
+
+def accepts_gzip(header: str) -> bool:
+    """Whether the answer may come with gzip (RFC 9110 12.5.3)."""
+    asked = _qualities(header)
+    return asked.get("gzip", asked.get("*", (0.0, {})))[0] > 0

@@ -1,0 +1,294 @@
+"""One TCP connection to a peer, in clear or inside TLS. The only opener of sockets to targets. No SMTP, no reasons.
+
+Raw non-blocking sockets and `ssl.MemoryBIO` instead of asyncio's transports, because a probe must tell apart what
+those hide: a reset from a close, bytes that came before our ClientHello, what a failed handshake looked like.
+Events arrive by calling the listener; nothing here waits, and nothing but our own bugs is raised from a callback.
+"""
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import os
+import socket
+import ssl
+import warnings
+from functools import cache
+from typing import Protocol
+
+from exporter.model import Session
+
+RECEIVE = 16 * 1024
+RAW = 16 * 1024
+"""How many bytes of a handshake are kept until it ends: OpenSSL does not tell what it stumbled over."""
+NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+
+
+class ClosedError(Exception):
+    """The peer closed the connection (FIN, or close_notify inside TLS)."""
+
+
+class EarlyDataError(Exception):
+    """Bytes that are no TLS record came before our ClientHello; they are its argument."""
+
+
+class HandshakeError(Exception):
+    """The handshake failed. Holds OpenSSL's error, the first raw bytes of the stage and what was seen till then."""
+
+    def __init__(self, cause: Exception, raw: bytes, session: Session) -> None:
+        super().__init__(str(cause))
+        self.cause, self.raw, self.session = cause, raw, session
+
+
+class Listener(Protocol):
+    """Whom a wire tells what happens."""
+
+    def connected(self, own_address: str) -> None:
+        """The TCP connection is there."""
+
+    def received(self, data: bytes) -> None:
+        """Bytes came, decrypted inside TLS."""
+
+    def secured(self, session: Session) -> None:
+        """The TLS handshake is finished."""
+
+    def failed(self, error: Exception) -> None:
+        """It is over: an OSError, ClosedError, EarlyDataError, HandshakeError or ssl.SSLError tells why."""
+
+
+@cache
+def context() -> ssl.SSLContext:
+    """The one client context: it looks, it does not protect (contract 5).
+
+    It offers TLSv1 to TLSv1.3 at SECLEVEL 0 with legacy renegotiation and verifies nothing: its trust store is empty,
+    because OpenSSL would search a full one at every handshake (425 against 750 us), and `trust` judges afterwards.
+    """
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ctx.check_hostname = False
+    ctx.verify_mode = ssl.CERT_NONE
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # TLSv1 is deprecated: we want to see who still needs it
+        ctx.minimum_version = ssl.TLSVersion.TLSv1
+    ctx.set_ciphers("DEFAULT:@SECLEVEL=0")
+    ctx.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)  # named from Python 3.12 on
+    return ctx
+
+
+def sent_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
+    """The DER certificates the server sent, the leaf first; also after a handshake that failed late."""
+    try:
+        if hasattr(tls, "get_unverified_chain"):  # Python 3.13 and later
+            return tuple(tls.get_unverified_chain() or ())
+        chain = tls._sslobj.get_unverified_chain() or ()  # type: ignore[attr-defined]  # no public way before 3.13: bpo-18233
+        return tuple(certificate.public_bytes(2) for certificate in chain)
+    except (AttributeError, ValueError, ssl.SSLError):
+        return ()
+
+
+class Wire:
+    """One connection. Call `connect` once; after `failed` or `close` nothing is heard of it any more."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, listener: Listener) -> None:
+        self._loop, self._listener = loop, listener
+        self._socket: socket.socket | None = None
+        self._fd = -1
+        self._unsent = b""
+        self._tls: ssl.SSLObject | None = None
+        self._handshaking = False
+        self._raw = b""
+
+    def connect(self, address: str, port: int, source: str | None = None) -> None:
+        """Begin to connect to an IP literal.
+
+        Raises:
+            OSError: it failed at once (no route, out of descriptors, `source` is not an address of this machine).
+        """
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if source:
+                sock.bind((source, 0))
+            sock.connect((address, port))
+        except BlockingIOError:
+            pass  # EINPROGRESS: the loop tells when it is done
+        except OSError:
+            sock.close()
+            raise
+        self._socket, self._fd = sock, sock.fileno()
+        self._loop.add_writer(self._fd, self._connect_done)
+
+    def _connect_done(self) -> None:
+        assert self._socket  # noqa: S101 - the loop calls only while the descriptor is registered
+        self._loop.remove_writer(self._fd)
+        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            self._fail(OSError(code, os.strerror(code)))
+            return
+        self._loop.add_reader(self._fd, self._readable)
+        self._listener.connected(self._socket.getsockname()[0])
+
+    # --- writing ------------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`, inside TLS where it is up."""
+        if self._tls:
+            try:
+                self._tls.write(data)
+            except ssl.SSLError as error:
+                self._loop.call_soon(self._fail, error)
+                return
+            data = self._outgoing.read()
+        self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        if not self._socket:
+            return
+        if self._unsent:
+            self._unsent += data
+            return
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            self._loop.call_soon(self._fail, error)  # never while the listener is still asking
+            return
+        if sent < len(data):
+            self._unsent = data[sent:]
+            self._loop.add_writer(self._fd, self._writable)
+
+    def _writable(self) -> None:
+        unsent, self._unsent = self._unsent, b""
+        self._loop.remove_writer(self._fd)
+        self._send(unsent)
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def _readable(self) -> None:
+        assert self._socket  # noqa: S101 - the loop calls only while the descriptor is registered
+        try:
+            data = self._socket.recv(RECEIVE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._ended(error)
+            return
+        if not data:
+            self._ended(ClosedError())
+        elif not self._tls:
+            self._listener.received(data)
+        else:
+            self._incoming.write(data)
+            if self._handshaking:
+                self._raw = (self._raw + data)[:RAW]
+                self._handshake()
+            else:
+                self._decrypt()
+
+    def _decrypt(self) -> None:
+        """Hand on what the bytes hold, one TLS record after the other."""
+        try:
+            while self._tls:
+                data = self._tls.read(RECEIVE)
+                if not data:  # close_notify
+                    self._fail(ClosedError())
+                    return
+                self._listener.received(data)
+        except ssl.SSLWantReadError:
+            if answer := self._outgoing.read():  # a key update
+                self._send(answer)
+        except ssl.SSLError as error:
+            self._fail(error)
+
+    # --- TLS ----------------------------------------------------------------------------------------------------
+
+    def start_tls(self, server_name: str | None, early: bytes = b"") -> None:
+        """Begin the handshake. `early`: what came since the server's go-ahead; it must be TLS, or nothing."""
+        assert self._socket  # noqa: S101 - asked for between `connected` and `failed`
+        with contextlib.suppress(OSError):  # nothing there, or an error that the next reading meets again
+            early += self._socket.recv(RECEIVE)
+        if early and not is_tls_record(early):
+            self._loop.call_soon(self._fail, EarlyDataError(early))
+            return
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context().wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._handshaking, self._raw = True, early[:RAW]
+        self._incoming.write(early)
+        self._loop.call_soon(self._handshake)
+
+    def _handshake(self) -> None:
+        if not self._tls:
+            return
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._send(self._outgoing.read())
+        except ssl.SSLError as error:
+            self._send(self._outgoing.read())  # our alert tells the server's log why
+            self._fail(HandshakeError(error, self._raw, self._session()))
+        else:
+            self._send(self._outgoing.read())
+            self._handshaking, self._raw = False, b""
+            self._listener.secured(self._session(finished=True))
+            self._decrypt()
+
+    def _session(self, *, finished: bool = False) -> Session:
+        assert self._tls  # noqa: S101 - only called while a handshake was begun
+        cipher = self._tls.cipher() if finished else None
+        return Session(self._tls.version() if cipher else None, cipher[0] if cipher else None, sent_chain(self._tls))
+
+    # --- the end ------------------------------------------------------------------------------------------------
+
+    def _ended(self, error: Exception) -> None:
+        """The peer is gone; during a handshake say how far that came."""
+        self._fail(HandshakeError(error, self._raw, self._session()) if self._handshaking else error)
+
+    def _fail(self, error: Exception) -> None:
+        if self._socket:
+            self.close()
+            self._listener.failed(error)
+
+    def session(self) -> Session | None:
+        """What the TLS session has shown so far; None where none was begun."""
+        return self._session() if self._tls else None
+
+    def finish(self) -> None:
+        """Say that we have nothing more to say: close_notify inside TLS, then FIN. Reading goes on."""
+        if self._tls and not self._handshaking:
+            with contextlib.suppress(ssl.SSLError):  # it wants the peer's close_notify; no need to (RFC 8446 6.1)
+                self._tls.unwrap()
+            self._send(self._outgoing.read())
+        if self._socket:
+            with contextlib.suppress(OSError):  # the peer was faster
+                self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close at once and call the listener no more."""
+        if self._socket:
+            self._loop.remove_reader(self._fd)
+            self._loop.remove_writer(self._fd)
+            self._socket.close()
+            self._socket = self._tls = None
+
+
+def has_route(address: str) -> bool:
+    """Whether a packet to this address could leave this machine: a UDP connect, which sends nothing, tells.
+
+    A local source (ULA, link-local) towards a global IPv6 address is no route either: containers often have just
+    that, and every connection would time out.
+    """
+    target = ipaddress.ip_address(address)
+    family = socket.AF_INET6 if target.version == 6 else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((address, 9))
+            source = ipaddress.ip_address(sock.getsockname()[0].partition("%")[0])
+    except OSError as error:
+        return error.errno not in NO_ROUTE
+    return not (target.version == 6 and target.is_global and not source.is_global)
+
+
+def is_tls_record(data: bytes) -> bool:
+    """Whether these bytes begin an alert or handshake record (RFC 8446 5.1)."""
+    return data[:1] in (b"\x15", b"\x16") and data[1:2] in (b"", b"\x03")

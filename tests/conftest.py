@@ -1,0 +1,39 @@
+"""The test bed for every test: the certificate `zoo`, and `serve`, which starts scripted servers on loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from exporter.simulated.certificates import Zoo
+from exporter.simulated.server import Script, Server
+
+Serve = Callable[..., Awaitable[Server]]
+
+
+@pytest.fixture(scope="session")
+def zoo() -> Iterator[Zoo]:
+    """One certificate for each way a certificate can be right or wrong: `zoo.good`, `zoo.expired`."""
+    with Zoo() as zoo:
+        yield zoo
+
+
+async def timeless(_seconds: float) -> None:
+    """Let others run, and no time pass."""
+    await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Start servers: `server = await serve(script, host="::1")`; they end with the test, and their failures fail it.
+
+    Their pauses and drips take no time, unless the test hands in another `sleep`.
+    """
+    async with AsyncExitStack() as running:
+
+        async def start(script: Script, **options: Any) -> Server:
+            return await running.enter_async_context(Server(script, **{"sleep": timeless, **options}))
+
+        yield start

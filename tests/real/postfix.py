@@ -1,0 +1,148 @@
+"""One Postfix with many listeners, each right or wrong in one way. `LISTENERS` is the table.
+
+It runs from a folder into which Debian's package was unpacked, with a configuration of its own; needs root.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from exporter.simulated.certificates import Zoo
+from tests.real.processes import Server, free_ports, running
+
+PACKAGE = Path(__file__).parents[2] / ".cache/mta/postfix"
+
+LISTENERS: Mapping[str, str] = {
+    "healthy": "smtpd",
+    "submission": "smtpd -o smtpd_tls_security_level=encrypt -o smtpd_sasl_auth_enable=yes",
+    "submissions": "smtpd -o smtpd_tls_wrappermode=yes -o smtpd_sasl_auth_enable=yes",
+    "no_starttls": "smtpd -o smtpd_tls_security_level=none",
+    "expired": "smtpd -o smtpd_tls_cert_file=$certificates/expired.pem",
+    "not_yet_valid": "smtpd -o smtpd_tls_cert_file=$certificates/not_yet_valid.pem",
+    "wrong_host": "smtpd -o smtpd_tls_cert_file=$certificates/wrong_host.pem",
+    "self_signed": "smtpd -o smtpd_tls_cert_file=$certificates/self_signed.pem",
+    "no_intermediate": "smtpd -o smtpd_tls_cert_file=$certificates/no_intermediate.pem",
+    "tls12_only": "smtpd -o smtpd_tls_protocols=TLSv1.2",
+    "slow": "smtpd -o { smtpd_client_restrictions = sleep 1, permit } -o smtpd_delay_reject=no",
+    "rejecting": "smtpd -o smtpd_client_restrictions=reject -o smtpd_delay_reject=no",
+    "auth_in_clear": "smtpd -o smtpd_sasl_auth_enable=yes",
+    "postscreen": "postscreen",
+}
+"""Listener -> the program behind it and its options. `slow` greets after 1 s, `postscreen` after a teaser and 2 s."""
+
+MAIN = """
+compatibility_level = 3.6
+queue_directory = $directory/spool
+data_directory = $directory/data
+meta_directory = $config_directory
+command_directory = $package/usr/sbin
+daemon_directory = $package/usr/lib/postfix/sbin
+shlib_directory = $package/usr/lib/postfix
+import_environment = MAIL_CONFIG LANG=C LD_LIBRARY_PATH=$shlib_directory
+maillog_file = /dev/stdout
+myhostname = mail.example.test
+mydestination =
+alias_maps =
+relay_domains = example.test
+relay_transport = discard:
+default_transport = error:5.7.1 nothing leaves this machine
+inet_interfaces = loopback-only
+inet_protocols = all
+smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = $certificates/good.pem
+smtpd_tls_loglevel = 1
+smtpd_sasl_type = dovecot
+smtpd_sasl_security_options = noanonymous
+smtpd_client_connection_rate_limit = 0
+smtpd_client_connection_count_limit = 0
+postscreen_greet_wait = 2s
+postscreen_greet_ttl = 1s
+postscreen_greet_action = enforce
+postscreen_cache_map =
+postscreen_access_list =
+"""
+
+SERVICES = """
+postlog  unix-dgram n - n - 1 postlogd
+smtpd    pass - - n - - smtpd
+dnsblog  unix - - n - 0 dnsblog
+tlsproxy unix - - n - 0 tlsproxy
+tlsmgr   unix - - n 1000? 1 tlsmgr
+anvil    unix - - n - 1 anvil
+rewrite  unix - - n - - trivial-rewrite
+proxymap unix - - n - - proxymap
+cleanup  unix n - n - 0 cleanup
+qmgr     unix n - n 300 1 qmgr
+discard  unix - - n - - discard
+error    unix - - n - - error
+retry    unix - - n - - error
+bounce   unix - - n - 0 bounce
+defer    unix - - n - 0 bounce
+trace    unix - - n - 0 bounce
+verify   unix - - n - 1 verify
+"""
+
+OF_POSTFIX = (
+    "active",
+    "bounce",
+    "corrupt",
+    "defer",
+    "deferred",
+    "flush",
+    "hold",
+    "incoming",
+    "private",
+    "saved",
+    "trace",
+)
+OF_POSTDROP = ("maildrop", "public")
+
+
+@contextlib.contextmanager
+def run_postfix(directory: Path, certificates: Zoo, sasl_socket: Path) -> Iterator[Server]:
+    """Run Postfix in a directory that all its users may enter. `healthy` listens on ::1 as well."""
+    server = Server("Postfix", directory, free_ports(tuple(LISTENERS)))
+    configuration = _configure(server, certificates, sasl_socket)
+    _make_queues(directory)
+    environment = {"MAIL_CONFIG": str(configuration), "LD_LIBRARY_PATH": str(PACKAGE / "usr/lib/postfix")}
+    master: list[str | Path] = [PACKAGE / "usr/lib/postfix/sbin/master", "-c", configuration, "-d"]
+    with running(server, master, environment):
+        yield server
+
+
+def _configure(server: Server, certificates: Zoo, sasl_socket: Path) -> Path:
+    configuration = server.directory / "etc"
+    configuration.mkdir()
+    for kind in ("good", "expired", "not_yet_valid", "wrong_host", "self_signed", "no_intermediate"):
+        certificates[kind]  # made when first asked for
+    own = {
+        "directory": server.directory,
+        "package": PACKAGE,
+        "certificates": certificates.directory,
+        "smtpd_sasl_path": sasl_socket,
+    }
+    main = configuration / "main.cf"
+    main.write_text("".join(f"{key} = {value}\n" for key, value in own.items()) + MAIN)
+    os.utime(main, (0, 0))  # while main.cf is new, Postfix waits for it to be written to its end
+    addresses = [(f"127.0.0.1:{port}", LISTENERS[name]) for name, port in server.ports.items()]
+    addresses.append((f"[::1]:{server.port('healthy')}", LISTENERS["healthy"]))
+    listeners = [
+        f"{address} inet n - n - {1 if what == 'postscreen' else '-'} {what}\n" for address, what in addresses
+    ]
+    (configuration / "master.cf").write_text("".join(listeners) + SERVICES)
+    return configuration
+
+
+def _make_queues(directory: Path) -> None:
+    """Make what `postfix post-install` would make, which we do not run."""
+    for name in (*OF_POSTFIX, *OF_POSTDROP, "pid"):
+        (directory / "spool" / name).mkdir(parents=True)
+    (directory / "data").mkdir()
+    for name in OF_POSTFIX:
+        shutil.chown(directory / "spool" / name, "postfix")
+    for name in OF_POSTDROP:
+        shutil.chown(directory / "spool" / name, "postfix", "postdrop")
+    shutil.chown(directory / "data", "postfix")

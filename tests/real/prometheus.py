@@ -1,0 +1,74 @@
+"""A real Prometheus that scrapes what it is told to, every second, and is asked through its HTTP API.
+
+The first scrape comes 5 s after its start: it gathers its targets that long.
+"""
+
+import contextlib
+import json
+import shutil
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tests.real.processes import Server, free_ports, running, wait_until
+
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback, whatever the environment says
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One series of an answer: its labels (`__name__` among them) and its value."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A Prometheus that runs. Its calls block: an agent in this very event loop could not answer meanwhile."""
+
+    server: Server
+
+    def query(self, expression: str) -> list[Sample]:
+        """Evaluate an expression now.
+
+        Raises:
+            urllib.error.HTTPError: the expression is wrong.
+        """
+        question = urllib.parse.urlencode({"query": expression})
+        with OPENER.open(f"http://127.0.0.1:{self.server.port('web')}/api/v1/query?{question}", timeout=5) as answer:
+            result = json.load(answer)["data"]["result"]
+        return [Sample(series["metric"], float(series["value"][1])) for series in result]
+
+    def wait_for(self, expression: str, timeout: float = 20) -> list[Sample]:
+        """Evaluate an expression until it gives something.
+
+        Raises:
+            TimeoutError: it gave nothing within `timeout` seconds.
+        """
+        return wait_until(
+            lambda: self.query(expression), timeout, lambda: f"{expression} gives nothing:\n{self.server.log()}"
+        )
+
+
+@contextlib.contextmanager
+def run_prometheus(directory: Path, targets: Sequence[str], scrape: Mapping[str, object]) -> Iterator[Prometheus]:
+    """Run Prometheus in a directory, scraping host:port targets; `scrape` is merged into its one scrape_config."""
+    server = Server("Prometheus", directory, free_ports(("web",)))
+    job = {"job_name": "smtp", "static_configs": [{"targets": list(targets)}], **scrape}
+    configuration = directory / "prometheus.yml"
+    configuration.write_text(
+        yaml.safe_dump({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [job]})
+    )
+    command = [
+        shutil.which("prometheus") or "prometheus",
+        f"--config.file={configuration}",
+        f"--storage.tsdb.path={directory / 'data'}",
+        f"--web.listen-address=127.0.0.1:{server.port('web')}",
+    ]
+    with running(server, command):
+        yield Prometheus(server)

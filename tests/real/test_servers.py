@@ -1,0 +1,265 @@
+"""The real servers are what their tables say, by judges that are not ours: aiosmtplib and `openssl s_client`."""
+
+import http.server
+import re
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import urllib.error
+from collections.abc import Iterator
+
+import aiosmtplib
+import pytest
+
+from exporter.simulated.certificates import Zoo
+from tests.real.conftest import StartPrometheus
+from tests.real.dovecot import PASSWORD, USER
+from tests.real.processes import Server
+
+NAME = "mail.example.test"
+OK, NOT_YET_VALID, EXPIRED, SELF_SIGNED, NO_ISSUER, WRONG_HOST = 0, 9, 10, 18, 21, 62  # X509_V_ERR_* of OpenSSL
+ALL_MECHANISMS = {"plain", "login", "cram-md5"}
+
+
+def s_client(port: int, certificates: Zoo, *options: str, host: str = "127.0.0.1") -> tuple[str, int]:
+    """Ask openssl for the TLS version and for its verdict on the certificate."""
+    command = ["openssl", "s_client", "-connect", f"{host}:{port}", "-servername", NAME, "-verify_hostname", NAME]
+    command += ["-CAfile", str(certificates.ca_file), "-no-CApath", "-no-CAstore", *options]
+    said = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False)
+    version, verdict = re.search(r"New, (\S+),", said.stdout), re.search(r"Verify return code: (\d+)", said.stdout)
+    assert version, said
+    assert verdict, said
+    return version[1], int(verdict[1])
+
+
+def client(port: int, certificates: Zoo, *, use_tls: bool = False) -> aiosmtplib.SMTP:
+    """Make an independent client that verifies, and turns to TLS only when told to."""
+    context = ssl.create_default_context(cafile=certificates.ca_file)
+    return aiosmtplib.SMTP(
+        hostname="127.0.0.1", port=port, use_tls=use_tls, start_tls=False, tls_context=context, timeout=10
+    )
+
+
+# --- certificates ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("listener", "verdict"),
+    [
+        ("healthy", OK),
+        ("submission", OK),
+        ("expired", EXPIRED),
+        ("not_yet_valid", NOT_YET_VALID),
+        ("wrong_host", WRONG_HOST),
+        ("self_signed", SELF_SIGNED),
+        ("no_intermediate", NO_ISSUER),
+        ("auth_in_clear", OK),
+        ("slow", OK),
+        ("postscreen", OK),
+    ],
+)
+def test_postfix_certificate(postfix: Server, certificates: Zoo, listener: str, verdict: int) -> None:
+    assert s_client(postfix.port(listener), certificates, "-starttls", "smtp") == ("TLSv1.3", verdict)
+
+
+@pytest.mark.parametrize(("listener", "verdict"), [("healthy", OK), ("submission", OK), ("expired", EXPIRED)])
+def test_exim_certificate(exim: Server, certificates: Zoo, listener: str, verdict: int) -> None:
+    assert s_client(exim.port(listener), certificates, "-starttls", "smtp") == ("TLSv1.3", verdict)
+
+
+def test_postfix_speaks_tls_from_the_start(postfix: Server, certificates: Zoo) -> None:
+    assert s_client(postfix.port("submissions"), certificates) == ("TLSv1.3", OK)
+
+
+def test_exim_speaks_tls_from_the_start(exim: Server, certificates: Zoo) -> None:
+    assert s_client(exim.port("implicit"), certificates) == ("TLSv1.3", OK)
+
+
+def test_postfix_tls12_only(postfix: Server, certificates: Zoo) -> None:
+    assert s_client(postfix.port("tls12_only"), certificates, "-starttls", "smtp") == ("TLSv1.2", OK)
+
+
+def test_postfix_on_ipv6(postfix: Server, certificates: Zoo) -> None:
+    assert s_client(postfix.port("healthy"), certificates, "-starttls", "smtp", host="[::1]") == ("TLSv1.3", OK)
+
+
+def test_exim_on_ipv6(exim: Server, certificates: Zoo) -> None:
+    assert s_client(exim.port("healthy"), certificates, "-starttls", "smtp", host="[::1]") == ("TLSv1.3", OK)
+
+
+# --- what is offered, and when --------------------------------------------------------------------------------
+
+
+async def test_postfix_without_starttls(postfix: Server, certificates: Zoo) -> None:
+    async with client(postfix.port("no_starttls"), certificates) as smtp:
+        await smtp.ehlo()
+        assert smtp.supports_extension("pipelining")
+        assert not smtp.supports_extension("starttls")
+
+
+async def test_exim_without_starttls(exim: Server, certificates: Zoo) -> None:
+    async with client(exim.port("no_tls"), certificates) as smtp:
+        await smtp.ehlo()
+        assert smtp.supports_extension("pipelining")
+        assert not smtp.supports_extension("starttls")
+
+
+async def test_postfix_submission_offers_auth_only_after_tls(postfix: Server, certificates: Zoo) -> None:
+    async with client(postfix.port("submission"), certificates) as smtp:
+        await smtp.ehlo()
+        assert not smtp.supports_extension("auth")
+        await smtp.starttls()
+        await smtp.ehlo()
+        assert set(smtp.server_auth_methods) == ALL_MECHANISMS
+
+
+async def test_postfix_submission_requires_starttls(postfix: Server, certificates: Zoo) -> None:
+    async with client(postfix.port("submission"), certificates) as smtp:
+        await smtp.ehlo()
+        with pytest.raises(aiosmtplib.SMTPSenderRefused) as refused:
+            await smtp.mail("a@example.test")
+        assert refused.value.code == 530
+
+
+async def test_exim_submission_offers_auth_only_after_tls(exim: Server, certificates: Zoo) -> None:
+    async with client(exim.port("submission"), certificates) as smtp:
+        await smtp.ehlo()
+        assert not smtp.supports_extension("auth")
+        await smtp.starttls()
+        await smtp.ehlo()
+        assert smtp.server_auth_methods == ["plain"]
+
+
+async def test_exim_relay_offers_no_auth(exim: Server, certificates: Zoo) -> None:
+    async with client(exim.port("healthy"), certificates) as smtp:
+        await smtp.starttls()
+        await smtp.ehlo()
+        assert not smtp.supports_extension("auth")
+
+
+async def test_postfix_offers_auth_in_clear(postfix: Server, certificates: Zoo) -> None:
+    async with client(postfix.port("auth_in_clear"), certificates) as smtp:
+        await smtp.ehlo()
+        assert set(smtp.server_auth_methods) == ALL_MECHANISMS
+
+
+# --- logins ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["postfix submissions", "exim implicit"])
+def login_port(request: pytest.FixtureRequest) -> int:
+    """A port with implicit TLS where the user of Dovecot, or of Exim, may log in."""
+    name, listener = request.param.split()
+    server: Server = request.getfixturevalue(name)
+    return server.port(listener)
+
+
+async def test_the_right_password(login_port: int, certificates: Zoo) -> None:
+    async with client(login_port, certificates, use_tls=True) as smtp:
+        assert (await smtp.login(USER, PASSWORD)).code == 235
+
+
+@pytest.mark.parametrize(("user", "password"), [(USER, "wrong"), ("nobody", PASSWORD)])
+async def test_a_wrong_login(login_port: int, certificates: Zoo, user: str, password: str) -> None:
+    async with client(login_port, certificates, use_tls=True) as smtp:
+        await smtp.ehlo()
+        with pytest.raises(aiosmtplib.SMTPAuthenticationError) as refused:
+            await smtp.auth_plain(user, password)
+        assert refused.value.code == 535
+
+
+@pytest.mark.parametrize("mechanism", ["auth_plain", "auth_login", "auth_crammd5"])
+async def test_postfix_takes_each_mechanism(postfix: Server, certificates: Zoo, mechanism: str) -> None:
+    async with client(postfix.port("submission"), certificates) as smtp:
+        await smtp.starttls()
+        await smtp.ehlo()
+        assert (await getattr(smtp, mechanism)(USER, PASSWORD)).code == 235
+
+
+async def test_mail_is_taken(login_port: int, certificates: Zoo) -> None:
+    async with client(login_port, certificates, use_tls=True) as smtp:
+        await smtp.login(USER, PASSWORD)
+        errors, _ = await smtp.sendmail("a@example.test", ["b@example.test"], b"Subject: hello\r\n\r\n")
+        assert not errors
+
+
+# --- greetings ------------------------------------------------------------------------------------------------
+
+
+def hear(port: int) -> Iterator[tuple[float, bytes]]:
+    """Say nothing, and give each line of the greeting with the seconds that it took."""
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as one, one.makefile("rb") as lines:
+        for line in lines:
+            yield time.monotonic() - started, line
+            if line[3:4] == b" ":
+                return
+
+
+def test_postfix_greets_slowly(postfix: Server) -> None:
+    [(seconds, line)] = hear(postfix.port("slow"))
+    assert line == b"220 mail.example.test ESMTP Postfix\r\n"
+    assert 1 <= seconds < 5
+
+
+def test_postfix_rejects_in_its_greeting(postfix: Server) -> None:
+    [(_, line)] = hear(postfix.port("rejecting"))
+    assert line.startswith(b"554 ")
+
+
+def test_postscreen_teases_at_once_and_greets_late(postfix: Server) -> None:
+    (teased, teaser), (greeted, greeting) = hear(postfix.port("postscreen"))
+    assert teaser.startswith(b"220-mail.example.test")
+    assert greeting.startswith(b"220 mail.example.test")
+    assert teased < 1
+    assert 1.9 < greeted < 6
+
+
+def test_exim_greets_with_a_date(exim: Server) -> None:
+    [(_, line)] = hear(exim.port("healthy"))
+    assert re.match(rb"220 mail\.example\.test ESMTP Exim 4\.\d+ \w+, \d+", line)
+
+
+# --- Prometheus -----------------------------------------------------------------------------------------------
+
+
+class Exposition(http.server.BaseHTTPRequestHandler):
+    """Serves one sample, whose label says what was asked for."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.end_headers()
+        self.wfile.write(f'smtp_probe_success{{path="{self.path}"}} 1\n'.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def exposition() -> Iterator[str]:
+    """A web server with metrics: its host:port."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Exposition) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_prometheus_scrapes_as_told_and_answers(prometheus: StartPrometheus, exposition: str) -> None:
+    scraping = prometheus([exposition], metrics_path="/probe", params={"target": ["mail.example.test"]})
+    [sample] = scraping.wait_for("smtp_probe_success")
+    assert sample.labels["instance"] == exposition
+    assert sample.labels["path"] == "/probe?target=mail.example.test"
+    assert sample.value == 1
+
+
+def test_prometheus_refuses_a_wrong_expression(prometheus: StartPrometheus) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        prometheus([]).query("smtp_probe_success{")
+
+
+def test_prometheus_says_when_nothing_comes(prometheus: StartPrometheus) -> None:
+    with pytest.raises(TimeoutError, match="nonesuch gives nothing"):
+        prometheus([]).wait_for("nonesuch", timeout=0.1)

@@ -1,0 +1,224 @@
+"""A nameserver on loopback that answers from a table, a clock turned by hand, a resolver that knows only these."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+import pytest
+
+from exporter.resolve import Resolver
+
+TTL = 300
+NEGATIVE_TTL = 30
+
+
+class ScriptedDns(asyncio.DatagramProtocol):
+    """Answers over UDP and TCP what `says` has for "NAME TYPE".
+
+    A value is a word (see `answers` and `_fill`), or the data of the records ("192.0.2.1 192.0.2.2", "10 mx.example.,
+    20 mx2.example."), or whole records, each ending in a semicolon ("a.example. 60 CNAME b.example.; ...;").
+    Names that are not in the table do not exist. `asked` lists the questions heard.
+    """
+
+    def __init__(self) -> None:
+        self.says: dict[str, str] = {}
+        self.asked: list[str] = []
+        self.over_tcp: list[str] = []
+        self.port = 0
+        self._transport: asyncio.DatagramTransport
+        self._heard = asyncio.Event()
+
+    @property
+    def address(self) -> str:
+        """How a resolver is told to ask it."""
+        return f"127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Listen on UDP."""
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", self.port))
+
+    def stop(self) -> None:
+        """From now on the system says that nobody listens here: no answer, and no time is lost."""
+        self._transport.abort()
+
+    async def until_asked(self, count: int) -> None:
+        """Wait until so many questions were heard."""
+        while len(self.asked) < count:
+            self._heard.clear()
+            await self._heard.wait()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Answer over UDP."""
+        for answer in self.answers(data):
+            self._transport.sendto(answer, addr)
+
+    async def stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one question over TCP."""
+        data = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+        self.over_tcp.append(dns.message.from_wire(data).question[0].to_text())
+        for answer in self.answers(data, tcp=True):
+            writer.write(len(answer).to_bytes(2, "big") + answer)
+        writer.close()
+        await writer.wait_closed()
+
+    def answers(self, data: bytes, *, tcp: bool = False) -> Iterator[bytes]:
+        """The datagrams that answer a question: none, one or more."""
+        query = dns.message.from_wire(data)
+        asked = (
+            f"{query.question[0].name.to_text(omit_final_dot=True)} {dns.rdatatype.to_text(query.question[0].rdtype)}"
+        )
+        self.asked.append(asked)
+        self._heard.set()
+        word = self.says.get(asked, "NXDOMAIN")
+        response = dns.message.make_response(query, recursion_available=True)
+        if word == "silence":
+            return
+        if word == "knows no EDNS":
+            word = "FORMERR" if query.edns >= 0 else "192.0.2.1"
+        if word == "damaged and forged first":
+            yield from (data[:7], _forged(data))
+            word = "192.0.2.1"
+        if word.startswith("truncated "):
+            response.flags |= 0 if tcp else dns.flags.TC
+            word = word.removeprefix("truncated ") if tcp else "NODATA"
+        _fill(response, word)
+        yield response.to_wire(max_size=65535)
+
+
+def _forged(data: bytes) -> bytes:
+    """A response to another question: its id is wrong."""
+    forged = dns.message.from_wire(data)
+    forged.flags |= dns.flags.QR
+    forged.id ^= 1
+    return forged.to_wire()
+
+
+def _fill(response: dns.message.Message, word: str) -> None:
+    """Let the response say what the word means."""
+    question = response.question[0]
+    if word == "bogus":
+        response.set_rcode(dns.rcode.SERVFAIL)
+        error = dns.edns.EDEOption(dns.edns.EDECode.DNSSEC_BOGUS, "signature \x1b[31mexpired")
+        response.use_edns(0, options=[error])
+    elif word == "referral":
+        response.flags &= ~dns.flags.RA
+        response.authority.append(dns.rrset.from_text("example.", TTL, "IN", "NS", "ns.example."))
+    elif word in {"NXDOMAIN", "NODATA", "FORMERR", "SERVFAIL", "REFUSED"}:
+        response.set_rcode(dns.rcode.from_text(word.replace("NODATA", "NOERROR")))
+        soa = f"ns.example. root.example. 1 2 3 4 {NEGATIVE_TTL}"
+        response.authority.append(dns.rrset.from_text(".", TTL, "IN", "SOA", soa))
+    elif word.endswith(";"):
+        for line in word.removesuffix(";").split("; "):
+            owner, ttl, rdtype, rdata = line.split(maxsplit=3)
+            response.answer.append(dns.rrset.from_text(owner, int(ttl), "IN", rdtype, rdata))
+    else:
+        data = word.split(", ") if question.rdtype == dns.rdatatype.MX else word.split()
+        response.answer.append(dns.rrset.from_text_list(question.name, TTL, "IN", question.rdtype, data))
+
+
+class Clock:
+    """Stands still until it is turned."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@contextlib.asynccontextmanager
+async def serving(server: ScriptedDns) -> AsyncIterator[ScriptedDns]:
+    """The server on one free loopback port, UDP and TCP."""
+    tcp = await asyncio.start_server(server.stream, "127.0.0.1", 0)
+    server.port = tcp.sockets[0].getsockname()[1]
+    await server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        tcp.close()
+        await tcp.wait_closed()
+
+
+@pytest.fixture
+async def dns_server() -> AsyncIterator[ScriptedDns]:
+    """A nameserver that answers from its table."""
+    async with serving(ScriptedDns()) as server:
+        yield server
+
+
+@pytest.fixture
+def serve() -> Callable[[], contextlib.AbstractAsyncContextManager[ScriptedDns]]:
+    """Run such a nameserver on a loop of the test's own."""
+    return lambda: serving(ScriptedDns())
+
+
+@pytest.fixture
+async def second_dns_server() -> AsyncIterator[ScriptedDns]:
+    """Another one."""
+    async with serving(ScriptedDns()) as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The resolver's clock."""
+    return Clock()
+
+
+@pytest.fixture
+def hosts_file(tmp_path: Path) -> Path:
+    """The resolver's hosts file; missing until it is written."""
+    return tmp_path / "hosts"
+
+
+@pytest.fixture
+def resolv_conf(tmp_path: Path) -> Path:
+    """The resolver's resolv.conf, with nothing but an empty search list."""
+    path = tmp_path / "resolv.conf"
+    path.write_text("search .\n")
+    return path
+
+
+@pytest.fixture
+def write_hosts(hosts_file: Path) -> Callable[[str], object]:
+    """Write the hosts file."""
+    return hosts_file.write_text
+
+
+@pytest.fixture
+def write_resolv_conf(resolv_conf: Path) -> Callable[[str], object]:
+    """Write resolv.conf."""
+    return resolv_conf.write_text
+
+
+@pytest.fixture
+async def make_resolver(
+    dns_server: ScriptedDns, clock: Clock, hosts_file: Path, resolv_conf: Path
+) -> AsyncIterator[Callable[..., Resolver]]:
+    """Make a resolver that asks the scripted nameserver; closed after the test."""
+    made: list[Resolver] = []
+
+    def make(*nameservers: str, timeout: float = 5.0, **more: object) -> Resolver:
+        asked = nameservers or (dns_server.address,)
+        files = {"hosts_file": hosts_file, "resolv_conf": resolv_conf}
+        made.append(Resolver(asked, clock=clock, timeout=timeout, **files, **more))  # type: ignore[arg-type]  # kept loose: a test's own keywords
+        return made[-1]
+
+    yield make
+    for resolver in made:
+        await resolver.close()
+
+
+@pytest.fixture
+def resolver(make_resolver: Callable[..., Resolver]) -> Resolver:
+    """A resolver that asks the scripted nameserver."""
+    return make_resolver()

@@ -1,0 +1,119 @@
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.resolve.ask import ask
+from exporter.resolve.files import nameserver
+
+if TYPE_CHECKING:
+    from tests.resolve.conftest import ScriptedDns
+
+
+@pytest.fixture
+def closed_port() -> str:
+    """A loopback address and port where nobody listens."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{sock.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("script", "said", "ttl", "detail"),
+    [
+        pytest.param("192.0.2.1", "ok", 300, "", id="an address"),
+        pytest.param("truncated 192.0.2.1", "ok", 300, "", id="truncated: over TCP"),
+        pytest.param("knows no EDNS", "ok", 300, "", id="a server that knows no EDNS"),
+        pytest.param("damaged and forged first", "ok", 300, "", id="damaged and forged answers are passed over"),
+        pytest.param(
+            "a.example. 60 CNAME b.example.; b.example. 20 CNAME c.example.; c.example. 90 A 192.0.2.1;",
+            "ok",
+            20,
+            "",
+            id="aliases: the shortest TTL on the way",
+        ),
+        pytest.param("NXDOMAIN", "nxdomain", 30, "a.example does not exist (NXDOMAIN)", id="no such name"),
+        pytest.param("NODATA", "nodata", 30, "a.example has no A record", id="no such record"),
+        pytest.param(
+            "a.example. 60 CNAME b.example.;",
+            "nodata",
+            60,
+            "a.example is an alias of b.example, which has no A record",
+            id="an alias of a name without record",
+        ),
+        pytest.param(
+            "a.example. 60 CNAME b.example.; b.example. 20 CNAME a.example.;",
+            "failure",
+            0,
+            "A a.example: aliases in a loop, or an answer that contradicts itself (ChainTooLong) from {server}",
+            id="aliases in a loop",
+        ),
+        pytest.param("SERVFAIL", "failure", 0, "A a.example: SERVFAIL from {server}", id="SERVFAIL"),
+        pytest.param(
+            "referral",
+            "failure",
+            0,
+            "A a.example: a referral (it does not recurse) from {server}",
+            id="a server that does not recurse",
+        ),
+    ],
+)
+async def test_what_a_nameserver_says(
+    dns_server: "ScriptedDns", script: str, said: str, ttl: float, detail: str
+) -> None:
+    dns_server.says["a.example A"] = script
+    answer = await ask("a.example", "A", [nameserver(dns_server.address)], 5)
+    assert (answer.said, answer.detail) == (said, detail.format(server=dns_server.address))
+    assert answer.ttl == ttl
+
+
+async def test_a_truncated_answer_is_asked_for_over_tcp(dns_server: "ScriptedDns") -> None:
+    dns_server.says["a.example MX"] = "truncated " + ", ".join(f"{n} mx{n}.example." for n in range(1000))
+    answer = await ask("a.example", "MX", [nameserver(dns_server.address)], 5)
+    assert (len(answer.records), len(dns_server.over_tcp)) == (1000, 1)
+
+
+@pytest.mark.parametrize("first", ["SERVFAIL", "REFUSED", "referral", "silence"])
+async def test_where_one_nameserver_does_not_tell_the_next_one_is_asked(
+    dns_server: "ScriptedDns", second_dns_server: "ScriptedDns", first: str
+) -> None:
+    dns_server.says["a.example A"] = first
+    second_dns_server.says["a.example A"] = "192.0.2.2"
+    servers = [nameserver(dns_server.address), nameserver(second_dns_server.address)]
+    assert (await ask("a.example", "A", servers, 0.9)).said == "ok"
+
+
+async def test_a_lost_datagram_is_sent_again(dns_server: "ScriptedDns") -> None:
+    dns_server.says["a.example A"] = "silence"
+    asking = asyncio.create_task(ask("a.example", "A", [nameserver(dns_server.address)], 0.9))
+    await dns_server.until_asked(1)
+    dns_server.says["a.example A"] = "192.0.2.1"
+    assert (await asking).said == "ok"
+
+
+async def test_silence_is_a_time_out(dns_server: "ScriptedDns") -> None:
+    dns_server.says["a.example A"] = "silence"
+    answer = await ask("a.example", "A", [nameserver(dns_server.address)], 0.05)
+    assert (answer.said, answer.detail) == ("timeout", f"A a.example: no answer from {dns_server.address}")
+
+
+async def test_a_nameserver_that_does_not_run_is_a_time_out_and_the_detail_says_why(closed_port: str) -> None:
+    answer = await ask("a.example", "A", [nameserver(closed_port)], 5)
+    detail = f"A a.example: no answer from {closed_port} (Connection refused)"
+    assert (answer.said, answer.detail) == ("timeout", detail)
+
+
+async def test_one_that_fails_and_one_that_is_silent_are_a_failure(
+    dns_server: "ScriptedDns", closed_port: str
+) -> None:
+    dns_server.says["a.example A"] = "SERVFAIL"
+    answer = await ask("a.example", "A", [nameserver(closed_port), nameserver(dns_server.address)], 5)
+    told = f"no answer from {closed_port} (Connection refused); SERVFAIL from {dns_server.address}"
+    assert (answer.said, answer.detail) == ("failure", f"A a.example: {told}")
+
+
+@pytest.mark.parametrize("name", ["a..example", "x" * 64, "a." * 130])
+async def test_what_is_no_domain_name_does_not_exist(dns_server: "ScriptedDns", name: str) -> None:
+    answer = await ask(name, "A", [nameserver(dns_server.address)], 5)
+    assert (answer.said, dns_server.asked) == ("nxdomain", [])

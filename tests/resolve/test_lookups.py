@@ -1,0 +1,217 @@
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.resolve import Addresses, Resolver
+from exporter.resolve.lookups import Bounded
+
+if TYPE_CHECKING:
+    from tests.resolve.conftest import Clock, ScriptedDns
+
+A = "mail.example A"
+
+
+def ipv4(resolver: Resolver, host: str = "mail.example") -> "asyncio.Task[Addresses]":
+    """A probe that waits for the IPv4 addresses of a host."""
+    return asyncio.ensure_future(resolver.addresses(host, mode="dns", family="ipv4"))
+
+
+@pytest.mark.parametrize(
+    ("says", "seconds"),
+    [
+        pytest.param("mail.example. 120 A 192.0.2.1;", 120, id="its TTL"),
+        pytest.param("mail.example. 0 A 192.0.2.1;", 5, id="TTL 0: a while all the same"),
+        pytest.param("mail.example. 604800 A 192.0.2.1;", 3600, id="TTL of a week: an hour"),
+        pytest.param("NXDOMAIN", 30, id="no such name: as its SOA says"),
+        pytest.param("NODATA", 30, id="no address: as its SOA says"),
+        pytest.param("SERVFAIL", 10, id="a failure: not for long"),
+    ],
+)
+async def test_how_long_an_answer_is_kept(
+    resolver: Resolver, dns_server: "ScriptedDns", clock: "Clock", says: str, seconds: float
+) -> None:
+    dns_server.says[A] = says
+    await ipv4(resolver)
+    clock.now += seconds - 0.1
+    await ipv4(resolver)
+    assert dns_server.asked == [A]
+    clock.now += 0.2
+    await ipv4(resolver)
+    assert dns_server.asked == [A, A]
+
+
+@pytest.mark.parametrize(
+    ("after", "says", "addresses", "problem"),
+    [
+        pytest.param(301, "SERVFAIL", ("192.0.2.1",), "dns_failure", id="failure: used on"),
+        pytest.param(301, "NXDOMAIN", (), "dns_not_found", id="gone"),
+        pytest.param(301, "NODATA", (), "dns_no_address", id="without address"),
+        pytest.param(300 + 3599, "SERVFAIL", ("192.0.2.1",), "dns_failure", id="for an hour"),
+        pytest.param(300 + 3600, "SERVFAIL", (), "dns_failure", id="no longer"),
+    ],
+)
+async def test_known_addresses_are_used_while_dns_fails_and_not_when_it_says_they_are_gone(
+    resolver: Resolver,
+    dns_server: "ScriptedDns",
+    clock: "Clock",
+    after: float,
+    says: str,
+    addresses: tuple[str, ...],
+    problem: str,
+) -> None:
+    dns_server.says[A] = "192.0.2.1"
+    await ipv4(resolver)
+    clock.now += after
+    dns_server.says[A] = says
+    found = await ipv4(resolver)
+    assert found.addresses == addresses
+    assert found.problem is not None
+    assert found.problem.reason == problem
+
+
+async def test_known_addresses_are_used_while_no_nameserver_answers(
+    resolver: Resolver, dns_server: "ScriptedDns", clock: "Clock"
+) -> None:
+    dns_server.says[A] = "192.0.2.1"
+    await ipv4(resolver)
+    clock.now += 301
+    dns_server.stop()
+    found = await ipv4(resolver)
+    assert found.addresses == ("192.0.2.1",)
+    assert found.problem is not None
+    assert found.problem.reason == "dns_timeout"
+    assert found.problem.detail.endswith("; addresses of an earlier answer are used")
+
+
+async def test_failures_do_not_prolong_how_long_addresses_are_remembered(
+    resolver: Resolver, dns_server: "ScriptedDns", clock: "Clock"
+) -> None:
+    dns_server.says[A] = "192.0.2.1"
+    await ipv4(resolver)
+    dns_server.says[A] = "SERVFAIL"
+    seen = []
+    for seconds in (2000, 1800, 99, 1):
+        clock.now += seconds
+        seen.append(bool((await ipv4(resolver)).addresses))
+    assert seen == [True, True, True, True]
+    clock.now += 10
+    assert (await ipv4(resolver)).addresses == ()
+
+
+async def test_a_good_answer_ends_the_problem(resolver: Resolver, dns_server: "ScriptedDns", clock: "Clock") -> None:
+    dns_server.says[A] = "SERVFAIL"
+    assert (await ipv4(resolver)).problem
+    dns_server.says[A] = "192.0.2.1"
+    clock.now += 10
+    assert (await ipv4(resolver)).problem is None
+
+
+async def test_many_who_ask_the_same_share_one_question(resolver: Resolver, dns_server: "ScriptedDns") -> None:
+    dns_server.says[A] = "192.0.2.1"
+    found = await asyncio.gather(*(ipv4(resolver) for _ in range(20)))
+    assert {one.addresses for one in found} == {("192.0.2.1",)}
+    assert dns_server.asked == [A]
+
+
+async def test_one_who_gives_up_does_not_end_the_lookup_of_the_others(
+    resolver: Resolver, dns_server: "ScriptedDns"
+) -> None:
+    dns_server.says[A] = "192.0.2.1"
+    first, second = ipv4(resolver), ipv4(resolver)
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).addresses == ("192.0.2.1",)
+    assert first.cancelled()
+
+
+async def test_only_so_many_lookups_run_at_a_time(
+    make_resolver: Callable[..., Resolver], dns_server: "ScriptedDns"
+) -> None:
+    resolver = make_resolver(max_lookups=2, timeout=0.15)
+    dns_server.says = {f"m{n}.example A": "silence" for n in range(5)}
+    waiting = [ipv4(resolver, f"m{n}.example") for n in range(5)]
+    await dns_server.until_asked(3)
+    assert set(dns_server.asked) == {"m0.example A", "m1.example A"}
+    await asyncio.gather(*waiting)
+    assert len(set(dns_server.asked)) == 5
+
+
+async def test_each_lookup_is_counted_by_type_and_result(
+    make_resolver: Callable[..., Resolver], dns_server: "ScriptedDns"
+) -> None:
+    counted: list[tuple[str, str]] = []
+    resolver = make_resolver(on_lookup=lambda rdtype, result: counted.append((rdtype, result)))
+    dns_server.says = {A: "192.0.2.1", "mail.example AAAA": "NODATA", "other.example MX": "SERVFAIL"}
+    await resolver.addresses("mail.example", mode="dns", family="any")
+    await ipv4(resolver)
+    for domain in ("other.example", "third.example"):
+        await resolver.exchanges(domain)
+    dns_server.stop()
+    await ipv4(resolver, "fourth.example")
+    assert sorted(counted) == [
+        ("A", "ok"),
+        ("A", "timeout"),
+        ("AAAA", "nodata"),
+        ("MX", "failure"),
+        ("MX", "nxdomain"),
+    ]
+
+
+async def test_nameservers_are_unavailable_after_30_seconds_without_any_answer_and_until_the_next_one(
+    resolver: Resolver, dns_server: "ScriptedDns", clock: "Clock"
+) -> None:
+    seen = []
+    dns_server.stop()
+    for seconds in (0, 19, 12):
+        clock.now += seconds
+        await ipv4(resolver)
+        seen.append(resolver.unavailable)
+    await dns_server.start()
+    await ipv4(resolver, "other.example")
+    assert [*seen, resolver.unavailable] == [False, False, True, False]
+
+
+async def test_one_lookup_without_answer_says_nothing_of_the_nameservers_however_long_ago_it_was(
+    resolver: Resolver, dns_server: "ScriptedDns", clock: "Clock"
+) -> None:
+    dns_server.stop()
+    await ipv4(resolver)
+    clock.now += 1000
+    assert not resolver.unavailable
+
+
+async def test_while_nameservers_are_unavailable_one_question_at_a_time_is_asked_and_the_others_do_not_wait(
+    make_resolver: Callable[..., Resolver], dns_server: "ScriptedDns", clock: "Clock"
+) -> None:
+    resolver = make_resolver(timeout=0.05)
+    dns_server.says = {f"m{n} A": "silence" for n in range(9)}
+    for _ in range(2):
+        await ipv4(resolver, "m0")
+        clock.now += 31
+    dns_server.asked.clear()
+    found = await asyncio.gather(*(ipv4(resolver, f"m{n}") for n in range(1, 9)))
+    assert {one.problem and one.problem.reason for one in found} == {"dns_timeout"}
+    assert set(dns_server.asked) == {"m1 A"}
+    assert resolver.cached("m2", mode="dns", family="ipv4") is None, "who was not asked for is asked for next time"
+
+
+async def test_closing_ends_the_lookups_under_way(
+    make_resolver: Callable[..., Resolver], dns_server: "ScriptedDns"
+) -> None:
+    resolver = make_resolver()
+    dns_server.says[A] = "silence"
+    waiting = ipv4(resolver)
+    await dns_server.until_asked(1)
+    await resolver.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+def test_a_full_cache_drops_what_was_put_longest_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.resolve.lookups.CAPACITY", 2)
+    cache: Bounded[str, int] = Bounded()
+    for key in ("a", "b", "a", "c"):
+        cache.put(key, 1)
+    assert list(cache) == ["a", "c"]

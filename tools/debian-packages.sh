@@ -1,0 +1,90 @@
+#!/bin/bash
+# The Debian packages that `make test` needs: says nothing where all is there; otherwise installs it, as root.
+# Mail servers conflict with one another under apt, so they are unpacked side by side into .cache/mta/NAME, never
+# installed: no maintainer script of theirs runs, only their libraries and system accounts are added.
+# Where it is not root, or there is no apt, it says what is missing, and fails when CI=true.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+
+install=(dovecot-core knot openssl prometheus systemd)
+declare -A unpack=([postfix]='postfix' [exim]='exim4-base exim4-daemon-light')
+declare -A binary=([postfix]='usr/lib/postfix/sbin/smtpd' [exim]='usr/sbin/exim4')
+accounts=(postfix Debian-exim) # compiled in, or named in main.cf
+groups=(postdrop)
+mta=.cache/mta
+
+missing_packages() {
+  for package in "${install[@]}"; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || echo "$package"
+  done
+}
+
+runs() { # runs SERVER: its program is unpacked, and every library it wants is there
+  local libraries
+  libraries=$(LD_LIBRARY_PATH=$mta/$1/usr/lib/$1 ldd "$mta/$1/${binary[$1]}" 2>/dev/null) && [[ $libraries != *'not found'* ]]
+}
+
+missing_servers() {
+  for server in "${!unpack[@]}"; do runs "$server" || echo "$server"; done
+}
+
+missing_accounts() {
+  for account in "${accounts[@]}"; do getent passwd "$account" >/dev/null || echo "$account"; done
+  for group in "${groups[@]}"; do getent group "$group" >/dev/null || echo "$group"; done
+}
+
+missing() { missing_packages; missing_servers; missing_accounts; }
+
+apt() { # apt COMMAND...: with the package lists at hand, and with fresh ones only where these do not serve
+  local quietly=(apt-get -qq -o DPkg::Lock::Timeout=300 -o APT::Sandbox::User=root)
+  "${quietly[@]}" "$@" </dev/null >/dev/null 2>&1 && return
+  "${quietly[@]}" update </dev/null && "${quietly[@]}" "$@" </dev/null >/dev/null
+}
+
+forbid_services() { # nothing that is installed here may start a service
+  local policy=/usr/sbin/policy-rc.d
+  [[ -e $policy ]] && return
+  trap "rm -f $policy" EXIT
+  printf '#!/bin/sh\nexit 101\n' >$policy
+  chmod 755 $policy
+}
+
+libraries_of() { # the lib* packages that these depend on, whatever they are called in this release
+  apt-cache depends --no-recommends --no-suggests "$@" | sed -nE 's/^ *\|?(Pre)?Depends: (lib.*)/\2/p'
+}
+
+unpack_server() {
+  local server=$1 packages=(${unpack[$1]}) debs
+  debs=$(mktemp -d)
+  (cd "$debs" && apt download "${packages[@]}")
+  apt install -y --no-install-recommends netbase $(libraries_of "${packages[@]}")
+  rm -rf "${mta:?}/$server"
+  mkdir -p "$mta/$server"
+  for deb in "$debs"/*.deb; do dpkg-deb -x "$deb" "$mta/$server"; done
+  rm -r "$debs"
+}
+
+add_accounts() {
+  for group in "${groups[@]}"; do getent group "$group" >/dev/null || groupadd -r "$group"; done
+  for account in "${accounts[@]}"; do
+    getent passwd "$account" >/dev/null || useradd -r -U -M -d /nonexistent -s /usr/sbin/nologin "$account"
+  done
+}
+
+needed=$(missing | sort | tr '\n' ' ')
+[[ -z $needed ]] && exit
+if [[ $EUID != 0 ]] || ! command -v apt-get >/dev/null; then
+  echo "tools: MISSING, and only root on Debian or Ubuntu can install it: $needed" >&2
+  echo "tools: the tests that need it will NOT run; with CI=true this is an error" >&2
+  [[ ${CI:-} != true ]]
+  exit
+fi
+echo "tools: $needed"
+forbid_services
+mapfile -t packages < <(missing_packages)
+[[ ${#packages[@]} == 0 ]] || apt install -y --no-install-recommends "${packages[@]}"
+for server in $(missing_servers); do unpack_server "$server"; done
+add_accounts
+needed=$(missing | sort | tr '\n' ' ')
+[[ -z $needed ]] || { echo "tools: still missing: $needed" >&2; exit 1; }
