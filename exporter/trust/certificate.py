@@ -112,12 +112,12 @@ def read(der: bytes) -> Reading:
             parsed = x509.load_der_x509_certificate(der)
             facts = _facts(parsed)
             names = parsed.subject.public_bytes(), parsed.issuer.public_bytes()
-        except (ValueError, x509.InvalidVersion) as error:
-            return Reading(_facts_by_openssl(openssl, der), openssl, None, clean(str(error), 200))
+        except Exception as error:  # noqa: BLE001 - what hostile names raise differs by version, KeyError for one
+            return Reading(_facts_by_openssl(openssl, der), openssl, None, _flaw(error))
         try:
             _ = parsed.extensions
-        except (ValueError, x509.DuplicateExtension) as error:
-            return Reading(facts, openssl, parsed, clean(str(error), 200), *names)
+        except Exception as error:  # noqa: BLE001 - as above
+            return Reading(facts, openssl, parsed, _flaw(error), *names)
     return Reading(facts, openssl, parsed, None, *names)
 
 
@@ -151,12 +151,17 @@ def unreadable(der: bytes) -> Certificate:
 
 def clean(text: str, limit: int) -> str:
     """Peer text, fit for a label or a terminal: what is not printable is replaced, and it is cut."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text[:limit])
+    kept = text[:limit]
+    return kept if kept.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in kept)
+
+
+def _flaw(error: Exception) -> str:
+    return clean(str(error) if isinstance(error, ValueError) else repr(error), 200)
 
 
 def extension(parsed: x509.Certificate, kind: type[AnExtension]) -> AnExtension | None:
     """The extension of this kind, or None where it has none or none can be read."""
-    with suppress(x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    with suppress(Exception):  # it has none, or none can be read: of the latter `Reading.flaw` tells
         return parsed.extensions.get_extension_for_class(kind).value
     return None
 

@@ -53,13 +53,6 @@ def require(*, there: object, otherwise: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def certificates() -> Iterator[Zoo]:
-    """Certificates for mail.example.test, localhost, 127.0.0.1 and ::1, right and wrong, and their `ca_file`."""
-    with Zoo() as zoo:
-        yield zoo
-
-
-@pytest.fixture(scope="session")
 def new_directory() -> Iterator[NewDirectory]:
     """Make directories that servers may enter after they gave up root; pytest's own are private."""
     with ExitStack() as stack:
@@ -82,19 +75,19 @@ def dovecot(new_directory: NewDirectory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def postfix(new_directory: NewDirectory, certificates: Zoo, dovecot: Server) -> Iterator[Server]:
+def postfix(new_directory: NewDirectory, zoo: Zoo, dovecot: Server) -> Iterator[Server]:
     """Postfix; its listeners are the rows of tests.real.postfix.LISTENERS."""
     require(there=postfix_.PACKAGE.is_dir(), otherwise="Postfix is missing: make tools")
-    with postfix_.run_postfix(new_directory("postfix"), certificates, dovecot.directory / "auth") as server:
+    with postfix_.run_postfix(new_directory("postfix"), zoo, dovecot.directory / "auth") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def exim(new_directory: NewDirectory, certificates: Zoo) -> Iterator[Server]:
+def exim(new_directory: NewDirectory, zoo: Zoo) -> Iterator[Server]:
     """Exim; its listeners are tests.real.exim.LISTENERS."""
     require(there=os.geteuid() == 0, otherwise="Exim needs root")
     require(there=exim_.PACKAGE.is_dir(), otherwise="Exim is missing: make tools")
-    with exim_.run_exim(new_directory("exim"), certificates) as server:
+    with exim_.run_exim(new_directory("exim"), zoo) as server:
         yield server
 
 

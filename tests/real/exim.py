@@ -54,11 +54,11 @@ nowhere:
 
 
 @contextlib.contextmanager
-def run_exim(directory: Path, certificates: Zoo) -> Iterator[Server]:
+def run_exim(directory: Path, zoo: Zoo) -> Iterator[Server]:
     """Run Exim in a directory that all its users may enter. All of it listens on ::1 as well."""
     server = Server("Exim", directory, free_ports(LISTENERS))
     for kind in ("good", "expired"):
-        shutil.chown(certificates[kind].write(directory / f"{kind}.pem"), "Debian-exim")
+        shutil.chown(zoo[kind].write(directory / f"{kind}.pem"), "Debian-exim")
     shutil.chown(directory, "Debian-exim")
     program = PACKAGE / "usr/sbin/exim4"
     macros = {

@@ -102,10 +102,10 @@ OF_POSTDROP = ("maildrop", "public")
 
 
 @contextlib.contextmanager
-def run_postfix(directory: Path, certificates: Zoo, sasl_socket: Path) -> Iterator[Server]:
+def run_postfix(directory: Path, zoo: Zoo, sasl_socket: Path) -> Iterator[Server]:
     """Run Postfix in a directory that all its users may enter. `healthy` listens on ::1 as well."""
     server = Server("Postfix", directory, free_ports(tuple(LISTENERS)))
-    configuration = _configure(server, certificates, sasl_socket)
+    configuration = _configure(server, zoo, sasl_socket)
     _make_queues(directory)
     environment = {"MAIL_CONFIG": str(configuration), "LD_LIBRARY_PATH": str(PACKAGE / "usr/lib/postfix")}
     master: list[str | Path] = [PACKAGE / "usr/lib/postfix/sbin/master", "-c", configuration, "-d"]
@@ -113,15 +113,15 @@ def run_postfix(directory: Path, certificates: Zoo, sasl_socket: Path) -> Iterat
         yield server
 
 
-def _configure(server: Server, certificates: Zoo, sasl_socket: Path) -> Path:
+def _configure(server: Server, zoo: Zoo, sasl_socket: Path) -> Path:
     configuration = server.directory / "etc"
     configuration.mkdir()
     for kind in ("good", "expired", "not_yet_valid", "wrong_host", "self_signed", "no_intermediate"):
-        certificates[kind]  # made when first asked for
+        zoo[kind]  # made when first asked for
     own = {
         "directory": server.directory,
         "package": PACKAGE,
-        "certificates": certificates.directory,
+        "certificates": zoo.directory,
         "smtpd_sasl_path": sasl_socket,
     }
     main = configuration / "main.cf"

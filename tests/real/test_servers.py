@@ -23,10 +23,10 @@ OK, NOT_YET_VALID, EXPIRED, SELF_SIGNED, NO_ISSUER, WRONG_HOST = 0, 9, 10, 18, 2
 ALL_MECHANISMS = {"plain", "login", "cram-md5"}
 
 
-def s_client(port: int, certificates: Zoo, *options: str, host: str = "127.0.0.1") -> tuple[str, int]:
+def s_client(port: int, zoo: Zoo, *options: str, host: str = "127.0.0.1") -> tuple[str, int]:
     """Ask openssl for the TLS version and for its verdict on the certificate."""
     command = ["openssl", "s_client", "-connect", f"{host}:{port}", "-servername", NAME, "-verify_hostname", NAME]
-    command += ["-CAfile", str(certificates.ca_file), "-no-CApath", "-no-CAstore", *options]
+    command += ["-CAfile", str(zoo.ca_file), "-no-CApath", "-no-CAstore", *options]
     said = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False)
     version, verdict = re.search(r"New, (\S+),", said.stdout), re.search(r"Verify return code: (\d+)", said.stdout)
     assert version, said
@@ -34,9 +34,9 @@ def s_client(port: int, certificates: Zoo, *options: str, host: str = "127.0.0.1
     return version[1], int(verdict[1])
 
 
-def client(port: int, certificates: Zoo, *, use_tls: bool = False) -> aiosmtplib.SMTP:
+def client(port: int, zoo: Zoo, *, use_tls: bool = False) -> aiosmtplib.SMTP:
     """Make an independent client that verifies, and turns to TLS only when told to."""
-    context = ssl.create_default_context(cafile=certificates.ca_file)
+    context = ssl.create_default_context(cafile=zoo.ca_file)
     return aiosmtplib.SMTP(
         hostname="127.0.0.1", port=port, use_tls=use_tls, start_tls=False, tls_context=context, timeout=10
     )
@@ -60,54 +60,54 @@ def client(port: int, certificates: Zoo, *, use_tls: bool = False) -> aiosmtplib
         ("postscreen", OK),
     ],
 )
-def test_postfix_certificate(postfix: Server, certificates: Zoo, listener: str, verdict: int) -> None:
-    assert s_client(postfix.port(listener), certificates, "-starttls", "smtp") == ("TLSv1.3", verdict)
+def test_postfix_certificate(postfix: Server, zoo: Zoo, listener: str, verdict: int) -> None:
+    assert s_client(postfix.port(listener), zoo, "-starttls", "smtp") == ("TLSv1.3", verdict)
 
 
 @pytest.mark.parametrize(("listener", "verdict"), [("healthy", OK), ("submission", OK), ("expired", EXPIRED)])
-def test_exim_certificate(exim: Server, certificates: Zoo, listener: str, verdict: int) -> None:
-    assert s_client(exim.port(listener), certificates, "-starttls", "smtp") == ("TLSv1.3", verdict)
+def test_exim_certificate(exim: Server, zoo: Zoo, listener: str, verdict: int) -> None:
+    assert s_client(exim.port(listener), zoo, "-starttls", "smtp") == ("TLSv1.3", verdict)
 
 
-def test_postfix_speaks_tls_from_the_start(postfix: Server, certificates: Zoo) -> None:
-    assert s_client(postfix.port("submissions"), certificates) == ("TLSv1.3", OK)
+def test_postfix_speaks_tls_from_the_start(postfix: Server, zoo: Zoo) -> None:
+    assert s_client(postfix.port("submissions"), zoo) == ("TLSv1.3", OK)
 
 
-def test_exim_speaks_tls_from_the_start(exim: Server, certificates: Zoo) -> None:
-    assert s_client(exim.port("implicit"), certificates) == ("TLSv1.3", OK)
+def test_exim_speaks_tls_from_the_start(exim: Server, zoo: Zoo) -> None:
+    assert s_client(exim.port("implicit"), zoo) == ("TLSv1.3", OK)
 
 
-def test_postfix_tls12_only(postfix: Server, certificates: Zoo) -> None:
-    assert s_client(postfix.port("tls12_only"), certificates, "-starttls", "smtp") == ("TLSv1.2", OK)
+def test_postfix_tls12_only(postfix: Server, zoo: Zoo) -> None:
+    assert s_client(postfix.port("tls12_only"), zoo, "-starttls", "smtp") == ("TLSv1.2", OK)
 
 
-def test_postfix_on_ipv6(postfix: Server, certificates: Zoo) -> None:
-    assert s_client(postfix.port("healthy"), certificates, "-starttls", "smtp", host="[::1]") == ("TLSv1.3", OK)
+def test_postfix_on_ipv6(postfix: Server, zoo: Zoo) -> None:
+    assert s_client(postfix.port("healthy"), zoo, "-starttls", "smtp", host="[::1]") == ("TLSv1.3", OK)
 
 
-def test_exim_on_ipv6(exim: Server, certificates: Zoo) -> None:
-    assert s_client(exim.port("healthy"), certificates, "-starttls", "smtp", host="[::1]") == ("TLSv1.3", OK)
+def test_exim_on_ipv6(exim: Server, zoo: Zoo) -> None:
+    assert s_client(exim.port("healthy"), zoo, "-starttls", "smtp", host="[::1]") == ("TLSv1.3", OK)
 
 
 # --- what is offered, and when --------------------------------------------------------------------------------
 
 
-async def test_postfix_without_starttls(postfix: Server, certificates: Zoo) -> None:
-    async with client(postfix.port("no_starttls"), certificates) as smtp:
+async def test_postfix_without_starttls(postfix: Server, zoo: Zoo) -> None:
+    async with client(postfix.port("no_starttls"), zoo) as smtp:
         await smtp.ehlo()
         assert smtp.supports_extension("pipelining")
         assert not smtp.supports_extension("starttls")
 
 
-async def test_exim_without_starttls(exim: Server, certificates: Zoo) -> None:
-    async with client(exim.port("no_tls"), certificates) as smtp:
+async def test_exim_without_starttls(exim: Server, zoo: Zoo) -> None:
+    async with client(exim.port("no_tls"), zoo) as smtp:
         await smtp.ehlo()
         assert smtp.supports_extension("pipelining")
         assert not smtp.supports_extension("starttls")
 
 
-async def test_postfix_submission_offers_auth_only_after_tls(postfix: Server, certificates: Zoo) -> None:
-    async with client(postfix.port("submission"), certificates) as smtp:
+async def test_postfix_submission_offers_auth_only_after_tls(postfix: Server, zoo: Zoo) -> None:
+    async with client(postfix.port("submission"), zoo) as smtp:
         await smtp.ehlo()
         assert not smtp.supports_extension("auth")
         await smtp.starttls()
@@ -115,16 +115,16 @@ async def test_postfix_submission_offers_auth_only_after_tls(postfix: Server, ce
         assert set(smtp.server_auth_methods) == ALL_MECHANISMS
 
 
-async def test_postfix_submission_requires_starttls(postfix: Server, certificates: Zoo) -> None:
-    async with client(postfix.port("submission"), certificates) as smtp:
+async def test_postfix_submission_requires_starttls(postfix: Server, zoo: Zoo) -> None:
+    async with client(postfix.port("submission"), zoo) as smtp:
         await smtp.ehlo()
         with pytest.raises(aiosmtplib.SMTPSenderRefused) as refused:
             await smtp.mail("a@example.test")
         assert refused.value.code == 530
 
 
-async def test_exim_submission_offers_auth_only_after_tls(exim: Server, certificates: Zoo) -> None:
-    async with client(exim.port("submission"), certificates) as smtp:
+async def test_exim_submission_offers_auth_only_after_tls(exim: Server, zoo: Zoo) -> None:
+    async with client(exim.port("submission"), zoo) as smtp:
         await smtp.ehlo()
         assert not smtp.supports_extension("auth")
         await smtp.starttls()
@@ -132,15 +132,15 @@ async def test_exim_submission_offers_auth_only_after_tls(exim: Server, certific
         assert smtp.server_auth_methods == ["plain"]
 
 
-async def test_exim_relay_offers_no_auth(exim: Server, certificates: Zoo) -> None:
-    async with client(exim.port("healthy"), certificates) as smtp:
+async def test_exim_relay_offers_no_auth(exim: Server, zoo: Zoo) -> None:
+    async with client(exim.port("healthy"), zoo) as smtp:
         await smtp.starttls()
         await smtp.ehlo()
         assert not smtp.supports_extension("auth")
 
 
-async def test_postfix_offers_auth_in_clear(postfix: Server, certificates: Zoo) -> None:
-    async with client(postfix.port("auth_in_clear"), certificates) as smtp:
+async def test_postfix_offers_auth_in_clear(postfix: Server, zoo: Zoo) -> None:
+    async with client(postfix.port("auth_in_clear"), zoo) as smtp:
         await smtp.ehlo()
         assert set(smtp.server_auth_methods) == ALL_MECHANISMS
 
@@ -156,14 +156,14 @@ def login_port(request: pytest.FixtureRequest) -> int:
     return server.port(listener)
 
 
-async def test_the_right_password(login_port: int, certificates: Zoo) -> None:
-    async with client(login_port, certificates, use_tls=True) as smtp:
+async def test_the_right_password(login_port: int, zoo: Zoo) -> None:
+    async with client(login_port, zoo, use_tls=True) as smtp:
         assert (await smtp.login(USER, PASSWORD)).code == 235
 
 
 @pytest.mark.parametrize(("user", "password"), [(USER, "wrong"), ("nobody", PASSWORD)])
-async def test_a_wrong_login(login_port: int, certificates: Zoo, user: str, password: str) -> None:
-    async with client(login_port, certificates, use_tls=True) as smtp:
+async def test_a_wrong_login(login_port: int, zoo: Zoo, user: str, password: str) -> None:
+    async with client(login_port, zoo, use_tls=True) as smtp:
         await smtp.ehlo()
         with pytest.raises(aiosmtplib.SMTPAuthenticationError) as refused:
             await smtp.auth_plain(user, password)
@@ -171,15 +171,15 @@ async def test_a_wrong_login(login_port: int, certificates: Zoo, user: str, pass
 
 
 @pytest.mark.parametrize("mechanism", ["auth_plain", "auth_login", "auth_crammd5"])
-async def test_postfix_takes_each_mechanism(postfix: Server, certificates: Zoo, mechanism: str) -> None:
-    async with client(postfix.port("submission"), certificates) as smtp:
+async def test_postfix_takes_each_mechanism(postfix: Server, zoo: Zoo, mechanism: str) -> None:
+    async with client(postfix.port("submission"), zoo) as smtp:
         await smtp.starttls()
         await smtp.ehlo()
         assert (await getattr(smtp, mechanism)(USER, PASSWORD)).code == 235
 
 
-async def test_mail_is_taken(login_port: int, certificates: Zoo) -> None:
-    async with client(login_port, certificates, use_tls=True) as smtp:
+async def test_mail_is_taken(login_port: int, zoo: Zoo) -> None:
+    async with client(login_port, zoo, use_tls=True) as smtp:
         await smtp.login(USER, PASSWORD)
         errors, _ = await smtp.sendmail("a@example.test", ["b@example.test"], b"Subject: hello\r\n\r\n")
         assert not errors

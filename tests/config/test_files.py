@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from exporter.config import files
+from exporter.config.files import Beside
+from exporter.simulated.certificates import Zoo
+
+
+def test_a_long_file_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "long"
+    file.write_bytes(b"x" * 11)
+    assert files.read(file, limit=11) == b"x" * 11
+    with pytest.raises(ValueError, match="MiB long"):
+        files.read(file, limit=10)
+
+
+@pytest.mark.parametrize("name", [".", "/dev/zero"], ids=["directory", "device"])
+def test_only_regular_files_are_read(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="not a regular file"):
+        files.read(tmp_path / name)
+
+
+def test_patterns_name_regular_files_in_order(tmp_path: Path) -> None:
+    for name in ("b.yaml", "a.yaml", "c.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "d.yaml").mkdir()
+    assert [file.name for file in files.matching(tmp_path, "*.yaml")] == ["a.yaml", "b.yaml"]
+    assert files.matching(tmp_path, str(tmp_path / "c.*")) == [tmp_path / "c.json"]
+    assert files.matching(tmp_path, "none/*.yaml") == []
+
+
+def test_a_ca_file_holds_certificates(tmp_path: Path) -> None:
+    beside = Beside(tmp_path, {})
+    (tmp_path / "broken.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    with pytest.raises(ValueError, match="no PEM certificate, or a broken one"):
+        beside.ca_file("broken.pem")
+    with pytest.raises(ValueError, match="cannot read .*missing.pem: No such file"):
+        beside.ca_file("missing.pem")
+
+
+def test_a_password_never_shows(tmp_path: Path) -> None:
+    beside = Beside(tmp_path, {"SMTP_PASSWORD": "hunter2"})
+    (tmp_path / "secret").write_text("hunter2\n")
+    assert beside.password_file("secret") == str(tmp_path / "secret")
+    assert beside.password_env("SMTP_PASSWORD") == "SMTP_PASSWORD"
+    with pytest.raises(ValueError, match="^expected the name of an environment variable$"):
+        beside.password_env("hunter-2!")
+    assert "hunter2" not in repr(beside.looked_into)
+
+
+def test_each_file_is_looked_into_once(tmp_path: Path, zoo: Zoo) -> None:
+    (tmp_path / "secret").write_text("hunter2\n")
+    beside = Beside(tmp_path, {})
+    first = beside.password_file("secret")
+    (tmp_path / "secret").unlink()
+    assert beside.password_file("secret") == first
