@@ -142,7 +142,7 @@ class Wire:
         self._send(data)
 
     def _send(self, data: bytes) -> None:
-        if not self._socket:
+        if not (self._socket and data):
             return
         if self._unsent:
             self._unsent += data
@@ -228,9 +228,9 @@ class Wire:
             self._send(self._outgoing.read())  # our alert tells the server's log why
             self._fail(HandshakeError(error, self._raw, self._session()))
         else:
-            self._send(self._outgoing.read())
             self._handshaking, self._raw = False, b""
             self._listener.secured(self._session(finished=True))
+            self._send(self._outgoing.read())  # our Finished, unless it has gone out with what the listener wrote
             self._decrypt()
 
     def _session(self, *, finished: bool = False) -> Session:

@@ -41,7 +41,7 @@ class Beside:
     """The directory of the file being read, and what is known of the files it names: each is looked into once."""
 
     directory: Path
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     looked_into: dict[tuple[str, Path], str] = field(default_factory=dict)
     """What is wrong with a file, by (what it is to hold, file); empty where nothing is."""
 

@@ -30,8 +30,9 @@ def test_patterns_name_regular_files_in_order(tmp_path: Path) -> None:
     assert files.matching(tmp_path, "none/*.yaml") == []
 
 
-def test_a_ca_file_holds_certificates(tmp_path: Path) -> None:
+def test_a_ca_file_holds_certificates(tmp_path: Path, zoo: Zoo) -> None:
     beside = Beside(tmp_path, {})
+    assert beside.ca_file(str(zoo.ca_file)) == str(zoo.ca_file)
     (tmp_path / "broken.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     with pytest.raises(ValueError, match="no PEM certificate, or a broken one"):
         beside.ca_file("broken.pem")
@@ -46,10 +47,10 @@ def test_a_password_never_shows(tmp_path: Path) -> None:
     assert beside.password_env("SMTP_PASSWORD") == "SMTP_PASSWORD"
     with pytest.raises(ValueError, match="^expected the name of an environment variable$"):
         beside.password_env("hunter-2!")
-    assert "hunter2" not in repr(beside.looked_into)
+    assert "hunter2" not in repr(beside)
 
 
-def test_each_file_is_looked_into_once(tmp_path: Path, zoo: Zoo) -> None:
+def test_each_file_is_looked_into_once(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hunter2\n")
     beside = Beside(tmp_path, {})
     first = beside.password_file("secret")

@@ -14,16 +14,15 @@ from pathlib import Path
 import pytest
 
 from exporter.simulated.certificates import Zoo
-from tests.real import exim as exim_
-from tests.real import postfix as postfix_
 from tests.real.dovecot import run_dovecot
-from tests.real.processes import Server
-from tests.real.prometheus import Prometheus, run_prometheus
+from tests.real.exim import run_exim
+from tests.real.postfix import run_postfix
+from tests.real.processes import PACKAGES, Server
+from tests.real.prometheus import Prometheus, Start, run_prometheus
 
 HERE = Path(__file__).parent
 
 NewDirectory = Callable[[str], Path]
-StartPrometheus = Callable[..., Prometheus]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -77,8 +76,8 @@ def dovecot(new_directory: NewDirectory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def postfix(new_directory: NewDirectory, zoo: Zoo, dovecot: Server) -> Iterator[Server]:
     """Postfix; its listeners are the rows of tests.real.postfix.LISTENERS."""
-    require(there=postfix_.PACKAGE.is_dir(), otherwise="Postfix is missing: make tools")
-    with postfix_.run_postfix(new_directory("postfix"), zoo, dovecot.directory / "auth") as server:
+    require(there=(PACKAGES / "postfix").is_dir(), otherwise="Postfix is missing: make tools")
+    with run_postfix(new_directory("postfix"), zoo, dovecot.directory / "auth") as server:
         yield server
 
 
@@ -86,13 +85,13 @@ def postfix(new_directory: NewDirectory, zoo: Zoo, dovecot: Server) -> Iterator[
 def exim(new_directory: NewDirectory, zoo: Zoo) -> Iterator[Server]:
     """Exim; its listeners are tests.real.exim.LISTENERS."""
     require(there=os.geteuid() == 0, otherwise="Exim needs root")
-    require(there=exim_.PACKAGE.is_dir(), otherwise="Exim is missing: make tools")
-    with exim_.run_exim(new_directory("exim"), zoo) as server:
+    require(there=(PACKAGES / "exim").is_dir(), otherwise="Exim is missing: make tools")
+    with run_exim(new_directory("exim"), zoo) as server:
         yield server
 
 
 @pytest.fixture
-def prometheus(new_directory: NewDirectory) -> Iterator[StartPrometheus]:
+def prometheus(new_directory: NewDirectory) -> Iterator[Start]:
     """Start Prometheus on host:port targets; keywords go into its scrape_config."""
     require(there=shutil.which("prometheus"), otherwise="prometheus is missing: make tools")
     with ExitStack() as stack:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from exporter.simulated.certificates import Zoo
-from tests.real.processes import Server, free_ports, running
+from tests.real.processes import PACKAGES, Server, free_ports, running
 
-PACKAGE = Path(__file__).parents[2] / ".cache/mta/exim"
+PACKAGE = PACKAGES / "exim"
 
 LISTENERS = ("healthy", "submission", "implicit", "no_tls", "expired")
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+PACKAGES = Path(__file__).parents[2] / ".cache/mta"
+"""Where `make tools` unpacks the mail servers."""
 START_SECONDS = 20.0
 """How long a server may take to listen, on a busy machine."""
 PORTS = range(10240, 32768)

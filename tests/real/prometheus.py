@@ -8,7 +8,7 @@ import json
 import shutil
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,10 @@ class Prometheus:
         return wait_until(
             lambda: self.query(expression), timeout, lambda: f"{expression} gives nothing:\n{self.server.log()}"
         )
+
+
+Start = Callable[..., Prometheus]
+"""The fixture `prometheus`: `prometheus(["127.0.0.1:9115"], metrics_path="/probe")`."""
 
 
 @contextlib.contextmanager

@@ -14,9 +14,9 @@ import aiosmtplib
 import pytest
 
 from exporter.simulated.certificates import Zoo
-from tests.real.conftest import StartPrometheus
 from tests.real.dovecot import PASSWORD, USER
 from tests.real.processes import Server
+from tests.real.prometheus import Start
 
 NAME = "mail.example.test"
 OK, NOT_YET_VALID, EXPIRED, SELF_SIGNED, NO_ISSUER, WRONG_HOST = 0, 9, 10, 18, 21, 62  # X509_V_ERR_* of OpenSSL
@@ -247,7 +247,7 @@ def exposition() -> Iterator[str]:
         server.shutdown()
 
 
-def test_prometheus_scrapes_as_told_and_answers(prometheus: StartPrometheus, exposition: str) -> None:
+def test_prometheus_scrapes_as_told_and_answers(prometheus: Start, exposition: str) -> None:
     scraping = prometheus([exposition], metrics_path="/probe", params={"target": ["mail.example.test"]})
     [sample] = scraping.wait_for("smtp_probe_success")
     assert sample.labels["instance"] == exposition
@@ -255,11 +255,11 @@ def test_prometheus_scrapes_as_told_and_answers(prometheus: StartPrometheus, exp
     assert sample.value == 1
 
 
-def test_prometheus_refuses_a_wrong_expression(prometheus: StartPrometheus) -> None:
+def test_prometheus_refuses_a_wrong_expression(prometheus: Start) -> None:
     with pytest.raises(urllib.error.HTTPError, match="400"):
         prometheus([]).query("smtp_probe_success{")
 
 
-def test_prometheus_says_when_nothing_comes(prometheus: StartPrometheus) -> None:
+def test_prometheus_says_when_nothing_comes(prometheus: Start) -> None:
     with pytest.raises(TimeoutError, match="nonesuch gives nothing"):
         prometheus([]).wait_for("nonesuch", timeout=0.1)

@@ -1,0 +1,83 @@
+# The same few words everywhere. `make demo` and `make test` need nothing but python3 (3.11 or later, with venv).
+
+PYTHON ?= python3
+CONFIG ?= smtp-exporter.yaml
+WORKERS ?= 2
+
+# `make unit PYTHON=python3.12` has a virtual environment of its own
+ifeq ($(origin PYTHON) $(MAKECMDGOALS),command line unit)
+VENV := .cache/venv-$(patsubst python%,%,$(notdir $(PYTHON)))
+else
+VENV := .venv
+endif
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+
+# $(call step,TEXT,COMMAND): one line where it goes well, all that was said where it does not
+step = @printf '%-28s' '$(1)'; said=$$($(2) 2>&1) && echo ok || { echo FAILED; echo "$$said"; exit 1; }
+
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo run test check unit tools bench reference lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.installed ## simulated mail servers on loopback and the agent on them: see the whole product work
+	@exec $(BIN)/smtp-exporter demo
+
+run: $(VENV)/.installed ## the agent; CONFIG=smtp-exporter.yaml
+	@exec $(BIN)/smtp-exporter run --config.file='$(CONFIG)'
+
+test: $(VENV)/.installed-dev tools check ## everything: check, unit tests, tests with real servers; installs what they need
+	@$(BIN)/python -m pytest --quiet --numprocesses=$(WORKERS)
+
+check: $(VENV)/.installed-dev ## style, types, import contracts
+	$(call step,ruff check,$(BIN)/ruff check)
+	$(call step,ruff format,$(BIN)/ruff format --check)
+	$(call step,mypy --strict,$(BIN)/mypy)
+	$(call step,import contracts,$(BIN)/lint-imports)
+
+unit: $(VENV)/.installed-dev ## the fast tests, without real servers; PYTHON=python3.12 for another Python
+	@$(BIN)/python -m pytest --quiet -m 'not real'
+
+tools: ## the Debian packages that `make test` needs, installed where it is root and they are missing
+	@tools/debian-packages.sh
+
+bench: $(VENV)/.installed-dev ## measured figures, printed
+	@for one in benchmarks/*.py; do $(BIN)/python "$$one" || exit; done
+
+reference: $(VENV)/.installed ## writes docs/ anew from the tables
+	@for table in configuration metrics reasons; do $(BIN)/smtp-exporter reference $$table >docs/$$table.md || exit; done
+	@$(BIN)/smtp-exporter reference schema >docs/config.schema.json
+
+lock: .cache/uv/bin/uv ## raises the locked versions to the newest that pyproject.toml allows
+	@$(COMPILE) --group build --output-file requirements.lock
+	@$(COMPILE) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+
+clean: ## removes all that make has made
+	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+
+COMPILE := .cache/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+	--generate-hashes --no-header pyproject.toml
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$$($(PYTHON) --version 2>&1 || echo no $(PYTHON)): Python 3.11 or later is needed, try make PYTHON=python3.12"; exit 1; }
+	@echo 'making $(VENV)'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
+	@echo 'installing smtp-exporter into $(VENV)'
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@echo 'installing what the tests need into $(VENV)'
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.cache/uv/bin/uv:
+	@$(PYTHON) -m venv .cache/uv
+	@.cache/uv/bin/python -m pip --disable-pip-version-check --quiet install uv

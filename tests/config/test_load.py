@@ -1,0 +1,182 @@
+"""Each bad configuration of testdata/ has its exact messages beside it, and no text at all makes a traceback."""
+
+import gc
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from exporter.config import Config, ConfigErrors, Egress, ProbeAccess, defaults, keys, load
+from exporter.model import Settings
+from exporter.simulated.certificates import Zoo
+
+ROOT = Path(__file__).parents[2]
+TESTDATA = Path(__file__).parent / "testdata"
+ENVIRON = {"SMTP_PASSWORD": "hunter2", "SECOND_PASSWORD": "hunter2"}
+
+
+@pytest.mark.parametrize("file", sorted(TESTDATA.glob("*.bad.yaml")), ids=lambda file: file.name.split(".")[0])
+def test_a_bad_configuration_is_told_all_that_is_wrong(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(TESTDATA)
+    with pytest.raises(ConfigErrors) as raised:
+        load(Path(file.name), ENVIRON)
+    assert f"{raised.value}\n" == file.with_suffix(".errors").read_text(encoding="utf-8")
+
+
+def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigErrors, match=re.escape(f"{tmp_path}/x.yaml: cannot read {tmp_path}/x.yaml: No such file")
+    ):
+        load(tmp_path / "x.yaml")
+
+
+def test_everything_arrives(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("""
+global:
+  max_concurrent_probes: 7
+  max_probes_per_host: 2
+  max_addresses: 3
+  nameservers: [127.0.0.1, "[::1]:5353"]
+  max_concurrent_lookups: 4
+  trusted_resolver: false
+  mta_sts: {allow_private: true}
+  source_address: 127.0.0.2
+  ehlo_name: Probe.Example
+target_files: [t/*.yaml]
+probe_endpoint: {enabled: true, allow: ["*.example", 10.0.0.0/8]}
+egress: {min_hosts: 5, min_networks: 4, canaries: ["a.example:25", "[::1]:25"]}
+""")
+    config = load(file)
+    assert config.max_concurrent_probes == 7
+    assert config.max_probes_per_host == 2
+    assert config.max_addresses == 3
+    assert config.nameservers == ("127.0.0.1", "[::1]:5353")
+    assert config.max_concurrent_lookups == 4
+    assert config.trusted_resolver is False
+    assert config.mta_sts_allow_private
+    assert config.probe_endpoint == ProbeAccess(enabled=True, allow=("*.example", "10.0.0.0/8"))
+    assert config.egress == Egress(5, 4, (("a.example", 25), ("::1", 25)))
+    assert (config.path, config.files) == (file, (file,))
+    assert config.target_files == (str(tmp_path / "t/*.yaml"),)
+    found = config.settings_for(25)
+    assert (found.source_address, found.ehlo_name) == (("127.0.0.2",), "probe.example")
+
+
+def test_without_a_file_there_are_defaults_and_no_targets() -> None:
+    config = defaults()
+    assert config.targets == ()
+    assert config.settings_for(25) == Settings()
+    assert config.trusted_resolver is None
+    assert (config.max_concurrent_probes, config.max_probes_per_host, config.max_addresses) == (1000, 1, 16)
+    assert (config.path, config.files, config.egress) == (None, (), Egress())
+
+
+@pytest.mark.parametrize("text", ["probe_endpoint: {enabled: true}", "target_files: [none/*.yaml]"])
+def test_targets_may_be_missing_where_they_come_otherwise(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    assert load(tmp_path / "c.yaml").targets == ()
+
+
+def test_every_file_read_is_known_for_the_reload(tmp_path: Path) -> None:
+    (tmp_path / "d.txt").write_text("a.test\n")
+    (tmp_path / "t.yaml").write_text("- domains_file: d.txt\n")
+    (tmp_path / "c.yaml").write_text("target_files: [t.yaml]\n")
+    assert load(tmp_path / "c.yaml").files == tuple(tmp_path / name for name in ("c.yaml", "t.yaml", "d.txt"))
+
+
+def test_a_config_can_come_from_another_process(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("{modules: {m: {timeout: 9s}}, targets: [{host: a, ports: [25], module: m}]}\n")
+    config = load(tmp_path / "c.yaml")
+    again = pickle.loads(pickle.dumps(config))  # noqa: S301  # our own bytes
+    assert again == config
+    assert again.settings_for(25, "m") == config.settings_for(25, "m")
+
+
+def test_garbage_collection_goes_on_after_a_load() -> None:
+    with pytest.raises(ConfigErrors):
+        load(TESTDATA / "empty.bad.yaml")
+    assert gc.isenabled()
+
+
+# --- the example ----------------------------------------------------------------------------------------------
+
+
+def test_the_example_loads_as_it_is() -> None:
+    assert len(load(ROOT / "config.example.yaml", {}).targets) >= 4
+
+
+def switched_on() -> str:
+    """The example with the keys that are switched off: lines that begin with "#" and no space."""
+    return re.sub(r"^( *)#(?=\S)", r"\1", (ROOT / "config.example.yaml").read_text(), flags=re.MULTILINE)
+
+
+def test_the_example_loads_with_every_key(tmp_path: Path, zoo: Zoo) -> None:
+    (tmp_path / "private-ca.pem").write_bytes(zoo.ca_file.read_bytes())
+    (tmp_path / "probe-password").write_text("hunter2\n")
+    (tmp_path / "customers.txt").write_text("customer.example\n")
+    (tmp_path / "config.yaml").write_text(switched_on())
+    assert load(tmp_path / "config.yaml", ENVIRON).targets[-1].domains == ("customer.example",)
+
+
+def paths(value: Any, prefix: str = "") -> set[str]:
+    """The paths of all keys, as in the table: endpoint keys by themselves, wherever they stand."""
+    if isinstance(value, list):
+        return {path for each in value for path in paths(each, f"{prefix}[]")}
+    if not isinstance(value, dict):
+        return set()
+    endpoint = {key.path for key in keys() if key.path.split(".")[0] in Settings.__dataclass_fields__}
+    found: set[str] = set()
+    for name, each in value.items():
+        plain = prefix in {"global", "targets[]", "targets[].ports[]"} or prefix.startswith("modules.")
+        path = name if plain and name in endpoint else f"{prefix}.{name}".lstrip(".")
+        found |= {path} | paths(each, path)
+    return found
+
+
+def test_no_key_is_missing_in_the_example() -> None:
+    assert {key.path for key in keys()} - paths(yaml.safe_load(switched_on())) == set()
+
+
+# --- whatever it is -------------------------------------------------------------------------------------------
+
+WORDS = [*{part.strip("[]") for key in keys() for part in key.path.split(".")}, "<<", "x", ""]
+SCALARS = some.none() | some.booleans() | some.integers() | some.floats() | some.text() | some.sampled_from(WORDS)
+VALUES = some.recursive(
+    SCALARS | some.dates(),
+    lambda inner: (
+        some.lists(inner, max_size=4) | some.dictionaries(some.sampled_from(WORDS) | SCALARS, inner, max_size=6)
+    ),
+    max_leaves=30,
+)
+
+
+def tried(file: Path, data: bytes) -> Config | ConfigErrors:
+    """Load the bytes: a Config or its errors, or the test fails with what was raised."""
+    file.write_bytes(data)
+    try:
+        return load(file, ENVIRON)
+    except ConfigErrors as errors:
+        assert all(str(error).startswith(str(file.parent)) and str(error).isprintable() for error in errors.errors)  # noqa: PT017  # each of many
+        return errors
+
+
+@settings(
+    max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(value=VALUES | some.dictionaries(some.sampled_from(WORDS), VALUES))
+def test_no_values_make_a_traceback(tmp_path: Path, value: Any) -> None:
+    assert tried(tmp_path / "c.yaml", yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "surrogatepass"))
+
+
+@settings(
+    max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=some.binary() | some.text(alphabet=" \n\t:-[]{},&*!|>'\"%@`#a1?").map(str.encode))
+def test_no_bytes_make_a_traceback(tmp_path: Path, data: bytes) -> None:
+    assert tried(tmp_path / "c.yaml", data)
