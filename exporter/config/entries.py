@@ -51,6 +51,8 @@ class DomainsFile:
 
 Place = tuple[Document | DomainsFile, Where]
 Port = tuple[int, Settings, Where]
+Named = tuple[str, str, int, bool]
+"""Target, host or domain, port, and whether it is a domain: its MX hosts may bear its name, and need not."""
 
 
 class Entries:
@@ -61,7 +63,7 @@ class Entries:
         self.report = report
         self.targets: list[Target] = []
         self.files: list[Path] = []
-        self.seen: dict[tuple[str, str, int], Place] = {}
+        self.seen: dict[Named, Place] = {}
 
     def add(self, items: Sequence[Any], checker: Checker, where: Where) -> None:
         """Add the targets of a list at `where`. Only target files hold file_sd groups."""
@@ -140,7 +142,7 @@ class Entries:
         for host, place in hosts:
             for port, _, where in ports:
                 at = where if entry.host and len(ports) > 1 else place[1]
-                self._note((entry.name or host, host, port), (place[0], at))
+                self._note((entry.name or host, host, port, not entry.host), (place[0], at))
         if not ports or not hosts:
             return
         if entry.host:
@@ -160,13 +162,13 @@ class Entries:
             return
         hosts: dict[str, list[tuple[int, Settings]]] = {}
         for index, (host, port) in enumerate(group.targets):
-            self._note((host, host, port), (checker.document, (*at, "targets", index)))
+            self._note((host, host, port, False), (checker.document, (*at, "targets", index)))
             if settings := self.merge.settings(port):
                 hosts.setdefault(host, []).append((port, settings))
         labels = tuple(sorted(group.labels.items()))
         self.targets += [Target(host, tuple(ports), host=host, labels=labels) for host, ports in hosts.items()]
 
-    def _note(self, endpoint: tuple[str, str, int], place: Place) -> None:
+    def _note(self, endpoint: Named, place: Place) -> None:
         """Remember an endpoint, and tell where it is already."""
         source, where = place
         if endpoint not in self.seen:

@@ -1,11 +1,11 @@
-"""Layers of endpoint keys to Settings: what is built in < global < module < target < port entry, key by key.
+"""Layers of endpoint keys to Settings: global < module < target < port entry, key by key.
 
 What the operator wrote beats what is built in, wherever it was written. What concerns several keys is checked here,
 on what came out, and told at the nearest place that the operator wrote.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from exporter.config.durations import written as duration
@@ -42,10 +42,10 @@ class Layer:
 
 
 def written(keys: Section) -> dict[str, Any]:
-    """List the endpoint keys that were written, mappings as mappings."""
+    """List the endpoint keys that were written, mappings as mappings, lists as tuples."""
     found = {name: getattr(keys, name) for name in keys.model_fields_set}
     return {
-        name: written(value) if isinstance(value, Section) else value
+        name: written(value) if isinstance(value, Section) else tuple(value) if isinstance(value, list) else value
         for name, value in found.items()
         if name in EndpointKeys.model_fields or not isinstance(keys, EndpointKeys)
     }
@@ -104,16 +104,15 @@ class Merge:
     def _merged(self, module: str, of_port: str, domains: bool, own: Sequence[Layer]) -> Settings | None:
         root, chain = self._chain(module)
         layers = [self.base, *chain, *own]
+        base = {name: value for name, value in self.base.values.items() if not (domains and name == "interval")}
+        nearer: dict[str, Any] = {}
+        for layer in layers[1:]:
+            nearer = overlay(nearer, layer.values)
+        user = overlay(base, nearer)
+        values = overlay(overlay(base, BUILT_IN[root or of_port]), nearer)
         if domains:
-            layers[0] = Layer({name: value for name, value in self.base.values.items() if name != "interval"})
-        built_in = BUILT_IN[root or of_port]
-        user: dict[str, Any] = {}
-        for layer in layers:
-            user = overlay(user, layer.values)
-        first = {"interval": DOMAIN_INTERVAL, "resolve": "dns"} if domains else {}
-        settings = _assembled(module, overlay(overlay(first, built_in), user), user)
-        if domains:
-            layers[0] = self.base
+            values = {"interval": DOMAIN_INTERVAL, **values, "resolve": "dns"}
+        settings = _assembled(module, values, user)
         for error in _faults(settings, user, layers):
             self.report(error)
         return self.interned.setdefault(settings, settings)
@@ -155,7 +154,8 @@ def _assembled(module: str, values: Values, user: Values) -> Settings:
         if auth.keys() & {"username", "password_file", "password_env"}
         else None
     )
-    wants_trust = user.get("expect", {}).get("certificate") == "trusted" or "server_name" in user.get("tls", {})
+    trusted = user.get("expect", {}).get("certificate") == values["expect"]["certificate"] == "trusted"
+    wants_trust = trusted or "server_name" in user.get("tls", {})
     expect = {**values["expect"], "user_wants_trust": wants_trust}
     if security is not Security.STARTTLS:
         expect["starttls"] = None
@@ -166,7 +166,10 @@ def _assembled(module: str, values: Values, user: Values) -> Settings:
     plain = {
         name: value for name, value in values.items() if name not in {"module", "tls", "auth", "expect", "security"}
     }
-    return Settings(module, security=security, tls=TlsSettings(**tls), auth=login, expect=Expect(**expect), **plain)
+    settings = Settings(
+        module, security=security, tls=TlsSettings(**tls), auth=login, expect=Expect(**expect), **plain
+    )
+    return replace(settings, connect_timeout=min(settings.connect_timeout, settings.timeout))
 
 
 def _contradictions(settings: Settings, auth: Values) -> Iterator[tuple[tuple[str, ...], str]]:

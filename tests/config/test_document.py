@@ -5,15 +5,14 @@ import yaml
 
 from exporter.config import document
 from exporter.config.document import Document, parse
-from exporter.config.errors import ConfigError
 
 FILE = Path("c.yaml")
 
 
 def parsed(data: bytes) -> tuple[Document | None, list[str]]:
-    errors: list[ConfigError] = []
-    found = parse(FILE, data, errors.append)
-    return found, [str(error) for error in errors]
+    errors: list[str] = []
+    found = parse(FILE, data, lambda error: errors.append(str(error)))
+    return found, errors
 
 
 def test_every_part_has_its_place() -> None:

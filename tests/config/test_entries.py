@@ -40,6 +40,11 @@ def test_domains_are_one_target_where_they_have_a_name_and_else_each_its_own(rea
     ]
 
 
+def test_a_host_and_a_domain_may_have_the_same_name(read: Read) -> None:
+    config = read("targets: [{host: example.com, ports: [25]}, {domain: example.com}]")
+    assert [each.name for each in config.targets] == ["example.com", "example.com"]
+
+
 def test_labels_are_sorted_pairs(read: Read) -> None:
     config = read("targets: [{host: a, ports: [25], labels: {team: mail, env: prod}}]")
     assert config.targets[0].labels == (("env", "prod"), ("team", "mail"))

@@ -36,7 +36,7 @@ def test_a_ca_file_holds_certificates(tmp_path: Path, zoo: Zoo) -> None:
     (tmp_path / "broken.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     with pytest.raises(ValueError, match="no PEM certificate, or a broken one"):
         beside.ca_file("broken.pem")
-    with pytest.raises(ValueError, match="cannot read .*missing.pem: No such file"):
+    with pytest.raises(ValueError, match=r"cannot read .*missing.pem: No such file"):
         beside.ca_file("missing.pem")
 
 
@@ -45,7 +45,7 @@ def test_a_password_never_shows(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hunter2\n")
     assert beside.password_file("secret") == str(tmp_path / "secret")
     assert beside.password_env("SMTP_PASSWORD") == "SMTP_PASSWORD"
-    with pytest.raises(ValueError, match="^expected the name of an environment variable$"):
+    with pytest.raises(ValueError, match=r"^expected the name of an environment variable$"):
         beside.password_env("hunter-2!")
     assert "hunter2" not in repr(beside)
 

@@ -152,7 +152,7 @@ VALUES = some.recursive(
     lambda inner: (
         some.lists(inner, max_size=4) | some.dictionaries(some.sampled_from(WORDS) | SCALARS, inner, max_size=6)
     ),
-    max_leaves=30,
+    max_leaves=15,
 )
 
 
@@ -167,11 +167,11 @@ def tried(file: Path, data: bytes) -> Config | ConfigErrors:
 
 
 @settings(
-    max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(value=VALUES | some.dictionaries(some.sampled_from(WORDS), VALUES))
 def test_no_values_make_a_traceback(tmp_path: Path, value: Any) -> None:
-    assert tried(tmp_path / "c.yaml", yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "surrogatepass"))
+    tried(tmp_path / "c.yaml", yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "surrogatepass"))
 
 
 @settings(
@@ -179,4 +179,4 @@ def test_no_values_make_a_traceback(tmp_path: Path, value: Any) -> None:
 )
 @given(data=some.binary() | some.text(alphabet=" \n\t:-[]{},&*!|>'\"%@`#a1?").map(str.encode))
 def test_no_bytes_make_a_traceback(tmp_path: Path, data: bytes) -> None:
-    assert tried(tmp_path / "c.yaml", data)
+    tried(tmp_path / "c.yaml", data)

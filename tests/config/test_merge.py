@@ -65,8 +65,14 @@ def test_mappings_merge_key_by_key(read: Read) -> None:
     )
 
 
-def test_what_one_writes_in_global_beats_what_is_built_in(read: Read) -> None:
-    config = read("{global: {expect: {certificate: any}}, targets: [{host: a, ports: [465]}]}")
+def test_a_built_in_module_beats_global_as_any_module_does(read: Read) -> None:
+    config = read("{global: {expect: {certificate: any, min_days_left: 9}}, targets: [{host: a, ports: [465]}]}")
+    assert only(config).expect.certificate == "trusted"
+    assert only(config).expect.min_days_left == 9
+
+
+def test_an_own_module_of_the_same_name_changes_a_built_in_one(read: Read) -> None:
+    config = read("{modules: {submissions: {expect: {certificate: any}}}, targets: [{host: a, ports: [465]}]}")
     assert only(config).expect.certificate == "any"
 
 
@@ -77,7 +83,7 @@ def test_what_one_writes_in_global_beats_what_is_built_in(read: Read) -> None:
         ("targets: [{host: a, ports: [587], expect: {certificate: trusted}}]", True),
         ("targets: [{host: a, ports: [{port: 25, expect: {certificate: trusted}}]}]", True),
         ("targets: [{host: a, ports: [25], tls: {server_name: b}}]", True),
-        ("{global: {expect: {certificate: trusted}}, targets: [{host: a, ports: [25]}]}", True),
+        ("{global: {expect: {certificate: trusted}}, targets: [{host: a, ports: [25]}]}", False),
         ("{modules: {m: {expect: {certificate: trusted}}}, targets: [{host: a, ports: [25], module: m}]}", True),
         ("targets: [{host: a, ports: [25], module: submission}]", False),
         (
@@ -93,7 +99,10 @@ def test_trust_is_the_users_wish_only_where_the_user_wrote_it(read: Read, text: 
 
 def test_a_module_builds_on_the_one_of_the_port_unless_it_names_another(read: Read) -> None:
     config = read("""
-        modules: {mine: {timeout: 9s}, based: {module: submission, timeout: 8s}, deeper: {module: based, interval: 2m}}
+        modules:
+          mine: {timeout: 9s}
+          based: {module: submission, timeout: 8s}
+          deeper: {module: based, interval: 2m}
         targets: [{host: a, module: mine, ports: [25, 465]}, {host: b, module: deeper, ports: [25]}]
         """)
     (_, on_25), (_, on_465) = config.targets[0].ports

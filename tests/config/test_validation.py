@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+from exporter.config import Config
+
 Errors = Callable[[str], list[str]]
 
 
-def test_what_is_empty_is_as_if_it_were_not_there(read: Callable[[str], object]) -> None:
-    assert read("""
+def test_what_is_empty_is_as_if_it_were_not_there(read: Callable[[str], Config]) -> None:
+    config = read("""
         global:
         modules:
           mine:
@@ -19,6 +21,7 @@ def test_what_is_empty_is_as_if_it_were_not_there(read: Callable[[str], object])
         target_files:
         egress:
         """)
+    assert [target.host for target in config.targets] == ["a.example"]
 
 
 def test_a_wrong_interval_makes_no_wrong_timeout(errors: Errors) -> None:
@@ -42,8 +45,8 @@ def test_beside_an_unknown_key_everything_else_is_judged(errors: Errors) -> None
         "targets[0].ports[1]",
         "targets[0].ports[2].expect.nope",
         "targets[0].ports[2].expect.banner",
-        "targets[1].nope",
         "targets[1]",
+        "targets[1].nope",
     ]
 
 

@@ -169,14 +169,14 @@ def test_what_is_no_certificate_is_a_clear_error(der_: bytes, message: str) -> N
         certificate(der_)
 
 
-@settings(deadline=None)  # a busy machine fails no test
+@settings(deadline=None, derandomize=True)  # a busy machine fails no test
 @given(st.binary(max_size=300))
 def test_random_octets_are_no_certificate(octets: bytes) -> None:
     with pytest.raises(ValueError, match="not a certificate"):
         certificate(octets)
 
 
-@settings(deadline=None)  # a busy machine fails no test
+@settings(deadline=None, derandomize=True)  # a busy machine fails no test
 @given(st.integers(0, len(PLAIN) - 1), st.integers(0, 255))
 def test_a_damaged_certificate_is_facts_or_a_clear_error(at: int, octet: int) -> None:
     damaged = PLAIN[:at] + bytes([octet]) + PLAIN[at + 1 :]
@@ -186,6 +186,17 @@ def test_a_damaged_certificate_is_facts_or_a_clear_error(at: int, octet: int) ->
         return
     assert facts.fingerprint_sha256 == hashlib.sha256(damaged).hexdigest()
     assert all(text.isprintable() for text in (facts.subject, facts.issuer, *facts.names))
+
+
+def test_a_name_of_any_string_type_is_dates_or_a_clear_error() -> None:
+    """`cryptography` 45 meets some of them with a KeyError."""
+    told = []
+    for tag in range(256):
+        try:
+            told.append(certificate(PLAIN.replace(b"\x13\x02DE", bytes([tag]) + b"\x02DE")).not_before)
+        except ValueError as error:
+            assert str(error).startswith("not a certificate")  # noqa: PT017 - most are none, and which ones differs
+    assert set(told) == {START.timestamp()}
 
 
 def test_equal_names_do_not_make_it_self_signed(zoo: Zoo) -> None:
