@@ -59,7 +59,7 @@ class Count:
     """The votes of one way and reach."""
 
     connected: int = 0
-    failed: Counter[Reason] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
     hosts: Counter[str] = field(default_factory=Counter)
     networks: Counter[str] = field(default_factory=Counter)
 
@@ -69,9 +69,9 @@ class Count:
             self.connected += step
             return
         for counter, key in ((self.failed, vote.reason), (self.hosts, vote.host), (self.networks, vote.network)):
-            counter[key] += step  # type: ignore[index]  # each with its own kind of key
-            if not counter[key]:  # type: ignore[index]  # as above
-                del counter[key]  # type: ignore[arg-type]  # as above
+            counter[key] += step
+            if not counter[key]:
+                del counter[key]
 
     @property
     def any(self) -> bool:
