@@ -11,7 +11,7 @@ else
 VENV := .venv
 endif
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install
 
 # $(call step,TEXT,COMMAND): one line where it goes well, all that was said where it does not
 step = @printf '%-28s' '$(1)'; said=$$($(2) 2>&1) && echo ok || { echo FAILED; echo "$$said"; exit 1; }
@@ -62,7 +62,7 @@ COMPILE := .cache/uv/bin/uv pip compile --quiet --upgrade --universal --python-v
 	--generate-hashes --no-header pyproject.toml
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		|| { echo "$$($(PYTHON) --version 2>&1 || echo no $(PYTHON)): Python 3.11 or later is needed, try make PYTHON=python3.12"; exit 1; }
 	@echo 'making $(VENV)'
 	@$(PYTHON) -m venv $(VENV)

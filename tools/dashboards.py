@@ -3,7 +3,7 @@
     .venv/bin/python -m tools.dashboards
 
 A panel is a row of a table: its kind, title and description, what it asks by legend, the unit, and its width and
-height. The days at which a certificate turns orange and red are those of the alert rules. No JSON here: see `grafana`.
+height. The days at which a certificate turns orange and red are those of the alert rules. The JSON: see `grafana`.
 """
 
 import json
@@ -31,21 +31,20 @@ OVERVIEW: dict[str, tuple[Panel, ...]] = {
               "none", (5, 4), NONE_GOOD),
         Panel("stat", "Ports with warnings", "Ports that work or fail, and have a lesser problem besides.",
               {"": "count(max without (address, stage, reason, primary) "
-                   f'(smtp_probe_problem{@ports,severity="warning"})) or vector(0)'},
+                   '(smtp_probe_problem{@ports,severity="warning"})) or vector(0)'},
               "none", (5, 4), NONE_BETTER),
         Panel("stat", "Ports untestable", "Ports with an address of which nothing can be said from here.",
               {"": "count(max without (address, reason) (smtp_probe_untestable{@ports})) or vector(0)"},
               "none", (5, 4), NONE_BETTER),
-        Panel("stat", "Results too old", "Endpoints whose result was withdrawn: the agent does not get round to them.",
+        Panel("stat", "Results too old", "Endpoints whose result was withdrawn: nobody probes them any more.",
               {"": "count(smtp_probe_last_timestamp_seconds{@ports} unless smtp_probe_duration_seconds) "
                    "or vector(0)"},
               "none", (4, 4), NONE_GOOD),
         Panel("table", "Problems", "Every problem that holds, on any address of a port; critical ones first.",
               {"": "count without (address) (smtp_probe_problem{@ports})"},
               "none", (14, 10),
-              columns={"severity": "severity", "reason": "reason", "stage": "stage", "target": "target",
-                       "host": "host", "port": "port", "primary": "primary", "Value": "addresses"},
-              sort="severity", empty="Nothing is wrong."),
+              columns=("severity", "reason", "stage", "target", "host", "port", "primary", "Value"),
+              value="addresses", sort="severity", empty="Nothing is wrong."),
         Panel("timeseries", "Problems by reason", "How many ports each reason holds for.",
               {"{{reason}} ({{severity}})":
                   "count by (reason, severity) (max without (address) (smtp_probe_problem{@ports}))"},
@@ -61,41 +60,42 @@ OVERVIEW: dict[str, tuple[Panel, ...]] = {
                    "* ignoring (subject, issuer, serial, fingerprint_sha256, key) "
                    "(smtp_certificate_not_after_timestamp_seconds - time()) / 86400)"},
               "none", (24, 9), DAYS_LEFT,
-              columns={"Value": "days left", "target": "target", "host": "host", "port": "port",
-                       "subject": "subject", "issuer": "issuer"},
-              sort="days left", empty="No certificate was seen."),
+              columns=("Value", "target", "host", "port", "subject", "issuer"),
+              value="days left", sort="days left", empty="No certificate was seen."),
     ),
     "Ports": (
         Panel("timeseries", "Ports open", "Share of the hosts that answer on a port, on at least one address.",
               {"{{port}}": "avg by (port) (max without (address) (smtp_port_open{@ports}))"},
               "percentunit", (12, 8), empty="no results"),
-        Panel("timeseries", "Stage times", "What the stages of a probe took, on average over endpoints that got there.",
+        Panel("timeseries", "Stage times", "What the stages of a probe took, on average where it got there.",
               {"{{stage}}": "avg by (stage) (smtp_probe_stage_duration_seconds{@ports})"},
               "s", (12, 8), stacked=True, empty="no results"),
     ),
     "Agent": (
-        Panel("timeseries", "Probes per second", "What the agent does: probes that finish, and those it was late for.",
+        Panel("timeseries", "Probes per second", "Probes that finish, and those the agent was late for.",
               {"{{instance}} finished":
-                  'sum by (instance) (rate(smtp_probes_total{@agent}[$__rate_interval]))',
+                  "sum by (instance) (rate(smtp_probes_total{@agent}[$__rate_interval]))",
                "{{instance}} overrun":
-                  'sum by (instance) (rate(smtp_exporter_probe_overruns_total{@agent}[$__rate_interval]))'},
+                  "sum by (instance) (rate(smtp_exporter_probe_overruns_total{@agent}[$__rate_interval]))"},
               "ops", (8, 8)),
         Panel("timeseries", "Delays, 99th percentile", "How late probes start, and how long the event loop stalls.",
               {"{{instance}} schedule":
                   "histogram_quantile(0.99, sum by (instance, le) "
-                  '(rate(smtp_exporter_schedule_delay_seconds_bucket{@agent}[$__rate_interval])))',
+                  "(rate(smtp_exporter_schedule_delay_seconds_bucket{@agent}[$__rate_interval])))",
                "{{instance}} event loop":
                   "histogram_quantile(0.99, sum by (instance, le) "
-                  '(rate(smtp_exporter_event_loop_lag_seconds_bucket{@agent}[$__rate_interval])))'},
+                  "(rate(smtp_exporter_event_loop_lag_seconds_bucket{@agent}[$__rate_interval])))"},
               "s", (8, 8)),
         Panel("timeseries", "Endpoints and probes in flight", "What the agent has to do, and what it is doing.",
-              {"{{instance}} endpoints": 'smtp_exporter_endpoints{@agent}',
-               "{{instance}} in flight": 'smtp_exporter_probes_in_flight{@agent}'},
+              {"{{instance}} endpoints": "smtp_exporter_endpoints{@agent}",
+               "{{instance}} in flight": "smtp_exporter_probes_in_flight{@agent}"},
               "none", (8, 8)),
         Panel("timeseries", "Memory", "Resident memory of the agent.",
-              {"{{instance}}": 'process_resident_memory_bytes{@agent}'}, "bytes", (12, 6)),
+              {"{{instance}}":
+                  "process_resident_memory_bytes{@agent} and on (job, instance) smtp_exporter_build_info"},
+              "bytes", (12, 6)),
         Panel("timeseries", "Internal errors", "Mistakes of the agent itself in five minutes: please report them.",
-              {"{{instance}}": 'increase(smtp_exporter_internal_errors_total{@agent}[5m])'},
+              {"{{instance}}": "increase(smtp_exporter_internal_errors_total{@agent}[5m])"},
               "none", (12, 6), NONE_GOOD),
     ),
 }  # fmt: skip

@@ -36,10 +36,10 @@ missing_accounts() {
 
 missing() { missing_packages; missing_servers; missing_accounts; }
 
-apt() { # apt COMMAND...: with the package lists at hand, and with fresh ones only where these do not serve
-  local quietly=(apt-get -qq -o DPkg::Lock::Timeout=300 -o APT::Sandbox::User=root)
-  "${quietly[@]}" "$@" </dev/null >/dev/null 2>&1 && return
-  "${quietly[@]}" update </dev/null && "${quietly[@]}" "$@" </dev/null >/dev/null
+apt_get() { # with the package lists at hand, and with fresh ones only where these do not serve
+  local quiet=(apt-get -qq -o DPkg::Lock::Timeout=300 -o APT::Sandbox::User=root)
+  "${quiet[@]}" "$@" </dev/null >/dev/null 2>&1 && return
+  "${quiet[@]}" update </dev/null && "${quiet[@]}" "$@" </dev/null >/dev/null
 }
 
 forbid_services() { # nothing that is installed here may start a service
@@ -57,8 +57,8 @@ libraries_of() { # the lib* packages that these depend on, whatever they are cal
 unpack_server() {
   local server=$1 packages=(${unpack[$1]}) debs
   debs=$(mktemp -d)
-  (cd "$debs" && apt download "${packages[@]}")
-  apt install -y --no-install-recommends netbase $(libraries_of "${packages[@]}")
+  (cd "$debs" && apt_get download "${packages[@]}")
+  apt_get install -y --no-install-recommends netbase $(libraries_of "${packages[@]}")
   rm -rf "${mta:?}/$server"
   mkdir -p "$mta/$server"
   for deb in "$debs"/*.deb; do dpkg-deb -x "$deb" "$mta/$server"; done
@@ -77,13 +77,12 @@ needed=$(missing | sort | tr '\n' ' ')
 if [[ $EUID != 0 ]] || ! command -v apt-get >/dev/null; then
   echo "tools: MISSING, and only root on Debian or Ubuntu can install it: $needed" >&2
   echo "tools: the tests that need it will NOT run; with CI=true this is an error" >&2
-  [[ ${CI:-} != true ]]
-  exit
+  if [[ ${CI:-} == true ]]; then exit 1; else exit 0; fi
 fi
 echo "tools: $needed"
 forbid_services
 mapfile -t packages < <(missing_packages)
-[[ ${#packages[@]} == 0 ]] || apt install -y --no-install-recommends "${packages[@]}"
+[[ ${#packages[@]} == 0 ]] || apt_get install -y --no-install-recommends "${packages[@]}"
 for server in $(missing_servers); do unpack_server "$server"; done
 add_accounts
 needed=$(missing | sort | tr '\n' ' ')

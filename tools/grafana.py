@@ -6,7 +6,7 @@ error. Nothing about Grafana may be spelled in the package itself. Standard libr
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from exporter.families import EVERY
@@ -26,7 +26,10 @@ NEUTRAL: tuple[Threshold, ...] = (("green", None),)
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel: `says` is its description, `queries` are expressions by legend (a table has one)."""
+    """One panel: `says` is its description, `queries` are expressions by legend.
+
+    A table has one query and shows its labels and `Value`, which is called `value` there, in the order of `columns`.
+    """
 
     kind: str
     title: str
@@ -36,7 +39,8 @@ class Panel:
     size: tuple[int, int]
     thresholds: Sequence[Threshold] = NEUTRAL
     stacked: bool = False
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Sequence[str] = ()
+    value: str = ""
     sort: str = ""
     empty: str = "0"
 
@@ -45,6 +49,13 @@ def metrics_of(expression: str) -> list[str]:
     """The smtp_* families that an expression asks, in its order; a histogram by its family's name."""
     names = re.findall(r"\bsmtp_\w+", expression)
     return list(dict.fromkeys(name.removesuffix("_bucket") for name in names))
+
+
+def filled(expression: str) -> str:
+    """An expression with the variables of the dashboard in it."""
+    for name, selector in SELECTORS.items():
+        expression = expression.replace(name, selector)
+    return expression
 
 
 def describe(panel: Panel) -> str:
@@ -64,7 +75,7 @@ def targets(panel: Panel) -> list[Json]:
         {
             "refId": chr(ord("A") + index),
             "datasource": DATASOURCE,
-            "expr": expression,
+            "expr": filled(expression),
             "legendFormat": legend or "__auto",
             "instant": now,
             "range": not now,
@@ -104,39 +115,43 @@ def fields(panel: Panel) -> Json:
         stacking = {"mode": "normal", "group": "A"} if panel.stacked else {"mode": "none"}
         defaults["custom"] = {"fillOpacity": 30 if panel.stacked else 0, "stacking": stacking}
     if panel.kind == "table" and len(steps) > 1:
-        value = {"id": "custom.cellOptions", "value": {"type": "color-background"}}
-        named = {"id": "byName", "options": panel.columns["Value"]}
-        overrides.append({"matcher": named, "properties": [value, {"id": "decimals", "value": 1}]})
+        colored = {"id": "custom.cellOptions", "value": {"type": "color-background"}}
+        named = {"id": "byName", "options": panel.value}
+        overrides.append({"matcher": named, "properties": [colored, {"id": "decimals", "value": 1}]})
     return {"defaults": defaults, "overrides": overrides}
 
 
 def transformations(panel: Panel) -> list[Json]:
-    """Of a table: only its columns, in their order, under their names."""
+    """Of a table: only its columns, in their order."""
     if not panel.columns:
         return []
     order = {name: index for index, name in enumerate(panel.columns)}
-    keep = {"id": "filterFieldsByName", "options": {"include": {"names": list(panel.columns)}}}
-    return [keep, {"id": "organize", "options": {"indexByName": order, "renameByName": dict(panel.columns)}}]
+    return [
+        {"id": "filterFieldsByName", "options": {"include": {"names": list(panel.columns)}}},
+        {"id": "organize", "options": {"indexByName": order, "renameByName": {"Value": panel.value}}},
+    ]
 
 
 def panels(rows: Mapping[str, Sequence[Panel]]) -> list[Json]:
     """Lay the panels out, from left to right and from top to bottom, under the titles of their rows."""
     made: list[Json] = []
-    y = 0
+    x = y = height = 0
     for title, row in rows.items():
-        place = {"x": 0, "y": y, "w": COLUMNS, "h": 1}
-        made.append({"id": len(made) + 1, "type": "row", "title": title, "collapsed": False, "panels": [], "gridPos": place})
-        x, y = 0, y + 1
-        height = 0
+        y += height
+        made.append({"type": "row", "title": title, "collapsed": False, "panels": []} | place(0, y, COLUMNS, 1))
+        x, y, height = 0, y + 1, 0
         for panel in row:
             width, tall = panel.size
             if x + width > COLUMNS:
                 x, y = 0, y + height
-            height = tall
-            made.append({"id": len(made) + 1, "gridPos": {"x": x, "y": y, "w": width, "h": tall}, **drawn(panel)})
-            x += width
-        y += height
-    return made
+            made.append(drawn(panel) | place(x, y, width, tall))
+            x, height = x + width, tall
+    return [{"id": index, **panel} for index, panel in enumerate(made, 1)]
+
+
+def place(x: int, y: int, width: int, height: int) -> Json:
+    """Where a panel stands on the grid of 24 columns."""
+    return {"gridPos": {"x": x, "y": y, "w": width, "h": height}}
 
 
 def drawn(panel: Panel) -> Json:

@@ -22,6 +22,8 @@ PORTS = range(10240, 32768)
 PORTS_PER_PROCESS = 64
 LISTEN = "0A"
 """The state of a listening socket in /proc/net/tcp."""
+LIFELINE = ("sh", "-c", 'read -r _; kill "$0" 2>/dev/null')
+"""Ends a process once its standard input closes: at the end of a block, or because the tests were killed."""
 
 Answer = TypeVar("Answer")
 
@@ -91,14 +93,14 @@ def running(
 ) -> Iterator[Server]:
     """Run a server in the foreground until the end of the block; its output is a log.
 
-    Give it once it listens on all its ports and is `ready`. Should the tests be killed, the kernel ends it too.
+    Give it once it listens on all its ports and is `ready`.
 
     Raises:
         RuntimeError: it ended at once. TimeoutError: it was not ready in time. Both with its log.
     """
     with (server.directory / "output.log").open("wb") as output:
         process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", "--", *command],
+            command,
             cwd=server.directory,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
@@ -113,16 +115,10 @@ def running(
         return listening_ports().issuperset(server.ports.values()) and ready()
 
     try:
-        wait_until(has_started, START_SECONDS, lambda: f"{server.name} to be ready:\n{server.log()}")
-        yield server
-    finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
+        with subprocess.Popen([*LIFELINE, str(process.pid)], stdin=subprocess.PIPE, start_new_session=True):
+            wait_until(has_started, START_SECONDS, lambda: f"{server.name} to be ready:\n{server.log()}")
+            yield server
         process.wait(5)
-    except subprocess.TimeoutExpired:
+    finally:
         process.kill()
         process.wait()

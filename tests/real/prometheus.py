@@ -74,5 +74,14 @@ def run_prometheus(directory: Path, targets: Sequence[str], scrape: Mapping[str,
         f"--storage.tsdb.path={directory / 'data'}",
         f"--web.listen-address=127.0.0.1:{server.port('web')}",
     ]
-    with running(server, command):
+    with running(server, command, ready=lambda: _is_ready(server)):
         yield Prometheus(server)
+
+
+def _is_ready(server: Server) -> bool:
+    """Ask it: it listens before it answers."""
+    try:
+        with OPENER.open(f"http://127.0.0.1:{server.port('web')}/-/ready", timeout=5):
+            return True
+    except OSError:
+        return False
