@@ -1,0 +1,154 @@
+"""The dashboards: committed as generated, and every query asks in valid PromQL for metrics that exist."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.families import EVERY, FAMILIES
+from tools.dashboards import DASHBOARDS, text_of
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "grafana"
+HISTOGRAMS = {row.name for row in EVERY if row.kind == "histogram"}
+SCRAPED = {row.name for row in EVERY} - HISTOGRAMS | {
+    name + suffix for name in HISTOGRAMS for suffix in ("_bucket", "_sum", "_count")
+}
+PROCESS = {"process_resident_memory_bytes"}
+"""What prometheus_client's ProcessCollector brings, and a dashboard asks for."""
+
+PANELS = [panel for dashboard in DASHBOARDS.values() for panel in dashboard["panels"] if panel["type"] != "row"]
+panels = pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
+names = pytest.mark.parametrize("name", DASHBOARDS)
+
+
+def expressions(panel: dict[str, Any]) -> list[str]:
+    return [target["expr"] for target in panel["targets"]]
+
+
+def strings(node: object) -> list[str]:
+    """Every string in a piece of JSON."""
+    if isinstance(node, dict):
+        return [text for value in node.values() for text in strings(value)]
+    if isinstance(node, list):
+        return [text for value in node for text in strings(value)]
+    return [node] if isinstance(node, str) else []
+
+
+@names
+def test_what_is_committed_is_what_is_generated(name: str) -> None:
+    hint = "run: .venv/bin/python -m tools.dashboards"
+    assert (FOLDER / f"{name}.json").read_text("utf-8") == text_of(name), hint
+
+
+def test_nothing_else_is_committed() -> None:
+    assert {file.stem for file in FOLDER.glob("*.json")} == set(DASHBOARDS)
+
+
+@names
+def test_its_uid_is_its_file_name_and_it_has_no_id(name: str) -> None:
+    dashboard = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+    assert (dashboard["uid"], dashboard["id"]) == (name, None)
+
+
+@panels
+def test_every_metric_exists(panel: dict[str, Any]) -> None:
+    for expression in expressions(panel):
+        bare = re.sub(r'\{[^}]*\}|"[^"]*"', "", expression)
+        asked = set(re.findall(r"\b(?:smtp|process|python)_\w+", bare))
+        assert asked
+        assert asked <= SCRAPED | PROCESS
+
+
+@panels
+def test_every_label_that_a_legend_names_is_one_that_the_query_keeps(panel: dict[str, Any]) -> None:
+    for target in panel["targets"]:
+        for label in re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]):
+            grouped = re.findall(r"\bby \(([^)]*)\)", target["expr"])
+            assert label == "instance" or any(label in group.split(", ") for group in grouped)
+
+
+@panels
+def test_it_is_described_and_has_a_unit(panel: dict[str, Any]) -> None:
+    assert re.match(r"[A-Z].*\.", panel["description"])
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["fieldConfig"]["defaults"]["noValue"]
+
+
+@panels
+def test_it_explains_the_metrics_it_asks(panel: dict[str, Any]) -> None:
+    asked = " ".join(expressions(panel))
+    explained = [row for row in EVERY if re.search(rf"\b{row.name}(_bucket)?\b", asked)]
+    assert all(f"`{row.name}`: {row.help}" in panel["description"] for row in explained)
+
+
+@panels
+def test_a_series_of_an_endpoint_is_aggregated_without_its_address(panel: dict[str, Any]) -> None:
+    """A count of results, an average over stages and a rate of an agent are of no port."""
+    of_ports = {row.name for row in FAMILIES if not row.lasting} - {"smtp_probe_stage_duration_seconds"}
+    for expression in expressions(panel):
+        if "unless" not in expression and of_ports & set(re.findall(r"\bsmtp_\w+", expression)):
+            assert "without (address" in expression
+
+
+@names
+def test_the_data_source_is_a_variable_everywhere(name: str) -> None:
+    dashboard = DASHBOARDS[name]
+    source, *queried = dashboard["templating"]["list"]
+    assert (source["name"], source["type"], source["query"]) == ("datasource", "datasource", "prometheus")
+    asking = [*queried, *(panel for panel in dashboard["panels"] if panel["type"] != "row")]
+    assert {each["datasource"]["uid"] for each in asking} == {"${datasource}"}
+    assert "__inputs" not in dashboard
+
+
+@names
+def test_every_variable_that_is_used_is_defined(name: str) -> None:
+    dashboard = DASHBOARDS[name]
+    used = set(re.findall(r"\$\{?(\w+)", " ".join(strings(dashboard))))
+    defined = {variable["name"] for variable in dashboard["templating"]["list"]}
+    assert used - {"__rate_interval", "__all"} == defined
+
+
+@names
+def test_no_panel_lies_on_another_or_beside_the_grid(name: str) -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in DASHBOARDS[name]["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not cells & taken
+        assert at["x"] + at["w"] <= 24
+        taken |= cells
+
+
+@names
+def test_panels_have_numbers_of_their_own(name: str) -> None:
+    numbers = [panel["id"] for panel in DASHBOARDS[name]["panels"]]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_days_left_turn_red_and_orange_where_the_alerts_fire() -> None:
+    rules = (ROOT / "deploy/prometheus/rules/certificates.yml").read_text()
+    (group,) = yaml.safe_load(rules)["groups"]
+    days = {
+        rule["labels"]["severity"]: float(re.findall(r"< (\d+) \* 86400", rule["expr"])[0])
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    (panel,) = [panel for panel in PANELS if panel["title"] == "Days left"]
+    steps = {step["color"]: step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]}
+    assert steps == {"red": None, "orange": days["critical"], "green": days["warning"]}
+
+
+@pytest.mark.real
+def test_prometheus_understands_every_query(tmp_path: Path) -> None:
+    asked = [expression for panel in PANELS for expression in expressions(panel)]
+    filled = [expression.replace("$__rate_interval", "5m") for expression in asked]
+    rules = [{"record": f"panel:{index}", "expr": expression} for index, expression in enumerate(filled)]
+    file = tmp_path / "rules.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    done = subprocess.run(["promtool", "check", "rules", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
