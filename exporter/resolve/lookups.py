@@ -7,7 +7,7 @@ record types only: what an answer means for a host or a mail domain is decided b
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import dns.rdata
@@ -20,9 +20,10 @@ LIFETIME: dict[Said, tuple[float, float]] = {
     "nxdomain": (5, 60),  # a monitor wants to see it appear
     "nodata": (5, 60),
     "failure": (10, 10),  # RFC 2308 7: at most five minutes
-    "timeout": (10, 10),
+    "timeout": (10, 120),  # RFC 2308 7.2: the same
 }
-"""Seconds that an answer is kept at least and at most, whatever its TTL."""
+"""Seconds that an answer is kept at least and at most, whatever its TTL. A time-out holds a slot for long, so those of
+a name that is never answered are kept twice as long each time: dead names must not keep the others waiting."""
 REMEMBERED = 3600.0
 """Seconds that records may be used after they expired, while nothing newer is to be had."""
 SILENCE = 30.0
@@ -56,6 +57,8 @@ class Known:
     records: tuple[dns.rdata.Rdata, ...] = ()
     forgotten: float = 0.0
     epoch: int = 0
+    silences: int = 0
+    """How many times in a row nobody answered."""
 
     @property
     def failed(self) -> bool:
@@ -132,8 +135,13 @@ class Lookups:
                 self._asking -= 1
         self._count(rdtype, answer.said)
         self._listen(asked, heard=answer.said != "timeout")
+        before = self._known.get((name, rdtype))
+        silences = before.silences + 1 if before else 1
         least, most = LIFETIME[answer.said]
-        known = self._learnt((name, rdtype), answer, self._clock() + min(max(answer.ttl, least), most), epoch)
+        ttl = least * 2 ** min(silences - 1, 10) if answer.said == "timeout" else max(answer.ttl, least)
+        known = self._learnt((name, rdtype), answer, self._clock() + min(ttl, most), epoch)
+        if answer.said == "timeout":
+            known = replace(known, silences=silences)
         self._known.put((name, rdtype), known)
         return known
 

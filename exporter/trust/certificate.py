@@ -23,11 +23,11 @@ from OpenSSL import crypto
 
 from exporter.model import Certificate
 
-MAX_SIZE = 64 * 1024
-"""Octets of a certificate that is read at all; OpenSSL takes 100 KiB for a whole chain."""
+MAX_SIZE = 100 * 1024
+"""Octets of a certificate that is read at all: as much as OpenSSL takes for a whole chain."""
 MAX_LABEL = 64
 """Characters of a common name that are kept (contract, section 4)."""
-MAX_NAMES = 256
+MAX_NAMES = 100
 """Names kept as a fact, each as long as a DNS name may be. All of them are matched."""
 MAX_NAME = 253
 

@@ -28,15 +28,18 @@ MAX_SENT = 32
 FINDINGS_SHOWN = 3
 TEXT_STANDS = 3600.0
 """Seconds for which "expired 3 hours ago" may be repeated."""
+UNUSED = 6 * 3600.0
+"""Seconds after which a verdict that nobody asked for again is forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Standing:
-    """A verdict, and from when until when (exclusive) it stands."""
+    """A verdict, from when until when (exclusive) it stands, and when it was asked for last."""
 
     since: float
     until: float
     verdict: Verdict
+    used: float = 0.0
 
 
 class Judge:
@@ -71,10 +74,18 @@ class Judge:
         standing = self._standing.get(key)
         if standing is None or not standing.since <= now < standing.until:
             standing = self._standing[key] = _weigh(chain, name, store, now)
-            if len(self._standing) > self._remembered:
-                self._standing.popitem(last=False)
+        standing.used = now
         self._standing.move_to_end(key)
+        self._forget(now)
         return standing.verdict
+
+    def _forget(self, now: float) -> None:
+        """Drop what nobody asks for any more: a server that shows a new certificate every minute must not fill us."""
+        while self._standing:
+            oldest = next(iter(self._standing.values()))
+            if len(self._standing) <= self._remembered and oldest.used > now - UNUSED:
+                return
+            self._standing.popitem(last=False)
 
 
 def _weigh(chain: tuple[bytes, ...], name: str, store: TrustStore, now: float) -> _Standing:

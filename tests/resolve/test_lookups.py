@@ -164,13 +164,24 @@ async def test_nameservers_are_unavailable_after_30_seconds_without_any_answer_a
 ) -> None:
     seen = []
     dns_server.stop()
-    for seconds in (0, 19, 12):
+    for seconds in (0, 19, 21):
         clock.now += seconds
         await ipv4(resolver)
         seen.append(resolver.unavailable)
     await dns_server.start()
     await ipv4(resolver, "other.example")
     assert [*seen, resolver.unavailable] == [False, False, True, False]
+
+
+async def test_a_name_that_is_never_answered_is_asked_ever_less_often(
+    resolver: Resolver, dns_server: "ScriptedDns", clock: "Clock"
+) -> None:
+    dns_server.stop()
+    waits = []
+    for _ in range(6):
+        waits.append((await ipv4(resolver)).expires - clock.now)
+        clock.now += waits[-1]
+    assert waits == [10, 20, 40, 80, 120, 120]
 
 
 async def test_one_lookup_without_answer_says_nothing_of_the_nameservers_however_long_ago_it_was(

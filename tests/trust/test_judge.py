@@ -408,6 +408,13 @@ def test_only_so_many_verdicts_are_remembered(zoo: Zoo, now: float) -> None:
     assert b is not b_again
 
 
+def test_a_verdict_that_nobody_asks_for_again_is_forgotten(zoo: Zoo, now: float) -> None:
+    judge = Judge()
+    for name, hours in (("a.example", 0), ("b.example", 5), ("b.example", 10)):
+        judge.judge(sent(zoo.good), name, str(zoo.ca_file), now + 3600 * hours)
+    assert [name for _, _, name, _ in judge._standing] == ["b.example"]
+
+
 def test_anchors_are_read_anew_at_a_reload(zoo: Zoo, anchors: Anchors, now: float) -> None:
     judge, ca_file = Judge(), anchors(zoo.unknown_root.certificate)
     valid = []
