@@ -66,8 +66,10 @@ async def measure(peers: list[Peer], probes: int, concurrency: int) -> None:
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     bad = [result for result in results if result.ended or not (result.verdict and result.verdict.valid)]
     version = results[0].session.version if results[0].session else "no TLS"
-    print(f"{type(loop).__module__:<20} {probes} probes, {version}: {cpu / probes * 1000:.3f} ms CPU each, "
-          f"{probes / wall:.0f}/s, {len(bad)} not healthy, {megabytes():.0f} MB")
+    print(
+        f"{type(loop).__module__:<20} {probes} probes, {version}: {cpu / probes * 1000:.3f} ms CPU each, "
+        f"{probes / wall:.0f}/s, {len(bad)} not healthy, {megabytes():.0f} MB"
+    )
 
 
 def main() -> None:

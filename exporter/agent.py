@@ -80,7 +80,7 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop.set)
         loop.add_signal_handler(signal.SIGHUP, _no_reload)
-        runner = web.AppRunner(self.pages.application(), access_log=None, handle_signals=False)
+        runner = web.AppRunner(self.pages.application(), access_log=None, handle_signals=False, shutdown_timeout=0.5)
         await runner.setup()
         try:
             await self._listen(runner)
@@ -91,7 +91,7 @@ class Agent:
     async def _listen(self, runner: web.AppRunner) -> None:
         for host, port in self.options.listen:
             try:
-                await web.TCPSite(runner, host, port, shutdown_timeout=0.5).start()
+                await web.TCPSite(runner, host, port).start()
             except OSError as error:
                 raise StartError(f"cannot listen on {host or ''}:{port}: {error.strerror or error}") from error
         self.addresses = [tuple(address[:2]) for address in runner.addresses]
@@ -132,8 +132,8 @@ class Agent:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(prober.idle.wait(), DRAIN)
         meter.cancel()
-        prober.abort()
         await roster.close()
+        prober.abort()
         await resolver.close()
         log.info("stopped")
 

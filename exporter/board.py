@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from exporter.checks import Assessment, assess
-from exporter.model import Domain, Endpoint, Exchanges, Peer, Result
-from exporter.reasons import Untestable
+from exporter.model import Domain, Ended, Endpoint, Exchanges, Peer, Result
+from exporter.reasons import Reason, Stage, Untestable
 
 GRACE = 3600.0
 """After so long without a tested probe, being refused counts as a failure again (contract 5, Untestable)."""
 EXCUSES = frozenset({Untestable.RATE_LIMITED, Untestable.CLIENT_BLOCKED})
+NO_ANSWER = frozenset({Reason.DNS_FAILURE, Reason.DNS_TIMEOUT})
+"""Critical ones of a domain: nothing new is known of its records."""
 STALE_WAITS, STALE_SECONDS = 3, 180.0
 """A result older than 3 times the wait in force, and 3 minutes, is withdrawn (contract 4)."""
 
@@ -73,6 +75,8 @@ class Change:
     after: str
     reason_before: str
     reason_after: str
+    detail: str
+    """What was seen of the problem that `reason_after` names."""
 
 
 class Board:
@@ -127,7 +131,7 @@ class Board:
         state = self.states.get(result.peer)
         if state is None:
             return None
-        before = state.word, _reason(state.assessment)
+        before = state.word, _first(state.assessment)[0]
         state.result, state.assessment, state.samples = result, self._assess(state, result), None
         state.probes += 1
         success = state.assessment.success
@@ -135,11 +139,11 @@ class Board:
             state.last_tested = result.finished
             state.failures += not success
             state.consecutive_failures = 0 if success else state.consecutive_failures + 1
-        after = state.word, _reason(state.assessment)
-        if before == after:
+        reason, detail = _first(state.assessment)
+        if before == (state.word, reason):
             return None
         state.since = result.finished
-        return Change(before[0], after[0], before[1], after[1])
+        return Change(before[0], state.word, before[1], reason, detail)
 
     @staticmethod
     def _assess(state: State, result: Result) -> Assessment:
@@ -150,9 +154,13 @@ class Board:
         return assessment
 
 
-def _reason(assessment: Assessment) -> str:
-    """What the log names as the cause: the primary problem, or why nothing can be said."""
-    if assessment.untestable:
-        return assessment.untestable.value
+def internal_error(peer: Peer, error: BaseException, now: float) -> Result:
+    """Make the result of a probe that a mistake of ours ended."""
+    return Result(peer, now, now, 0.0, {}, ended=Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, type(error).__name__))
+
+
+def _first(assessment: Assessment) -> tuple[str, str]:
+    """What the log names as the cause, the primary problem or why nothing can be said, and what was seen of it."""
     first = assessment.primary or next(iter(assessment.problems), None)
-    return first.reason.value if first else ""
+    reason = assessment.untestable or (first.reason if first else "")
+    return str(reason), first.detail if first else ""

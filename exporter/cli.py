@@ -4,6 +4,8 @@ import argparse
 import asyncio
 import importlib
 import logging
+import os
+import re
 import ssl
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -23,11 +25,15 @@ NOT_YET = {
     "config_enable_auto_reload": "--config.enable-auto-reload",
 }
 """Flags of the contract that this version refuses: one that is accepted must do what it says."""
+PATH = re.compile(r"[A-Za-z0-9/._~-]*")
 log = logging.getLogger(__name__)
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose usage errors exit with 64."""
+    """An argument parser whose usage errors exit with 64. Flags are not to be abbreviated: new ones may come."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line."""
@@ -42,12 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(given)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        code = command(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; nobody wants a second complaint at exit
+    except BrokenPipeError:  # whoever read our output has gone; nobody wants a second complaint at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    return code
 
 
 def parser() -> Parser:
@@ -71,7 +79,7 @@ def _log_flags(flags: argparse.ArgumentParser) -> None:
     flags.add_argument("--log.level", dest="log_level", choices=list(logs.LEVELS), default="info")
     flags.add_argument("--log.format", dest="log_format", choices=["logfmt", "json"], default="logfmt")
     flags.add_argument("--loop", choices=["auto", "uvloop", "asyncio"], default="auto",
-                       help="event loop; auto: uvloop where it is installed")  # fmt: skip
+                       help="event loop; default: auto: uvloop where it is installed")  # fmt: skip
 
 
 def _run_flags(flags: argparse.ArgumentParser) -> None:
@@ -136,7 +144,7 @@ def _demo_flags(flags: argparse.ArgumentParser) -> None:
     flags.add_argument("--web.listen-address", dest="listen", metavar="ADDRESS", action="append",
                        help="default: 127.0.0.1:10225")  # fmt: skip
     _log_flags(flags)
-    flags.set_defaults(log_level="warn")
+    flags.set_defaults(log_level="error")  # a log line would scroll away where to look
 
 
 def _reference_flags(flags: argparse.ArgumentParser) -> None:
@@ -158,17 +166,18 @@ def _run(options: argparse.Namespace) -> int:
 
     refused = [flag for name, flag in NOT_YET.items() if getattr(options, name)]
     if refused:
-        return _fail(f"{', '.join(refused)}: not in this version")
+        return _fail(f"{', '.join(refused)}: not in this version", USAGE)
     if not 0 <= options.shard_index < options.shard_count:
         return _fail("--shard.index must be from 0 to --shard.count less 1", USAGE)
     logs.set_up(options.log_level, options.log_format)
     try:
-        prefix = _path(urlsplit(options.external_url).path if options.route_prefix is None else options.route_prefix)
+        outside = _outside(options.external_url)
+        prefix = outside if options.route_prefix is None else _path(options.route_prefix)
         web = Options(
             tuple(listen_address(each) for each in options.listen or [":10225"]),
             prefix,
-            _path(urlsplit(options.external_url).path) if options.external_url else prefix,
-            _path(options.telemetry_path),
+            outside if options.external_url else prefix,
+            _path(options.telemetry_path) or "/metrics",
             options.shard_index,
             options.shard_count,
         )
@@ -192,8 +201,27 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _path(text: str) -> str:
+    """Read a path of a flag, as it stands before others: with a slash at the start, without one at the end.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not PATH.fullmatch(text):
+        raise ValueError(f"{text!r} is not a path: write /metrics")
     path = "/" + text.strip("/")
     return "" if path == "/" else path
+
+
+def _outside(url: str) -> str:
+    """Read the path of --web.external-url.
+
+    Raises:
+        ValueError: it is no URL.
+    """
+    split = urlsplit(url)
+    if url and (split.scheme not in ("http", "https") or not split.netloc):
+        raise ValueError(f"--web.external-url: {url!r} is not a URL: write https://monitor.example.com/smtp")
+    return _path(split.path)
 
 
 def _in_loop(loop: str, work: Callable[[], Coroutine[Any, Any, int]]) -> int:

@@ -22,7 +22,7 @@ from exporter.simulated.scripts import SCRIPTS
 from exporter.simulated.server import Server
 
 INTERVAL = "10s"
-TIMEOUT = "4s"
+TIMEOUT, CONNECT_TIMEOUT = "4s", "2s"
 NAME = "mail.example.test"
 """The name in the good certificates."""
 
@@ -89,7 +89,7 @@ async def run(listen: tuple[tuple[str | None, int], ...], say: Callable[[str], N
             ports = [await _start(row, zoo, servers) for row in DEMO]
             config = write_configuration(Path(folder), ports, zoo.ca_file)
             agent = Agent(load(config), Options(listen=listen))
-            told = asyncio.get_running_loop().create_task(_tell(agent, config, ports, say))
+            told = asyncio.get_running_loop().create_task(_tell(agent, config, ports, zoo.ca_file, say))
             try:
                 await agent.run()
             finally:
@@ -121,7 +121,7 @@ def write_configuration(folder: Path, ports: list[int], ca_file: Path) -> Path:
         "global": {
             "interval": INTERVAL,
             "timeout": TIMEOUT,
-            "connect_timeout": "2s",
+            "connect_timeout": CONNECT_TIMEOUT,
             "max_probes_per_host": len(DEMO),  # all of them are on one address
             "tls": {"ca_file": str(ca_file), "server_name": NAME},
         },
@@ -132,7 +132,7 @@ def write_configuration(folder: Path, ports: list[int], ca_file: Path) -> Path:
     return path
 
 
-async def _tell(agent: Agent, config: Path, ports: list[int], say: Callable[[str], None]) -> None:
+async def _tell(agent: Agent, config: Path, ports: list[int], ca_file: Path, say: Callable[[str], None]) -> None:
     """Say what runs and where to look, once the agent listens."""
     await agent.started.wait()
     host, port = agent.addresses[0]
@@ -145,7 +145,7 @@ async def _tell(agent: Agent, config: Path, ports: list[int], say: Callable[[str
 Look at:
   {base}/          what is wrong, why, and what to check first
   {base}/metrics   what Prometheus sees
-  smtp-exporter probe 127.0.0.1:{ports[4]}   one of them from the command line
+  smtp-exporter probe 127.0.0.1:{ports[4]} --ca-file={ca_file}   one of them from the command line
   {config}   the configuration
 
 Ctrl-C ends it.""")

@@ -4,7 +4,8 @@ Sample lines are the same in both formats; only the headers of counters and the 
 result is kept on its state until the next result; a scrape joins lines.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from math import isfinite
 
 from exporter.board import Board, State
 from exporter.families import DOMAIN_FAMILIES, FAMILIES, LABELS, DomainFamily, Family, Scope
@@ -16,10 +17,10 @@ SLICE = 1000
 """Endpoints rendered before others may run: about 5 ms."""
 
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-Row = tuple[str, State, bool]
+Row = tuple[State, bool]
 
 
-def labels(pairs: Iterator[tuple[str, str]]) -> str:
+def labels(pairs: Iterable[tuple[str, str]]) -> str:
     """Write label pairs as the exposition format does; no control character of a peer gets through."""
     return ",".join(f'{name}="{_clean(value)}"' for name, value in pairs)
 
@@ -39,13 +40,13 @@ def endpoint_labels(endpoint: Endpoint) -> str:
     """The labels that every series of an endpoint has."""
     peer = endpoint.peer
     values = (endpoint.target, peer.host, peer.address, str(peer.port))
-    return labels(iter((*zip(LABELS[Scope.ENDPOINT], values, strict=True), *endpoint.labels)))
+    return labels((*zip(LABELS[Scope.ENDPOINT], values, strict=True), *endpoint.labels))
 
 
 def domain_labels(domain: Domain) -> str:
     """The labels that every series of a domain has."""
     values = (domain.target.name, domain.domain)
-    return labels(iter((*zip(LABELS[Scope.DOMAIN], values, strict=True), *domain.target.labels)))
+    return labels((*zip(LABELS[Scope.DOMAIN], values, strict=True), *domain.target.labels))
 
 
 def samples(state: State) -> tuple[tuple[tuple[str, str], ...], ...]:
@@ -58,6 +59,7 @@ def samples(state: State) -> tuple[tuple[tuple[str, str], ...], ...]:
                     number(n),
                 )
                 for own, n in family.read(state)
+                if isfinite(n)
             )
             for family in FAMILIES
         )
@@ -78,25 +80,25 @@ def render(board: Board, now: float, *, openmetrics: bool) -> Iterator[str]:
         now: Unix time, for what is too old to be shown.
         openmetrics: OpenMetrics 1.0 instead of text 0.0.4. The caller ends it with `# EOF`.
     """
-    rows: list[Row] = []
+    rows: dict[str, Row] = {}  # endpoints whose labels are the same give their series once
     for endpoint, state in tuple(board.endpoints.items()):  # a copy: it may change while others run
         if state.result:
             samples(state)
-            rows.append((endpoint_labels(endpoint), state, state.withdrawn(now)))
+            rows.setdefault(endpoint_labels(endpoint), (state, state.withdrawn(now)))
             if len(rows) % SLICE == 0:
                 yield ""
     for index, family in enumerate(FAMILIES):
-        yield from _family(index, family, rows, openmetrics=openmetrics)
+        yield from _family(index, family, tuple(rows.items()), openmetrics=openmetrics)
     yield from _domains(board, now, openmetrics=openmetrics)
 
 
-def _family(index: int, family: Family, rows: list[Row], *, openmetrics: bool) -> Iterator[str]:
+def _family(index: int, family: Family, rows: tuple[tuple[str, Row], ...], *, openmetrics: bool) -> Iterator[str]:
     """One family: all its lines stand together, as both formats demand."""
     name, lasting, lines = family.name, family.lasting, [header(family, openmetrics=openmetrics)]
     for start in range(0, len(rows), SLICE):
         lines += [
             f"{name}{{{prefix}{own}}} {value}\n"
-            for prefix, state, withdrawn in rows[start : start + SLICE]
+            for prefix, (state, withdrawn) in rows[start : start + SLICE]
             if lasting or not withdrawn
             for own, value in samples(state)[index]
         ]
@@ -106,16 +108,16 @@ def _family(index: int, family: Family, rows: list[Row], *, openmetrics: bool) -
 
 
 def _domains(board: Board, now: float, *, openmetrics: bool) -> Iterator[str]:
-    rows = [
-        (domain_labels(domain), state, tuple(board.of_domain(domain)))
+    rows = {
+        domain_labels(domain): (state, tuple(each for each in board.of_domain(domain) if not each.withdrawn(now)))
         for domain, state in tuple(board.domains.items())
         if not state.withdrawn(now)
-    ]
+    }
     for family in DOMAIN_FAMILIES if rows else ():
         lines = [header(family, openmetrics=openmetrics)]
         lines += [
             f"{family.name}{{{prefix}{_own(family, own)}}} {number(value)}\n"
-            for prefix, state, states in rows
+            for prefix, (state, states) in rows.items()
             for own, value in family.read(state, states)
         ]
         yield "".join(lines)

@@ -23,7 +23,7 @@ def fields(record: logging.LogRecord) -> dict[str, object]:
         "source": f"{record.module}.py:{record.lineno}",
         "msg": record.getMessage(),
     }
-    said |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    said |= {name: value for name, value in vars(record).items() if name not in _STANDARD and name not in said}
     if record.exc_info:
         said["traceback"] = "".join(traceback.format_exception(*record.exc_info))
     return said

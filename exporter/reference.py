@@ -28,9 +28,9 @@ def configuration() -> str:
     rows = ((f"`{key.path}`", key.type, f"`{key.default}`" if key.default else "", key.description) for key in keys())
     return f"""# Configuration
 {GENERATED.format("configuration")}
-One YAML file; `config.example.yaml` shows every key in its place, `smtp-exporter check-config FILE` finds all mistakes
-at once, and [config.schema.json](config.schema.json) tells it to editors. Endpoint keys may stand in `global`, in a
-module, in a target and in a port entry; the more special one wins, mapping by mapping.
+One YAML file; `config.example.yaml` shows every key in its place, `smtp-exporter check-config FILE` finds all
+mistakes at once, and [config.schema.json](config.schema.json) tells it to editors. Endpoint keys may stand in
+`global`, in a module, in a target and in a port entry; the more special one wins, mapping by mapping.
 
 {_table(("key", "type", "default", "meaning"), rows)}"""
 

@@ -9,18 +9,18 @@ import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
-from exporter.board import Board, Change, DomainState, State
-from exporter.model import Domain, Ended, Endpoint, Lookup, Peer, Result, Target
+from exporter.board import NO_ANSWER, Board, Change, DomainState, State, internal_error
+from exporter.model import Domain, Endpoint, Exchanges, Lookup, Peer, Result, Target
 from exporter.probe.prober import Prober
 from exporter.reasons import Reason, Stage
 from exporter.resolve import Addresses, Resolver, connectable
-from exporter.schedule import GOLDEN, Schedule, Turn
-from exporter.targets import Name, Site, is_literal, sites
+from exporter.schedule import Schedule, Turn
+from exporter.targets import Name, Site, is_literal, name_of, sites
 
 log = logging.getLogger(__name__)
 
-NO_ANSWER = frozenset({Reason.DNS_FAILURE, Reason.DNS_TIMEOUT})
-Hosts = tuple[tuple[int, str], ...]
+APART = 1.0
+"""Seconds between the first starts of endpoints that DNS tells of at once."""
 
 
 class Roster:
@@ -45,6 +45,7 @@ class Roster:
         self._known: dict[Name, tuple[str, ...]] = {}
         self._named_by: dict[Site, set[Domain]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def add(self, target: Target) -> None:
         """Take in a target: its endpoints get their turns within the first round."""
@@ -58,20 +59,21 @@ class Roster:
             self.schedule.add(domain, interval, "", self._domain_turn)
 
     async def close(self) -> None:
-        """Stop waiting for answers from DNS."""
+        """Stop waiting for answers from DNS; take no more results."""
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # --- sites and their endpoints ------------------------------------------------------------------------------
 
-    def _add_site(self, site: Site) -> None:
+    def _add_site(self, site: Site, after: float | None = None) -> None:
         name = site.name
         if is_literal(site.host):
             self._known[name] = (site.host,)
         self._sites.setdefault(name, {})[site] = None
-        for number, endpoint in enumerate(self._endpoints(site, self._known.get(name, ()))):
-            self._add(endpoint, None if number == 0 else number)
+        for endpoint in self._endpoints(site, self._known.get(name, ())):
+            self._add(endpoint, after)
 
     def _endpoints(self, site: Site, addresses: tuple[str, ...]) -> tuple[Endpoint, ...]:
         """A site's endpoints at these addresses. What a stranger's MX points to on this machine is left alone."""
@@ -80,12 +82,11 @@ class Roster:
         usable = tuple(address for address in addresses if connectable(address))
         return site.endpoints(usable, self._max_addresses) if usable or not addresses else ()
 
-    def _add(self, endpoint: Endpoint, number: int | None) -> None:
-        """Give an endpoint its turn: within the first round, or (`number`) as one of several that come now."""
+    def _add(self, endpoint: Endpoint, after: float | None) -> None:
+        """Give an endpoint its turn: `after` so many seconds, else within the first round."""
         if self.board.add(endpoint):
             peer = endpoint.peer
-            place = None if number is None else number * GOLDEN % 1
-            self.schedule.add(peer, peer.settings.interval, peer.address, self._turn, place=place)
+            self.schedule.add(peer, peer.settings.interval, peer.address, self._turn, after=after)
 
     def _remove(self, endpoint: Endpoint) -> None:
         if self.board.remove(endpoint):
@@ -93,9 +94,13 @@ class Roster:
             self._prober.logins.forget(endpoint.peer)
 
     def _remove_site(self, site: Site) -> None:
-        del self._sites[site.name][site]
-        for endpoint in self._endpoints(site, self._known.get(site.name, ())):
+        name = site.name
+        for endpoint in self._endpoints(site, self._known.get(name, ())):
             self._remove(endpoint)
+        del self._sites[name][site]
+        if not self._sites[name]:
+            del self._sites[name]
+            self._known.pop(name, None)
 
     def _answered(self, name: Name, answer: Addresses) -> None:
         """Let the endpoints of all sites of a name follow its addresses."""
@@ -104,32 +109,39 @@ class Roster:
             return
         self._known[name] = now
         for site in self._sites.get(name, ()):
-            old, new = set(self._endpoints(site, before)), self._endpoints(site, now)
-            for endpoint in old.difference(new):
+            old, new = self._endpoints(site, before), self._endpoints(site, now)
+            gone = [each for each in old if each not in new]
+            freed = [when for each in gone if (when := self.schedule.starts_in(each.peer)) is not None]
+            for endpoint in gone:
                 self._remove(endpoint)
             for number, endpoint in enumerate(each for each in new if each not in old):
-                self._add(endpoint, number)
+                self._add(endpoint, min(freed, default=0.0) + number * APART)
 
     # --- turns --------------------------------------------------------------------------------------------------
 
     def _turn(self, turn: Turn) -> None:
-        """A peer's turn: ask for its addresses if need be, then probe it."""
+        """A peer's turn. An exception of ours costs this endpoint its result, and nobody else anything."""
+        try:
+            self._begin(turn)
+        except Exception as error:  # noqa: BLE001 - logged there, with its traceback
+            self._failed(turn, error)
+
+    def _begin(self, turn: Turn) -> None:
+        """Ask for the addresses if need be, then probe."""
         peer: Peer = turn.key  # type: ignore[assignment]  # the keys that this roster gave to the schedule
+        name = name_of(peer)
         if is_literal(peer.host):
             self._probe(turn, peer, (peer.host,), None)
-            return
-        name = Site(_NOBODY, peer.host, peer.port, peer.settings).name
-        answer = self._resolver.cached(name.host, mode=name.resolve, family=name.family)
-        if answer:
+        elif answer := self._resolver.cached(name.host, mode=name.resolve, family=name.family):
             self._resolved(turn, peer, name, answer, 0.0)
         else:
             self._spawn(turn, self._resolve(turn, peer, name))
 
     async def _resolve(self, turn: Turn, peer: Peer, name: Name) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        clock = asyncio.get_running_loop().time
+        began = clock()
         answer = await self._resolver.addresses(name.host, mode=name.resolve, family=name.family)
-        self._resolved(turn, peer, name, answer, loop.time() - began)
+        self._resolved(turn, peer, name, answer, clock() - began)
 
     def _resolved(self, turn: Turn, peer: Peer, name: Name, answer: Addresses, waited: float) -> None:
         self._answered(name, answer)
@@ -137,18 +149,25 @@ class Roster:
         lookup = Lookup(waited, answer.problem, left_out)
         if peer not in self.board.states:
             self.schedule.finished(turn)  # its address is gone; others have taken its place
-        elif peer.address:
-            self._probe(turn, peer, (peer.address,), lookup)
         else:
-            self._probe(turn, peer, answer.addresses, lookup)
+            self._probe(turn, peer, (peer.address,) if peer.address else answer.addresses, lookup)
 
     def _probe(self, turn: Turn, peer: Peer, addresses: tuple[str, ...], lookup: Lookup | None) -> None:
         self._prober.probe(peer, addresses, lookup, lambda result: self._done(turn, result))
 
     def _done(self, turn: Turn, result: Result) -> None:
-        """A probe is over: free its place, put the result on the board, log what changed."""
-        replies = (result.greeting, result.ehlo, result.starttls, result.ehlo_tls)
+        """A probe is over: free its place, show the result."""
+        if self._closed:
+            return  # cut short by us
+        login = result.auth if Stage.AUTH in result.stages else None
+        replies = (result.greeting, result.ehlo, result.starttls, result.ehlo_tls, login)
         self.schedule.finished(turn, refused=any(reply and reply.code == 421 for reply in replies))
+        if result.ended and result.ended.reason is Reason.INTERNAL_ERROR:
+            self._on_internal_error()  # one of the prober's, which logged it
+        self._show(turn, result)
+
+    def _show(self, turn: Turn, result: Result) -> None:
+        """Put a result on the board, log what changed."""
         change = self._record(result)
         state = self.board.states.get(result.peer)
         if state is None:
@@ -157,25 +176,17 @@ class Roster:
         self._on_state(state)
         if change:
             level = logging.WARNING if change.after in ("critical", "untestable") else logging.INFO
-            detail = next(iter(state.assessment.problems), None)
-            extra = {"endpoint": str(result.peer), "state": change.after, "was": change.before}
-            extra |= {"reason": change.reason_after} if change.reason_after else {}
-            extra |= {"detail": detail.detail} if detail and detail.detail else {}
-            log.log(level, "endpoint changed", extra=extra)
+            said = {"endpoint": str(result.peer), "state": change.after, "was": change.before}
+            said |= {"reason": change.reason_after, "detail": change.detail}
+            log.log(level, "endpoint changed", extra={name: value for name, value in said.items() if value})
 
     def _record(self, result: Result) -> Change | None:
         """Put a result on the board. A check of ours that fails must not cost more than this endpoint."""
-        if result.ended and result.ended.reason is Reason.INTERNAL_ERROR:
-            self._on_internal_error()
         try:
             return self.board.record(result)
-        except Exception as error:
-            log.exception("internal error", extra={"endpoint": str(result.peer)})
-            self._on_internal_error()
-            ended = Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, type(error).__name__)
-            return self.board.record(
-                Result(result.peer, result.started, result.finished, result.duration, {}, ended=ended)
-            )
+        except Exception as error:  # noqa: BLE001 - logged there, with its traceback
+            self._report(result.peer, error)
+            return self.board.record(internal_error(result.peer, error, result.finished))
 
     # --- domains ------------------------------------------------------------------------------------------------
 
@@ -191,17 +202,17 @@ class Roster:
             return
         if state.exchanges and any(each.reason in NO_ANSWER for each in exchanges.problems):
             exchanges = replace(exchanges, hosts=state.exchanges.hosts)  # a failed lookup takes no host away
-        self._follow(domain, state.exchanges.hosts if state.exchanges else (), exchanges.hosts)
+        self._follow(domain, state.exchanges or Exchanges(), exchanges)
         state.exchanges, state.updated = exchanges, self._clock()
 
-    def _follow(self, domain: Domain, before: Hosts, now: Hosts) -> None:
+    def _follow(self, domain: Domain, before: Exchanges, now: Exchanges) -> None:
         """Let the sites of a domain follow its MX hosts. Domains of one target share them."""
-        old, new = {host for _, host in before}, {host for _, host in now}
-        for host in sorted(new - old):
+        old, new = {host for _, host in before.hosts}, {host for _, host in now.hosts}
+        for number, host in enumerate(sorted(new - old)):
             for site in sites(domain.target, host):
                 if site not in self._named_by:
                     self._named_by[site] = set()
-                    self._add_site(site)
+                    self._add_site(site, number * APART)
                 self._named_by[site].add(domain)
         for host in sorted(old - new):
             for site in sites(domain.target, host):
@@ -221,10 +232,18 @@ class Roster:
         """A task of ours that failed gives its place back, and says so."""
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            log.error("internal error", exc_info=error, extra={"endpoint": str(turn.key)})
-            self._on_internal_error()
-            if turn.running:
-                self.schedule.finished(turn)
+            self._failed(turn, error)
 
+    def _failed(self, turn: Turn, error: BaseException) -> None:
+        """Give the place of a turn back that our own mistake ended; an endpoint's result says so."""
+        self._report(turn.key, error)
+        if turn.running:
+            self.schedule.finished(turn)
+            if isinstance(turn.key, Peer):
+                self._show(turn, internal_error(turn.key, error, self._clock()))
 
-_NOBODY = Target("", ())
+    def _report(self, whose: object, error: BaseException) -> None:
+        """Log and count a mistake of ours."""
+        endpoint = whose.domain if isinstance(whose, Domain) else str(whose)
+        log.error("internal error", exc_info=error, extra={"endpoint": endpoint})
+        self._on_internal_error()

@@ -2,7 +2,7 @@
 
 Each turn has its own interval and keeps its place in it. A turn that is due while the one before still runs or waits
 is an overrun: counted, not stacked. At one address no more than `per_address` turns run at once; where they cannot
-fit, their interval grows.
+fit, their intervals grow by the same factor.
 """
 
 import heapq
@@ -18,7 +18,7 @@ GOLDEN = 0.618033988749895
 MAX_BACK_OFF, BACK_OFF_SECONDS = 8, 900.0
 """A 421 doubles the wait, up to so many intervals or seconds (contract 5, rate_limited)."""
 CROWDED = 0.9
-"""The share of an interval that the turns at one address may fill."""
+"""The share of the time that the turns at one address may fill."""
 
 
 class Timer(Protocol):
@@ -71,7 +71,7 @@ class Address:
     waiting: deque[Turn] = field(default_factory=deque)
     turns: set[Turn] = field(default_factory=set)
     load: float = 0.0
-    """Seconds that one round of all its turns takes."""
+    """The share of the time that its turns fill at their own intervals; 2.0 needs two at once."""
 
 
 class Schedule:
@@ -92,7 +92,8 @@ class Schedule:
         self._addresses: dict[str, Address] = {}
         self._heap: list[tuple[float, int, Turn]] = []
         self._ready: deque[Turn] = deque()
-        self._count = 0
+        self._added = self._pushed = 0
+        self._starting = False
         self._timer: Timer | None = None
         self._stopped = False
         self.in_flight = 0
@@ -106,12 +107,12 @@ class Schedule:
         address: str,
         start: Callable[[Turn], None],
         *,
-        place: float | None = None,
+        after: float | None = None,
     ) -> Turn:
-        """Add a turn. Its first start comes within min(interval, FIRST_ROUND), at `place` (0 to 1) of that."""
-        turn = Turn(key, interval, address, start, interval)
-        turn.place = self._count * GOLDEN % 1 if place is None else place
-        turn.due = self._clock.time() + turn.place * min(interval, FIRST_ROUND)
+        """Add a turn. Its first start comes `after` seconds, or else at its place in min(interval, FIRST_ROUND)."""
+        turn = Turn(key, interval, address, start, interval, self._added * GOLDEN % 1)
+        self._added += 1
+        turn.due = self._clock.time() + (turn.place * min(interval, FIRST_ROUND) if after is None else after)
         turn.settled = interval <= FIRST_ROUND
         self._turns[key] = turn
         self._addresses.setdefault(address, Address()).turns.add(turn)
@@ -124,11 +125,18 @@ class Schedule:
         if turn and not (turn.running or turn.queued):
             self._leave(turn)
 
+    def starts_in(self, key: Hashable) -> float | None:
+        """Seconds until a turn starts, 0 while it runs or waits for room; None where there is no such turn."""
+        turn = self._turns.get(key)
+        if turn is None:
+            return None
+        return 0.0 if turn.running or turn.queued else max(0.0, turn.due - self._clock.time())
+
     def _leave(self, turn: Turn) -> None:
-        place = self._addresses[turn.address]
-        place.turns.discard(turn)
-        place.load -= turn.took
-        if not place.turns:
+        at = self._addresses[turn.address]
+        at.turns.discard(turn)
+        at.load -= turn.took / turn.interval
+        if not at.turns:
             del self._addresses[turn.address]
 
     def _gone(self, turn: Turn) -> bool:
@@ -136,18 +144,18 @@ class Schedule:
 
     @property
     def overloaded(self) -> int:
-        """How many addresses have more to do than fits into the shortest interval there."""
-        return sum(
-            place.load / self._per_address > CROWDED * min(turn.interval for turn in place.turns)
-            for address, place in self._addresses.items()
-            if address and len(place.turns) > self._per_address
-        )
+        """How many addresses have more to do than fits."""
+        return sum(bool(address) and self._crowded(at) > 1 for address, at in self._addresses.items())
+
+    def _crowded(self, at: Address) -> float:
+        """By which factor the intervals of the turns at one address must grow for them to fit."""
+        return at.load / self._per_address / CROWDED if len(at.turns) > self._per_address else 1.0
 
     # --- when ---------------------------------------------------------------------------------------------------
 
     def _push(self, turn: Turn) -> None:
-        self._count += 1
-        heapq.heappush(self._heap, (turn.due, self._count, turn))
+        self._pushed += 1
+        heapq.heappush(self._heap, (turn.due, self._pushed, turn))
         if self._heap[0][2] is turn:
             self._set_timer()
 
@@ -168,9 +176,9 @@ class Schedule:
     def _come_due(self, turn: Turn) -> None:
         due = turn.due
         turn.due = due + turn.wait
-        if not turn.settled:
+        if not turn.settled:  # from its place in the first round to that in the whole interval
             turn.settled = True
-            turn.due = _settle(due - turn.place * FIRST_ROUND, turn)
+            turn.due += turn.interval * (turn.place - 0.5) - turn.place * FIRST_ROUND
         self._push(turn)
         if turn.running or turn.queued:
             self._on_overrun()
@@ -185,15 +193,23 @@ class Schedule:
             self._start_ready()
 
     def _start_ready(self) -> None:
-        while self._ready and self.in_flight < self._at_once and not self._stopped:
-            turn = self._ready.popleft()
-            turn.queued, turn.running, turn.began = False, True, self._clock.time()
-            self.in_flight += 1
-            if self._gone(turn):
-                self.finished(turn)
-            else:
-                self._on_delay(turn.began - turn.slot)
-                turn.start(turn)
+        if self._starting:
+            return  # a turn that finished at once: the loop below goes on with the next, and no stack grows
+        self._starting = True
+        try:
+            while self._ready and self.in_flight < self._at_once and not self._stopped:
+                self._begin(self._ready.popleft())
+        finally:
+            self._starting = False
+
+    def _begin(self, turn: Turn) -> None:
+        turn.queued, turn.running, turn.began = False, True, self._clock.time()
+        self.in_flight += 1
+        if self._gone(turn):
+            self.finished(turn)
+        else:
+            self._on_delay(turn.began - turn.slot)
+            turn.start(turn)
 
     def finished(self, turn: Turn, *, refused: bool = False) -> None:
         """Say that a run is over. `refused`: it was told to come less often (421), so its wait doubles."""
@@ -201,7 +217,7 @@ class Schedule:
         self.in_flight -= 1
         at = self._addresses[turn.address]
         took = self._clock.time() - turn.began
-        at.load += took - turn.took
+        at.load += (took - turn.took) / turn.interval
         turn.took = took
         if self._gone(turn):
             self._leave(turn)
@@ -217,7 +233,7 @@ class Schedule:
     def _set_wait(self, turn: Turn, at: Address) -> None:
         """The interval, longer after a refusal or where the address has more to do than fits."""
         backing_off = min(turn.interval * turn.back_off, max(turn.interval, BACK_OFF_SECONDS))
-        crowded = at.load / self._per_address / CROWDED if turn.address and len(at.turns) > self._per_address else 0
+        crowded = turn.interval * self._crowded(at) if turn.address else 0.0
         wait = max(turn.interval, backing_off, crowded)
         if wait != turn.wait:
             turn.wait = wait
@@ -231,10 +247,3 @@ class Schedule:
         self._stopped = True
         if self._timer:
             self._timer.cancel()
-
-
-def _settle(started: float, turn: Turn) -> float:
-    """The second start: where the turn's place is in a whole interval, half an interval or more after the first."""
-    first = started + turn.place * FIRST_ROUND
-    second = started + turn.place * turn.interval
-    return second if second - first >= turn.interval / 2 else second + turn.interval

@@ -32,8 +32,7 @@ class Site:
     @property
     def name(self) -> Name:
         """What to ask DNS."""
-        chosen = self.settings.addresses
-        return Name(self.host, self.settings.resolve, chosen if chosen in ("ipv4", "ipv6") else "any")
+        return name_of(self)
 
     def endpoint(self, address: str) -> Endpoint:
         """Its endpoint at one address; empty: where the name has none, and with `addresses: any`."""
@@ -44,6 +43,12 @@ class Site:
         if not addresses or self.settings.addresses == "any":
             return (self.endpoint(""),)
         return tuple(self.endpoint(address) for address in addresses[:limit])
+
+
+def name_of(where: Site | Peer) -> Name:
+    """What to ask DNS for a site or peer."""
+    chosen = where.settings.addresses
+    return Name(where.host, where.settings.resolve, chosen if chosen in ("ipv4", "ipv6") else "any")
 
 
 def sites(target: Target, host: str) -> Iterator[Site]:

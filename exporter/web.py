@@ -83,7 +83,10 @@ class Pages:
         compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
         async with self._rendering:  # two scrapes at once would only stall the loop twice as long
             body = await self._render(openmetrics=openmetrics, compress=compress)
-        headers = {"Content-Type": exposition.OPENMETRICS if openmetrics else exposition.TEXT, "Vary": "Accept"}
+        headers = {
+            "Content-Type": exposition.OPENMETRICS if openmetrics else exposition.TEXT,
+            "Vary": "Accept, Accept-Encoding",
+        }
         if compress:
             headers["Content-Encoding"] = "gzip"
         return web.Response(body=body, headers=headers)
@@ -111,7 +114,7 @@ def _qualities(header: str) -> dict[str, tuple[float, dict[str, str]]]:
     found = {}
     for item in header.split(","):
         name, *rest = (part.strip() for part in item.split(";"))
-        parameters = {k.strip().lower(): v.strip() for k, _, v in (part.partition("=") for part in rest)}
+        parameters = {k.strip().lower(): v.strip().strip('"') for k, _, v in (part.partition("=") for part in rest)}
         try:
             quality = float(parameters.pop("q", "1"))
         except ValueError:
@@ -125,7 +128,8 @@ def accepts_openmetrics(header: str) -> bool:
     asked = _qualities(header)
     wanted = max((q for name, (q, p) in asked.items() if name.startswith("application/openmetrics-text")
                   and p.get("version", "1.0.0") == "1.0.0"), default=0.0)  # fmt: skip
-    text = max((q for name, (q, _) in asked.items() if name.startswith("text/plain")), default=0.0)
+    anything = asked.get("text/*", asked.get("*/*", (0.0, {})))[0]
+    text = max((q for name, (q, _) in asked.items() if name.startswith("text/plain")), default=anything)
     return wanted > 0 and wanted >= text
 
 

@@ -19,6 +19,8 @@ from typing import Protocol
 from exporter.model import Session
 
 RECEIVE = 16 * 1024
+READS = 64
+"""How often in a row one connection is read before others have their turn."""
 RAW = 16 * 1024
 """How many bytes of a handshake are kept until it ends: OpenSSL does not tell what it stumbled over."""
 NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
@@ -151,6 +153,8 @@ class Wire:
             sent = self._socket.send(data)
         except BlockingIOError:
             sent = 0
+        except ConnectionError:
+            return  # the peer is gone: what it said before is still to be read, and then its end
         except OSError as error:
             self._loop.call_soon(self._fail, error)  # never while the listener is still asking
             return
@@ -166,14 +170,20 @@ class Wire:
     # --- reading ------------------------------------------------------------------------------------------------
 
     def _readable(self) -> None:
-        assert self._socket  # noqa: S101 - the loop calls only while the descriptor is registered
-        try:
-            data = self._socket.recv(RECEIVE)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError as error:
-            self._ended(error)
-            return
+        """Read all there is: libuv tells of a connection that was reset only once, though data may wait in it."""
+        for _ in range(READS):
+            if not self._socket:
+                return
+            try:
+                data = self._socket.recv(RECEIVE)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                self._ended(error)
+                return
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
         if not data:
             self._ended(ClosedError())
         elif not self._tls:
@@ -182,7 +192,7 @@ class Wire:
             self._incoming.write(data)
             if self._handshaking:
                 self._raw = (self._raw + data)[:RAW]
-                self._handshake()
+                self._shake_hands()
             else:
                 self._decrypt()
 
@@ -203,22 +213,34 @@ class Wire:
 
     # --- TLS ----------------------------------------------------------------------------------------------------
 
-    def start_tls(self, server_name: str | None, early: bytes = b"") -> None:
-        """Begin the handshake. `early`: what came since the server's go-ahead; it must be TLS, or nothing."""
+    def start_tls(self, server_name: str | None, early: bytes | None = None) -> None:
+        """Begin the handshake, for this name or an IP literal.
+
+        `early` is what came since the server's go-ahead (RFC 3207): it must be TLS, or nothing. None: there was no
+        go-ahead, TLS begins with the connection.
+        """
         assert self._socket  # noqa: S101 - asked for between `connected` and `failed`
-        with contextlib.suppress(OSError):  # nothing there, or an error that the next reading meets again
-            early += self._socket.recv(RECEIVE)
+        if early is not None:
+            with contextlib.suppress(OSError):  # nothing there, or an error that the next reading meets again
+                early += self._socket.recv(RECEIVE)
+        early = early or b""
         if early and not is_tls_record(early):
             self._loop.call_soon(self._fail, EarlyDataError(early))
             return
+        if server_name and _is_address(server_name):  # RFC 6066 3: no literals
+            server_name = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context().wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self._handshaking, self._raw = True, early[:RAW]
         self._incoming.write(early)
-        self._loop.call_soon(self._handshake)
+        self._loop.call_soon(self._shake_hands)
 
-    def _handshake(self) -> None:
+    def _shake_hands(self) -> None:
         if not self._tls:
+            return
+        if self._raw and not 0x14 <= self._raw[0] <= 0x17:  # RFC 8446 5.1: no record of TLS
+            if b"\n" in self._raw or len(self._raw) == RAW:  # a line of it is there
+                self._ended(ssl.SSLError("answered in clear"))
             return
         try:
             self._tls.do_handshake()
@@ -226,7 +248,7 @@ class Wire:
             self._send(self._outgoing.read())
         except ssl.SSLError as error:
             self._send(self._outgoing.read())  # our alert tells the server's log why
-            self._fail(HandshakeError(error, self._raw, self._session()))
+            self._ended(error)
         else:
             self._handshaking, self._raw = False, b""
             self._listener.secured(self._session(finished=True))
@@ -242,16 +264,16 @@ class Wire:
 
     def _ended(self, error: Exception) -> None:
         """The peer is gone; during a handshake say how far that came."""
-        self._fail(HandshakeError(error, self._raw, self._session()) if self._handshaking else error)
+        self._fail(self.handshake_error(error) or error)
 
     def _fail(self, error: Exception) -> None:
         if self._socket:
             self.close()
             self._listener.failed(error)
 
-    def session(self) -> Session | None:
-        """What the TLS session has shown so far; None where none was begun."""
-        return self._session() if self._tls else None
+    def handshake_error(self, cause: Exception) -> HandshakeError | None:
+        """What is to be said of a handshake that ends now, for this cause; None where none is under way."""
+        return HandshakeError(cause, self._raw, self._session()) if self._tls and self._handshaking else None
 
     def finish(self) -> None:
         """Say that we have nothing more to say: close_notify inside TLS, then FIN. Reading goes on."""
@@ -287,6 +309,14 @@ def has_route(address: str) -> bool:
     except OSError as error:
         return error.errno not in NO_ROUTE
     return not (target.version == 6 and target.is_global and not source.is_global)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def is_tls_record(data: bytes) -> bool:

@@ -53,8 +53,9 @@ def assess(result: Result, *, excuse: bool = True) -> Assessment:
 
     With `excuse=False` a server that refuses this client counts as a failure: it did so for too long.
     """
-    untestable = result.untestable or (_refuses_us(result) if excuse else None)
-    found = list(_port_closed(result) if result.peer.settings.expect.port == "closed" else _all(result))
+    closed = result.peer.settings.expect.port == "closed"
+    untestable = result.untestable or (_refuses_us(result) if excuse and not closed else None)
+    found = list(_port_closed(result) if closed else _all(result))
     found.sort(key=lambda each: (_ORDER[0][each.stage], _ORDER[1][each.reason]))
     if untestable:
         found = [replace(each, severity=Severity.WARNING) for each in found]
@@ -76,7 +77,8 @@ def _port_closed(result: Result) -> Iterator[Problem]:
 
 def _refuses_us(result: Result) -> Untestable | None:
     """Whether the server refuses this client and nobody else (contract 5, Untestable)."""
-    for _, reply in refusals(result):
+    replies = [reply for _, reply in refusals(result)] + ([result.auth] if result.auth else [])
+    for reply in replies:
         if reply.code // 100 == 4 and says_too_often(reply, result.own_address):
             return Untestable.RATE_LIMITED
     if any(each.reason is Reason.CLIENT_REJECTED for each in conversation.check(result)):

@@ -26,6 +26,8 @@ def check(result: Result) -> Iterator[Problem]:
         yield from problem(Reason.AUTH_NOT_OFFERED, expected=settings.expect.auth == "required")
     if result.auth_not_attempted:
         yield from problem(Reason.AUTH_NOT_ATTEMPTED, result.auth_not_attempted)
+    elif settings.auth and result.ended and result.ended.reason is Reason.STARTTLS_INJECTION:
+        yield from problem(Reason.AUTH_NOT_ATTEMPTED, "STARTTLS was tampered with")
     if result.auth_unavailable:
         yield from problem(Reason.AUTH_MECHANISM_UNAVAILABLE, result.auth_unavailable)
     if result.auth_ended:

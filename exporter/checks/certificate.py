@@ -30,7 +30,7 @@ def check(result: Result) -> Iterator[Problem]:
         detail: str | None = getattr(verdict, finding)
         if detail:
             by_address = finding == "host_mismatch" and _is_address(result.peer.host)
-            yield from problem(reason, detail, expected=expect.user_wants_trust if by_address else trusted)
+            yield from problem(reason, detail, expected=trusted and (expect.user_wants_trust or not by_address))
     if expect.min_days_left is not None and not verdict.expired:
         ends = min(verdict.certificate.not_after, verdict.chain_not_after)
         days = (ends - result.finished) / DAY

@@ -12,7 +12,7 @@ def check(result: Result) -> Iterator[Problem]:
     lookup = result.lookup
     if lookup is None:
         return
-    if lookup.problem and result.ended is not lookup.problem:
+    if lookup.problem and result.ended != lookup.problem:
         stale = lookup.problem
         yield Problem(stale.reason, stale.stage, Severity.WARNING, f"{stale.detail} (addresses known from before)")
     if lookup.addresses_left_out:

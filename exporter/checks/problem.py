@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from exporter.model import Problem
 from exporter.reasons import REASONS, Reason, Stage
 
+MAX_DETAIL = 1000
+"""Characters: a reply may be 64 KiB, a line of a log or of the page may not."""
+
 
 def problem(
     reason: Reason, detail: str = "", *, expected: bool = False, stage: Stage | None = None
@@ -20,4 +23,5 @@ def problem(
     row = REASONS[reason]
     severity = row.rule.severity(expected=expected)
     if severity:
-        yield Problem(reason, stage or row.stages[0], severity, detail)
+        shown = detail if len(detail) <= MAX_DETAIL else f"{detail[:MAX_DETAIL]}..."
+        yield Problem(reason, stage or row.stages[0], severity, shown)

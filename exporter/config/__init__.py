@@ -5,7 +5,7 @@ A recipe in six steps, each a file that knows nothing of the next:
 1. `files` reads, with a bound; `document` makes plain values of YAML and keeps places; `scalars` finds YAML's traps.
 2. `model` is TABLE 3, every key with type, default and description; `fields`, `names` and `durations` read one value.
 3. `validation` holds a mapping against the table and tells errors in an operator's words.
-4. `merge` lays global < module (built in or own) < target < port entry over each other, down to `exporter.model.Settings`.
+4. `merge` lays global < module < target < port entry over each other, down to `exporter.model.Settings`.
 5. `entries` makes Targets of lists of targets; nothing may be there twice.
 6. `load` does all this for a file and those it names. `table` prints TABLE 3: JSON Schema and documentation.
 

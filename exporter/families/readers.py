@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
 from typing import Literal
 
-from exporter.board import DomainState, State
+from exporter.board import NO_ANSWER, DomainState, State
 from exporter.model import Certificate, Result, Session
-from exporter.reasons import Stage
+from exporter.reasons import Severity, Stage
 from exporter.smtp.software import software as software_of
 
 Sample = tuple[tuple[str, ...], float]
@@ -99,7 +99,8 @@ def auth_advertised(state: State) -> Iterator[Sample]:
 
 
 def tls_established(result: Result) -> float | None:
-    tried = result.session is not None or (result.ended is not None and result.ended.stage is Stage.TLS)
+    ended_at = result.ended.stage if result.ended else None
+    tried = result.session is not None or ended_at is Stage.TLS or (ended_at is None and Stage.TLS in result.stages)
     return result.established if tried else None
 
 
@@ -121,7 +122,7 @@ def domain_success(domain: DomainState, states: Iterable[State]) -> Iterator[Sam
     if domain.exchanges.null_mx:
         yield (), 1
         return
-    critical = any(each.severity == "critical" for each in domain.exchanges.problems)
+    critical = any(each.severity is Severity.CRITICAL for each in domain.exchanges.problems)
     verdicts = {state.assessment.success for state in states if state.result}
     if critical or True in verdicts:
         yield (), not critical
@@ -141,6 +142,10 @@ def mx(domain: DomainState, _: Iterable[State]) -> Iterator[Sample]:
 
 def domain_fact(name: Literal["records", "null_mx"]) -> ReadDomain:
     def reader(domain: DomainState, _: Iterable[State]) -> Iterator[Sample]:
-        return one(getattr(domain.exchanges, name) if domain.exchanges else None)
+        found = domain.exchanges
+        unknown = found is None or any(
+            each.reason in NO_ANSWER and each.severity is Severity.CRITICAL for each in found.problems
+        )
+        return one(None if unknown else getattr(found, name))
 
     return reader

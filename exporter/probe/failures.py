@@ -77,18 +77,19 @@ NOT_UNDERSTOOD = ("synchroni", "recogni", "command", "syntax")
 """Words in a 5xx by which a server in clear took our ClientHello for a command."""
 
 
-def ended(stage: Stage, error: Exception, security: Security, port: int) -> Ended:
-    """Say what it means that the conversation ended at this stage with this error."""
+def ended(stage: Stage, error: Exception, security: Security, port: int, *, established: bool = False) -> Ended:
+    """Say what it means that the conversation ended at this stage with this error.
+
+    `established`: a reply was read inside TLS, so the handshake is no longer to blame.
+    """
     match error:
         case HandshakeError():
             return _handshake(error, security)
-        case EarlyDataError() if security is Security.STARTTLS:
-            return Ended(Stage.STARTTLS, Reason.STARTTLS_INJECTION, f"after the 220 came: {_shown(error.args[0])}")
         case EarlyDataError():
-            return _in_clear(error.args[0], security)
-        case ssl.SSLError():  # at the first reading inside TLS: the handshake failed late (TLS 1.3)
+            return Ended(Stage.STARTTLS, Reason.STARTTLS_INJECTION, f"after the 220 came: {_shown(error.args[0])}")
+        case ssl.SSLError() if not established:  # TLS 1.3: the handshake failed late
             return Ended(Stage.TLS, OPENSSL.get(error.reason, Reason.TLS_HANDSHAKE_FAILED), _openssl(error))
-        case MalformedReplyError() if stage is Stage.GREETING and port != 25 and is_tls_record(error.raw):
+        case MalformedReplyError() if _greets_with_tls(stage, error, security, port):
             return Ended(stage, Reason.IMPLICIT_TLS_REQUIRED, "the first bytes are a TLS record")
         case OSError() if stage is Stage.CONNECT and not isinstance(error, TimeoutError):
             return Ended(stage, CONNECT.get(error.errno, Reason.NETWORK_UNREACHABLE), str(error.strerror))
@@ -109,9 +110,16 @@ def _detail(error: Exception) -> str:
     match error:
         case MalformedReplyError():
             return f"not an SMTP reply: {error}"
+        case ssl.SSLError():
+            return _openssl(error)
         case OSError() if error.errno:
             return str(error.strerror)
     return ""
+
+
+def _greets_with_tls(stage: Stage, error: MalformedReplyError, security: Security, port: int) -> bool:
+    plaintext = stage is Stage.GREETING and security is not Security.IMPLICIT
+    return plaintext and port != 25 and is_tls_record(error.raw)
 
 
 def clear_reply(raw: bytes) -> Reply | None:

@@ -5,10 +5,11 @@ Accounts get locked by monitors that try a wrong password every minute; so a log
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter.model import AuthSettings, Ended, Peer, Reply
+from exporter.phrases import says_too_often
 from exporter.reasons import Stage
 from exporter.smtp.dialogue import Seen
 
@@ -20,7 +21,8 @@ class Login:
     """How the last login of a peer went."""
 
     at: float
-    authenticated: bool
+    authenticated: bool | None
+    """None: it told nothing, because the server only said that we come too often."""
     reply: Reply | None
     ended: Ended | None
     password_hash: int
@@ -29,11 +31,11 @@ class Login:
 
 def read_password(auth: AuthSettings) -> str | None:
     """The password from its file (its first line) or environment variable; None where it cannot be read."""
-    if auth.password_env:
-        return os.environ.get(auth.password_env)
     try:
+        if auth.password_env:
+            return os.environb[auth.password_env.encode()].decode("utf-8")
         return Path(auth.password_file or "").read_text("utf-8").partition("\n")[0].rstrip("\r")
-    except (OSError, UnicodeDecodeError):
+    except (OSError, KeyError, UnicodeDecodeError):
         return None
 
 
@@ -43,26 +45,28 @@ class Logins:
     def __init__(self) -> None:
         self._last: dict[Peer, Login] = {}
 
-    def due(self, peer: Peer, now: float) -> AuthSettings | None:
-        """The login to try in this probe, None where none is due."""
+    def due(self, peer: Peer, now: float) -> bool:
+        """Whether a login is to be tried in this probe."""
         auth, last = peer.settings.auth, self._last.get(peer)
         if auth is None or last is None:
-            return auth
-        rejected = last.reply is not None and last.reply.code // 100 == 5
-        if rejected and now - last.at < AFTER_REJECTION:
-            return auth if hash(read_password(auth)) != last.password_hash else None
-        return auth if now - last.at >= auth.interval else None
+            return auth is not None
+        if last.reply is None or last.reply.code // 100 != 5:
+            return now - last.at >= auth.interval
+        changed = hash(read_password(auth)) != last.password_hash
+        return changed or now - last.at >= max(auth.interval, AFTER_REJECTION)
 
-    def note(self, peer: Peer, seen: Seen, ended: Ended | None, now: float) -> Ended | None:
+    def note(self, peer: Peer, seen: Seen, ended: Ended | None, now: float, own_address: str) -> Ended | None:
         """Remember a login that was tried, or let the last one's verdict stand; return what ended that one."""
-        auth = peer.settings.auth
+        auth, last = peer.settings.auth, self._last.get(peer)
         if auth is None:
             return None
         if seen.authenticated is not None:
             at_login = ended if ended and ended.stage is Stage.AUTH else None
-            self._last[peer] = Login(now, seen.authenticated, seen.auth, at_login, hash(read_password(auth)))
+            tried = Login(now, seen.authenticated, seen.auth, at_login, hash(read_password(auth)))
+            if seen.auth and seen.auth.code // 100 == 4 and says_too_often(seen.auth, own_address):  # untestable
+                tried = replace(last or Login(now, None, None, None, tried.password_hash), at=now)
+            self._last[peer] = tried
             return None
-        last = self._last.get(peer)
         if last is None or seen.auth_not_attempted or seen.auth_unavailable:
             return None
         seen.authenticated, seen.auth = last.authenticated, last.reply

@@ -48,27 +48,27 @@ class Prober:
             problem = lookup.problem if lookup else None
             done(Result(peer, now - waited, now, waited, stages, lookup, ended=problem))
             return
-        seen, due = Seen(), self.logins.due(peer, now)
+        seen, auth, due = Seen(), peer.settings.auth, self.logins.due(peer, now)
 
         def finish(shell: Shell) -> None:
             self._talking.discard(shell)
             if not self._talking:
                 self.idle.set()
-            auth_ended = self.logins.note(peer, seen, shell.ended, now)
+            auth_ended = self.logins.note(peer, seen, shell.ended, now, shell.own_address)
             done(self._result(peer, lookup, shell, seen, auth_ended))
 
         shell = Shell(
             self._loop,
             peer,
             addresses,
-            converse(peer, seen, peer.settings.ehlo_name or self._ehlo_name, due),
+            converse(peer, seen, peer.settings.ehlo_name or self._ehlo_name, login_due=due),
             judge=lambda session: self._verdict(peer, session),
-            password=lambda: read_password(due) if due else None,
+            password=lambda: read_password(auth) if auth else None,
             done=finish,
         )
         self._talking.add(shell)
         self.idle.clear()
-        shell.start(self._loop.time() - waited)
+        shell.start(waited)
 
     def abort(self) -> None:
         """End all conversations at once; their results come as they are."""
@@ -82,9 +82,8 @@ class Prober:
     def _result(
         self, peer: Peer, lookup: Lookup | None, shell: Shell, seen: Seen, auth_ended: Ended | None
     ) -> Result:
-        """Freeze what was seen. A handshake that failed late still showed its certificate: judge that, too."""
-        finished, duration = self._clock(), self._loop.time() - shell.started
-        session = seen.session or shell.session
+        """Freeze what was seen."""
+        finished, duration = self._clock(), shell.lasted()
         return Result(
             peer=peer,
             started=finished - duration,
@@ -99,17 +98,17 @@ class Prober:
             ehlo=seen.ehlo,
             hello=seen.hello,
             starttls=seen.starttls,
-            session=session,
+            session=shell.session,
             established=shell.established,
             ehlo_tls=seen.ehlo_tls,
             hello_tls=seen.hello_tls,
-            verdict=seen.verdict or (self._verdict(peer, session) if session else None),
-            auth=seen.auth,
+            verdict=shell.verdict,
+            auth=shell.transcript.without_secrets(seen.auth) if seen.auth else None,
             authenticated=seen.authenticated,
             auth_not_attempted=seen.auth_not_attempted,
             auth_unavailable=seen.auth_unavailable,
             auth_ended=auth_ended,
             ended=shell.ended,
             untestable=shell.untestable,
-            steps=tuple(shell.steps),
+            steps=tuple(shell.transcript.steps),
         )

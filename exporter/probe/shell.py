@@ -7,11 +7,14 @@ as `internal_error` and nobody else's.
 import asyncio
 import errno
 import logging
+import time
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from exporter.model import Ended, Peer, Reply, Security, Session, Step, Verdict
+from exporter.model import Ended, Peer, Reply, Security, Session, Verdict
 from exporter.probe import failures
+from exporter.probe.transcript import Transcript
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.smtp.commands import Command, Connect, Handshake, Hear, Judge, Password, Quit, Say
 from exporter.smtp.reply import MalformedReplyError, ReplyParser, ReplyTooLongError
@@ -50,22 +53,26 @@ class Shell:
         self._command: Command = Connect()
         self._timer: asyncio.TimerHandle | None = None
         self.stages: dict[Stage, float] = {}
-        self.steps: list[Step] = []
-        self.started = 0.0
+        self.transcript = Transcript(self.lasted)
         self.address = self.own_address = ""
         self.connected_to: bool | None = None
         self.session: Session | None = None
+        self.verdict: Verdict | None = None
         self.established = False
         self.clear_greeting: Reply | None = None
         self.ended: Ended | None = None
         self.untestable: Untestable | None = None
 
-    def start(self, started: float) -> None:
-        """Begin; `started` is when the probe began on the loop's clock, and its time-out runs from there."""
-        self.started = started
-        self._mark = self._loop.time()
-        self._deadline = started + self._peer.settings.timeout
+    def start(self, waited: float) -> None:
+        """Begin. The time-out of the whole probe has run since it `waited` for DNS, so many seconds."""
+        self._mark = time.monotonic()  # uvloop's own clock ticks in milliseconds: too coarse for a stage
+        self._began = self._mark - waited
+        self._deadline = self._loop.time() - waited + self._peer.settings.timeout
         self._guard(self._advance, None)
+
+    def lasted(self) -> float:
+        """Seconds since the probe began."""
+        return time.monotonic() - self._began
 
     def abort(self) -> None:
         """Stop at once, without a result of its own: the agent is shutting down."""
@@ -74,7 +81,9 @@ class Shell:
     # --- the script ---------------------------------------------------------------------------------------------
 
     def _guard(self, action: Callable[..., None], *args: Any) -> None:
-        """Whatever of ours goes wrong ends this conversation, and says so."""
+        """Whatever of ours goes wrong ends this conversation, and says so. Once it is over, nothing happens."""
+        if self._done is _ignore:
+            return
         try:
             action(*args)
         except (MalformedReplyError, ReplyTooLongError) as error:
@@ -97,7 +106,11 @@ class Shell:
     def _perform(self, command: Command) -> object:
         match command:
             case Say():
-                self._note(command.stage, "C", command.shown or command.line)
+                if unasked := self._parser.pending:
+                    raise MalformedReplyError(unasked, "sent before it was asked for: ")
+                self.transcript.said(command.stage, command.shown or command.line)
+                if command.shown:
+                    self.transcript.hide(command.line.rpartition(" ")[2])
                 self._wire.write(f"{command.line}\r\n".encode())
                 return self._hear(b"")
             case Hear():
@@ -105,14 +118,17 @@ class Shell:
             case Connect():
                 self._connect()
             case Handshake():
-                early = self._parser.pending
+                implicit = self._peer.settings.security is Security.IMPLICIT
+                early = None if implicit else self._parser.pending
                 self._parser.clear()
-                name = self._peer.settings.tls.server_name or self._peer.host
-                self._wire.start_tls(None if _is_address(name) else name, early)
+                self._wire.start_tls(self._peer.settings.tls.server_name or self._peer.host, early)
             case Judge():
-                return self._judge(self.session) if self.session else None
+                self.verdict = self._judge(self.session) if self.session else None
+                return self.verdict
             case Password():
-                return self._password()
+                password = self._password()
+                self.transcript.hide(password or "")
+                return password
             case Quit():
                 self._quit()
         return _LATER
@@ -123,8 +139,8 @@ class Shell:
         if reply is None:
             return _LATER
         self._lap()
-        self._note(self._command.stage, "S", reply)
         self.established = self.established or self.session is not None
+        self.transcript.heard(self._command.stage, reply)
         return reply
 
     def _connect(self) -> None:
@@ -135,7 +151,7 @@ class Shell:
         source = next(
             (source for source in settings.source_address if (":" in source) == (":" in self.address)), None
         )
-        self._note(Stage.CONNECT, "-", f"connecting to {self.address} port {self._peer.port}")
+        self.transcript.remark(Stage.CONNECT, f"connecting to {self.address} port {self._peer.port}")
         try:
             if ":" in self.address and not has_route(self.address):
                 raise OSError(errno.ENETUNREACH, "no route for IPv6 on this machine")  # noqa: TRY301 - one handler
@@ -152,7 +168,7 @@ class Shell:
         else:
             self.connected_to = False
             self.ended = failures.ended(Stage.CONNECT, error, self._peer.settings.security, self._peer.port)
-        self._note(Stage.CONNECT, "-", str(error) or "no answer")
+        self.transcript.remark(Stage.CONNECT, str(error) or "no answer")
         if self._addresses and self._loop.time() < self._deadline:
             self._connect()
             return
@@ -161,8 +177,9 @@ class Shell:
         self._finish()
 
     def _quit(self) -> None:
-        self._set_timer(self._loop.time() + QUIT_PATIENCE)
-        self._note(Stage.QUIT, "C", "QUIT")
+        self._set_timer(min(self._loop.time() + QUIT_PATIENCE, self._deadline))
+        self._parser.clear()
+        self.transcript.said(Stage.QUIT, "QUIT")
         self._wire.write(b"QUIT\r\n")
 
     # --- what the wire tells ------------------------------------------------------------------------------------
@@ -176,20 +193,21 @@ class Shell:
         self._guard(self._advance, self.own_address)
 
     def received(self, data: bytes) -> None:
-        """Hear what came; after QUIT the first complete line ends it, and later bytes are dropped."""
+        """Hear what came; after QUIT the first complete reply ends it, and later bytes are dropped."""
         self._guard(self._hear_on, data)
 
     def _hear_on(self, data: bytes) -> None:
         if not isinstance(self._command, Quit):
             self._advance(self._hear(data))
-        elif Stage.QUIT not in self.stages:
-            self._farewell(data)
+        elif Stage.QUIT not in self.stages and (reply := self._parser.feed(data)):
+            self.transcript.heard(Stage.QUIT, reply)
+            self._farewell()
 
     def secured(self, session: Session) -> None:
         """Take the TLS session as the answer to Handshake."""
         self._lap()
         self.session = session
-        self._note(Stage.TLS, "-", f"{session.version} {session.cipher}")
+        self.transcript.remark(Stage.TLS, f"{session.version} {session.cipher}")
         self._guard(self._advance, session)
 
     def failed(self, error: Exception) -> None:
@@ -204,13 +222,20 @@ class Shell:
             self._not_connected(error)
             return
         if isinstance(error, HandshakeError):
-            self.session = error.session
-            if security is Security.IMPLICIT:
-                self.clear_greeting = failures.greeting_in_clear(error.raw)
+            self._handshake_failed(error)
         if stage is not Stage.QUIT and self.clear_greeting is None:
-            self.ended = failures.ended(stage, error, security, self._peer.port)
-            self._note(self.ended.stage, "-", f"{self.ended.reason} {self.ended.detail}".strip())
+            ended = failures.ended(stage, error, security, self._peer.port, established=self.established)
+            self.ended = replace(ended, detail=self.transcript.cleaned(ended.detail))
+            self.transcript.remark(ended.stage, f"{ended.reason} {self.ended.detail}".strip())
         self._finish()
+
+    def _handshake_failed(self, error: HandshakeError) -> None:
+        """A handshake that failed late still showed its certificate: judge that, too."""
+        self.session = error.session
+        if self._peer.settings.security is Security.IMPLICIT and (reply := failures.greeting_in_clear(error.raw)):
+            self.transcript.heard(Stage.GREETING, reply)
+            self.clear_greeting = reply
+        self.verdict = self._judge(error.session)
 
     # --- time ---------------------------------------------------------------------------------------------------
 
@@ -220,31 +245,24 @@ class Shell:
         self._timer = self._loop.call_at(when, self._time_is_up)
 
     def _time_is_up(self) -> None:
-        if self._command.stage is Stage.TLS and (session := self._wire.session()):
-            self.failed(HandshakeError(TimeoutError(), b"", session))
-        elif self._command.stage is Stage.QUIT and Stage.QUIT not in self.stages:
-            self._guard(self._farewell, b"")
+        if self._command.stage is Stage.QUIT and Stage.QUIT not in self.stages:
+            self._guard(self._farewell)
         else:
-            self.failed(TimeoutError())
+            self.failed(self._wire.handshake_error(TimeoutError()) or TimeoutError())
 
     def _lap(self) -> None:
-        now = self._loop.time()
+        now = time.monotonic()
         stage = self._command.stage
         self.stages[stage] = self.stages.get(stage, 0.0) + now - self._mark
         self._mark = now
 
-    def _note(self, stage: Stage, who: Any, what: str | Reply) -> None:
-        self.steps.append(Step(self._loop.time() - self.started, stage, who, what))
-
     # --- the end ------------------------------------------------------------------------------------------------
 
-    def _farewell(self, data: bytes) -> None:
+    def _farewell(self) -> None:
         """221 came, or nothing in time: close our side and let the peer close its own."""
         self._lap()
-        if data:
-            self._note(Stage.QUIT, "S", failures.clear_reply(data) or "(not an SMTP reply)")
         self._wire.finish()
-        self._set_timer(self._loop.time() + CLOSE_PATIENCE)
+        self._set_timer(min(self._loop.time() + CLOSE_PATIENCE, self._deadline))
 
     def _finish(self) -> None:
         if self._timer:
@@ -257,7 +275,3 @@ class Shell:
 
 def _ignore(_: Shell) -> None:
     """Already told."""
-
-
-def _is_address(name: str) -> bool:
-    return ":" in name or name.replace(".", "").isdigit()

@@ -21,7 +21,7 @@ def as_prometheus(seen: Seen) -> str:
 
 def as_json(seen: Seen) -> str:
     """All facts of all endpoints, the transcript included."""
-    return json.dumps([_facts(seen, endpoint, state) for endpoint, state in seen.rows()], indent=2)
+    return json.dumps([_facts(seen, endpoint, state) for endpoint, state in seen.rows()], indent=2) + "\n"
 
 
 def _facts(seen: Seen, endpoint: Endpoint, state: State) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exporter.agent import own_name
 from exporter.board import Board, DomainState, State
@@ -12,7 +12,7 @@ from exporter.model import Domain, Endpoint, Lookup, Result, Target
 from exporter.probe.prober import Prober
 from exporter.reasons import Reason
 from exporter.report.asked import Asked
-from exporter.resolve import Resolver
+from exporter.resolve import Resolver, connectable
 from exporter.targets import Site, sites
 from exporter.trust import Judge
 
@@ -100,6 +100,11 @@ async def _of_site(site: Site, resolver: Resolver, limit: int) -> list[Work]:
     name, loop = site.name, asyncio.get_running_loop()
     began = loop.time()
     answer = await resolver.addresses(name.host, mode=name.resolve, family=name.family)
+    if site.target.domains and answer.addresses:  # what a stranger's MX points to on this machine is left alone
+        usable = tuple(address for address in answer.addresses if connectable(address))
+        if not usable:
+            return []
+        answer = replace(answer, addresses=usable)
     literal = answer.addresses == (site.host,)
     pool = site.settings.addresses == "any"
     left_out = 0 if pool else max(0, len(answer.addresses) - limit)
@@ -125,13 +130,16 @@ async def _probe(prober: Prober, endpoint: Endpoint, addresses: tuple[str, ...],
 
 def _closed(board: Board, target: Target) -> set[Endpoint]:
     """The usual ports that are closed at a host of which another one is open."""
-    of_host = {endpoint: state for endpoint, state in board.endpoints.items() if endpoint.target == target.name}
-    if not any(state.result and state.result.connected for state in of_host.values()):
-        return set()
+    of_host = {
+        endpoint: state.result
+        for endpoint, state in board.endpoints.items()
+        if endpoint.target == target.name and state.result
+    }
+    in_use = {endpoint.peer.port for endpoint, result in of_host.items() if result.connected}
     return {
         endpoint
-        for endpoint, state in of_host.items()
-        if state.result and state.result.ended and state.result.ended.reason in CLOSED
+        for endpoint, result in of_host.items()
+        if in_use and endpoint.peer.port not in in_use and result.ended and result.ended.reason in CLOSED
     }
 
 

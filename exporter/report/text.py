@@ -1,6 +1,6 @@
 """What was seen, for people at a terminal. Peer text is escaped before it gets there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +16,8 @@ from exporter.report.look import Seen
 
 COLOURS = {"ok": "green", "warning": "yellow", "critical": "red", "untestable": "magenta", "closed": "dim"}
 DAY = 86400
+MOST = 300
+"""Characters of a peer's text that are shown."""
 
 
 def print_text(seen: Seen, console: Console) -> None:
@@ -48,22 +50,34 @@ def _print_endpoint(seen: Seen, endpoint: Endpoint, state: State, console: Conso
         console.print(f"{title}  {reason}\n", highlight=False)
         return
     console.print(f"{title}  {peer.settings.module}, security {peer.settings.security}", highlight=False)
-    console.print(_facts_table(result), _stages_table(result), sep="\n")
+    console.print(_facts(result))
     if state.assessment.untestable:
         row = UNTESTABLE[state.assessment.untestable]
-        console.print(f"  [magenta]{state.assessment.untestable}[/]: {row.meaning}\n    first check   {row.check}")
+        console.print(f"  [magenta bold]{state.assessment.untestable}[/]  untestable", highlight=False)
+        console.print(_grid({"meaning": row.meaning, "first check": row.check}, indent=4))
     for problem in state.assessment.problems:
         _print_problem(problem.reason, problem.severity, problem.detail, console)
     console.print()
 
 
-def _facts_table(result: Result) -> Table:
+def _grid(facts: Mapping[str, str], indent: int) -> Table:
+    """Names and values, each where there is one, in two columns of which the first is as wide as in every block."""
     table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True, min_width=16)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        if value:
+            table.add_row(" " * indent + name, escape(visible(value)))
+    return table
+
+
+def _facts(result: Result) -> Table:
     greeting, session, verdict = result.greeting, result.session, result.verdict
     hello = result.hello_tls or result.hello
+    timed = (f"{stage} {result.stages[stage] * 1000:.1f}" for stage in TIMED if stage in result.stages)
     facts = {
-        "greeting": f"{greeting.code} {greeting.text}" if greeting else "",
-        "extensions": " ".join(sorted(hello.extensions)) if hello else "",
+        "greeting": f"{greeting.code} {greeting.text}"[:MOST] if greeting else "",
+        "extensions": " ".join(sorted(hello.extensions))[:MOST] if hello else "",
         "tls": f"{session.version} {session.cipher}" if session and session.version else "",
     }
     if verdict:
@@ -74,28 +88,15 @@ def _facts_table(result: Result) -> Table:
         facts["issued"] = f"to {leaf.subject} by {leaf.issuer}, {leaf.key}"
     if result.authenticated is not None:
         facts["login"] = "succeeded" if result.authenticated else "failed"
-    for name, value in facts.items():
-        if value:
-            table.add_row(f"  [dim]{name}[/]", escape(visible(value[:300])))
-    return table
-
-
-def _stages_table(result: Result) -> Table:
-    table = Table.grid(padding=(0, 2))
-    timed = [(stage, result.stages[stage]) for stage in TIMED if stage in result.stages]
-    times = "  ".join(f"{stage} {seconds * 1000:.1f}" for stage, seconds in timed)
-    table.add_row("  [dim]stages[/]     ", f"{times}  [dim](ms, {result.duration * 1000:.1f} in all)[/]")
-    return table
+    facts["stages"] = f"{'  '.join(timed)}  (ms, {result.duration * 1000:.1f} in all)".lstrip()
+    return _grid(facts, indent=2)
 
 
 def _print_problem(reason: Reason, severity: Severity, detail: str, console: Console) -> None:
     row = REASONS[reason]
-    console.print(f"  [{COLOURS[severity]} bold]{reason}[/] {escape(row.meaning)}", highlight=False)
-    grid = Table.grid(padding=(0, 2))
-    for name, value in (("seen", visible(detail)), ("likely cause", row.cause), ("first check", row.check)):
-        if value:
-            grid.add_row(f"    [dim]{name}[/]", escape(value))
-    console.print(grid)
+    console.print(f"  [{COLOURS[severity]} bold]{reason}[/]  {severity}", highlight=False)
+    facts = {"meaning": row.meaning, "seen": detail[:MOST], "likely cause": row.cause, "first check": row.check}
+    console.print(_grid(facts, indent=4))
 
 
 def with_progress(console: Console) -> tuple[Progress, Callable[[int, int], None]]:

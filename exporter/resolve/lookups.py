@@ -23,7 +23,7 @@ LIFETIME: dict[Said, tuple[float, float]] = {
     "timeout": (10, 120),  # RFC 2308 7.2: the same
 }
 """Seconds that an answer is kept at least and at most, whatever its TTL. A time-out holds a slot for long, so those of
-a name that is never answered are kept twice as long each time: dead names must not keep the others waiting."""
+a name that is never answered are kept ever longer: dead names must not keep the others waiting."""
 REMEMBERED = 3600.0
 """Seconds that records may be used after they expired, while nothing newer is to be had."""
 SILENCE = 30.0

@@ -13,7 +13,7 @@ from exporter.model import AuthSettings, Hello, Peer, Reply, Security, Session, 
 from exporter.reasons import Stage
 from exporter.smtp.commands import Command, Connect, Handshake, Hear, Judge, Password, Quit, Say
 from exporter.smtp.hello import hello
-from exporter.smtp.login import choose, login
+from exporter.smtp.login import Mechanism, choose, login
 
 Script = Generator[Command, Any, Reply]
 
@@ -41,7 +41,7 @@ class Seen:
 
 
 def converse(
-    peer: Peer, seen: Seen, ehlo_name: str | None = None, auth: AuthSettings | None = None
+    peer: Peer, seen: Seen, ehlo_name: str | None = None, *, login_due: bool = True
 ) -> Generator[Command, Any, None]:
     """Greet the peer, turn to TLS where it should, look around, log in where asked and safe, leave politely.
 
@@ -49,17 +49,17 @@ def converse(
         peer: whom to talk to.
         seen: where to note what was learned.
         ehlo_name: who we say we are; None: the address literal of the connection (RFC 5321 4.1.3).
-        auth: the login to try, None where none is due.
+        login_due: whether a configured login is to be tried now; whether it could be is looked at in any case.
     """
     own_address: str = yield Connect()
-    last = yield from _talk(peer, seen, ehlo_name or _literal(own_address), auth)
+    last = yield from _talk(peer, seen, ehlo_name or _literal(own_address), login_due=login_due)
     if last.code != 421:  # RFC 5321 3.8: after that the server has closed
         yield Quit()
 
 
-def _talk(peer: Peer, seen: Seen, name: str, auth: AuthSettings | None) -> Script:
+def _talk(peer: Peer, seen: Seen, name: str, *, login_due: bool) -> Script:
     """Hold the conversation; return the last reply."""
-    security, expect = peer.settings.security, peer.settings.expect
+    security, expect, auth = peer.settings.security, peer.settings.expect, peer.settings.auth
     if security is Security.IMPLICIT:
         yield from _secure(seen)
     last: Reply = yield Hear(Stage.GREETING)
@@ -67,8 +67,7 @@ def _talk(peer: Peer, seen: Seen, name: str, auth: AuthSettings | None) -> Scrip
     if last.code != 220 or expect.port == "closed":
         return last
     if security is Security.IMPLICIT:
-        last = yield from _inside_tls(seen, name, auth)
-        return last
+        return (yield from _inside_tls(seen, name, auth, login_due=login_due))
     last = yield from _greet(seen, name)
     if seen.hello is None:
         return last
@@ -77,8 +76,7 @@ def _talk(peer: Peer, seen: Seen, name: str, auth: AuthSettings | None) -> Scrip
         seen.starttls = last
         if last.code // 100 == 2:  # RFC 3207 4: now nothing but TLS
             yield from _secure(seen)
-            last = yield from _inside_tls(seen, name, auth)
-            return last
+            return (yield from _inside_tls(seen, name, auth, login_due=login_due))
     if auth:
         seen.auth_not_attempted = "there is no TLS"
     return last
@@ -87,13 +85,14 @@ def _talk(peer: Peer, seen: Seen, name: str, auth: AuthSettings | None) -> Scrip
 def _greet(seen: Seen, name: str) -> Script:
     """EHLO, and once HELO where the server does not know EHLO (RFC 5321 3.2, 4.1.1.1)."""
     reply: Reply = yield Say(Stage.EHLO, f"EHLO {name}")
+    seen.ehlo = reply  # stands where the server closes instead of answering HELO
     if reply.code // 100 == 2:
         seen.hello = hello("EHLO", reply)
     elif reply.code in NO_EHLO:
         reply = yield Say(Stage.EHLO, f"HELO {name}")
+        seen.ehlo = reply
         if reply.code // 100 == 2:
             seen.hello = hello("HELO", reply)
-    seen.ehlo = reply
     return reply
 
 
@@ -103,7 +102,7 @@ def _secure(seen: Seen) -> Generator[Command, Any, None]:
     seen.verdict = yield Judge()
 
 
-def _inside_tls(seen: Seen, name: str, auth: AuthSettings | None) -> Script:
+def _inside_tls(seen: Seen, name: str, auth: AuthSettings | None, *, login_due: bool) -> Script:
     """RFC 3207 4.2: forget what was said in clear and ask again."""
     reply: Reply = yield Say(Stage.EHLO, f"EHLO {name}")
     seen.ehlo_tls = reply
@@ -121,14 +120,21 @@ def _inside_tls(seen: Seen, name: str, auth: AuthSettings | None) -> Script:
         wanted = auth.mechanism or "PLAIN, LOGIN or CRAM-MD5"
         seen.auth_unavailable = f"{wanted} wanted, {' '.join(sorted(mechanisms))} offered"
         return reply
+    if login_due:
+        reply = yield from _log_in(seen, mechanism, auth.username, reply)
+    return reply
+
+
+def _log_in(seen: Seen, mechanism: Mechanism, username: str, last: Reply) -> Script:
+    """One attempt (contract 5, Login); return the last reply."""
     password: str | None = yield Password()
     if password is None:
         seen.auth_not_attempted = "the password cannot be read"
-        return reply
+        return last
     seen.authenticated = False
-    seen.auth = yield from login(mechanism, auth.username, password)
+    seen.auth, last = yield from login(mechanism, username, password)
     seen.authenticated = seen.auth.code // 100 == 2
-    return seen.auth
+    return last
 
 
 def _unsafe(seen: Seen) -> str | None:

@@ -1,0 +1,69 @@
+"""What shows only across time and across a host: STARTTLS withdrawn, a renewed certificate not loaded."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from exporter.checks.problem import problem
+from exporter.model import Certificate, Problem, Result, Security
+from exporter.reasons import Reason
+
+REMEMBERED = 86400.0
+"""Seconds for which an offer of STARTTLS is remembered (contract 5, starttls_withdrawn)."""
+USED_UP = 2 / 3
+"""The share of its lifetime after which a certificate should have been renewed, as ACME clients do: a node that renews
+itself is never blamed, a daemon that was not reloaded always is."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known beside the result itself."""
+
+    starttls_offered: float | None = None
+    """When this endpoint offered STARTTLS last, Unix seconds."""
+    siblings: tuple[Result, ...] = ()
+    """The latest results of the other endpoints of the same target and host."""
+
+
+def check(result: Result, history: History) -> Iterator[Problem]:
+    """Compare a result with the past and with its siblings."""
+    if withdrawn := _withdrawn(result, history):
+        yield from problem(Reason.STARTTLS_WITHDRAWN, withdrawn)
+    if outdated(result, history):
+        yield from problem(Reason.CERTIFICATE_OUTDATED)
+
+
+def _withdrawn(result: Result, history: History) -> str | None:
+    """Who offered STARTTLS that is not offered now (RFC 3207 6)."""
+    settings, hello = result.peer.settings, result.hello
+    if settings.security is not Security.STARTTLS or settings.expect.starttls == "forbidden":
+        return None
+    if hello is None or "STARTTLS" in hello.extensions:
+        return None
+    if history.starttls_offered is not None and result.finished - history.starttls_offered < REMEMBERED:
+        minutes = (result.finished - history.starttls_offered) / 60
+        return f"this endpoint offered it {minutes:.0f} minutes ago"
+    for sibling in history.siblings:
+        if sibling.peer.port == result.peer.port and sibling.hello and "STARTTLS" in sibling.hello.extensions:
+            return f"{sibling.peer.address} offers it"
+    return None
+
+
+def outdated(result: Result, history: History) -> bool | None:
+    """Whether a renewal of its certificate is served elsewhere on the host; None where nothing can be compared."""
+    if result.verdict is None:
+        return None
+    leaf, others = result.verdict.certificate, [each.verdict.certificate for each in history.siblings if each.verdict]
+    if not others:
+        return None
+    used = result.finished - leaf.not_before > USED_UP * (leaf.not_after - leaf.not_before)
+    return used and any(_renews(other, leaf) for other in others)
+
+
+def _renews(new: Certificate, old: Certificate) -> bool:
+    return (
+        new.names == old.names
+        and new.issuer_organisation == old.issuer_organisation
+        and new.key.partition("-")[0] == old.key.partition("-")[0]
+        and new.not_before > old.not_before
+        and new.not_after > old.not_after
+    )

@@ -1,0 +1,90 @@
+"""Each row of the table, probed over loopback by the real Prober and judged by the real checks."""
+
+import asyncio
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.checks import assess
+from exporter.model import Session, Verdict
+from exporter.probe.prober import Prober
+from exporter.reasons import NOT_YET, Reason
+from exporter.simulated.ports import closed_port, dropping_port
+from exporter.simulated.scripts import SCRIPTS
+from exporter.trust import Judge
+from exporter.wire import Wire
+from tests.probe.scenarios import BROKEN, HEALTHY, PASSWORD_ENV, SCENARIOS, Scenario, by_reason
+
+if TYPE_CHECKING:
+    from exporter.simulated.certificates import Zoo
+    from tests.conftest import Serve
+    from tests.probe.conftest import Probe
+
+
+class FailingJudge(Judge):
+    def judge(self, *_: object) -> Verdict | None:
+        raise ZeroDivisionError("a bug of ours")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.id for scenario in SCENARIOS])
+async def test_says_exactly_what_its_row_says(
+    scenario: Scenario, serve: "Serve", probe: "Probe", zoo: "Zoo", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PASSWORD_ENV, scenario.password)
+    if scenario.fails:
+        code = scenario.fails
+
+        def fails(*_: object) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(Wire, "connect", fails)
+    by = Prober(asyncio.get_running_loop(), FailingJudge()) if scenario.judge_fails else None
+    with ExitStack() as ports:
+        port = 1
+        if scenario.port == "closed":
+            port = ports.enter_context(closed_port())
+        elif scenario.port == "dropping":
+            port = ports.enter_context(dropping_port())
+        elif scenario.port == "server":
+            port = (await serve(scenario.made(zoo))).port
+        addresses = () if scenario.port == "none" and not scenario.fails else ("127.0.0.1",)
+        result = await probe(port, scenario.tls(zoo), addresses=addresses, lookup=scenario.lookup, by=by)
+    assessment = assess(replace(result, address=scenario.seen_at or result.address))
+    found = {problem.reason: str(problem.severity) for problem in assessment.problems}
+    assert (found, assessment.untestable) == (scenario.problems, scenario.untestable)
+    failed = "critical" in scenario.problems.values()
+    assert assessment.success is (None if scenario.untestable else not failed)
+
+
+def test_every_script_of_the_test_bed_has_a_row() -> None:
+    assert {scenario.id.partition(",")[0] for scenario in SCENARIOS} >= set(SCRIPTS)
+
+
+def test_every_row_has_its_own_name() -> None:
+    assert len({scenario.id for scenario in SCENARIOS}) == len(SCENARIOS)
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason not in NOT_YET])
+def test_every_reason_has_a_scenario_that_ends_in_it(reason: Reason) -> None:
+    assert by_reason()[reason]
+
+
+def test_nothing_is_said_of_what_is_healthy() -> None:
+    assert [scenario.id for scenario in HEALTHY if scenario.problems] == []
+
+
+def test_what_is_broken_has_a_problem_or_is_untestable() -> None:
+    silent = {scenario.id for scenario in BROKEN if not (scenario.problems or scenario.untestable)}
+    assert silent == {"starttls_masked, STARTTLS forbidden", "tls_1_1_only, and enough"}
+
+
+async def test_a_certificate_is_kept_where_the_handshake_failed_late(
+    serve: "Serve", probe: "Probe", zoo: "Zoo"
+) -> None:
+    row = next(scenario for scenario in SCENARIOS if scenario.id == "client_certificate_required_1_2")
+    result = await probe((await serve(row.made(zoo))).port, row.tls(zoo))
+    assert isinstance(result.session, Session)
+    assert (result.verdict is not None and result.verdict.valid, result.established) == (True, False)

@@ -1,0 +1,158 @@
+"""What is remembered of each peer, and for how long."""
+
+import pytest
+
+from exporter.board import GRACE, Board, Change, DomainState, internal_error
+from exporter.model import Domain, Exchanges, Peer, Reply, Result, Settings, Target
+from exporter.reasons import Reason, Untestable
+from tests.results import ADDRESS, HOST, NOW, endpoint, failed, healthy, peer
+
+REFUSED = Reply(421, (f"4.7.0 Error: too many connections from {ADDRESS}",))
+
+
+@pytest.fixture
+def board() -> Board:
+    board = Board()
+    board.add(endpoint())
+    return board
+
+
+def rate_limited(finished: float) -> Result:
+    return failed(
+        Reason.GREETING_TEMPORARY,
+        finished=finished,
+        ended=None,
+        greeting=REFUSED,
+        own_address=ADDRESS,
+        connected=True,
+    )
+
+
+def test_a_peer_is_probed_once_however_many_endpoints_share_it(board: Board) -> None:
+    assert not board.add(endpoint("another target"))
+    assert (len(board.states), len(board.endpoints)) == (1, 2)
+
+
+def test_the_same_endpoint_twice_is_one(board: Board) -> None:
+    assert not board.add(endpoint())
+    assert board.remove(endpoint())
+    assert board.states == {}
+
+
+def test_a_peer_goes_with_its_last_endpoint(board: Board) -> None:
+    board.add(endpoint("another target"))
+    assert not board.remove(endpoint())
+    assert board.remove(endpoint("another target"))
+    assert (board.states, board.endpoints) == ({}, {})
+
+
+def test_removing_what_is_not_there_does_nothing(board: Board) -> None:
+    assert not board.remove(endpoint("nobody"))
+    assert len(board.endpoints) == 1
+
+
+def test_a_result_that_nobody_asks_for_any_more_is_dropped(board: Board) -> None:
+    board.remove(endpoint())
+    assert board.record(healthy()) is None
+    assert board.states == {}
+
+
+@pytest.mark.parametrize(
+    ("results", "word", "counts"),
+    [
+        pytest.param([], "pending", (0, 0, 0), id="nothing yet"),
+        pytest.param([healthy()], "ok", (1, 0, 0), id="success"),
+        pytest.param([failed(Reason.GREETING_TIMEOUT)], "critical", (1, 1, 1), id="failure"),
+        pytest.param([failed(Reason.GREETING_TIMEOUT)] * 3, "critical", (3, 3, 3), id="failures in a row"),
+        pytest.param([failed(Reason.EHLO_CLOSED), healthy()], "ok", (2, 1, 0), id="success ends the row"),
+        pytest.param(
+            [failed(Reason.EHLO_CLOSED), rate_limited(NOW)], "untestable", (2, 1, 1), id="untestable leaves the row"
+        ),
+        pytest.param([healthy(of=None, hello=None, ehlo=None)], "ok", (1, 0, 0), id="facts missing"),
+    ],
+)
+def test_counters(board: Board, results: list[Result], word: str, counts: tuple[int, int, int]) -> None:
+    for result in results:
+        board.record(result)
+    state = board.states[peer()]
+    assert state.word == word
+    assert (state.probes, state.failures, state.consecutive_failures) == counts
+
+
+def test_a_warning_is_no_failure(board: Board) -> None:
+    board.record(healthy(session=None, starttls=None, hello_tls=None, ehlo_tls=None, verdict=None, established=False,
+                         hello=healthy().hello_tls))  # fmt: skip
+    assert (board.states[peer()].word, board.states[peer()].failures) == ("warning", 0)
+
+
+def test_a_change_names_what_was_and_what_is(board: Board) -> None:
+    assert board.record(failed(Reason.GREETING_TIMEOUT)) == Change(
+        "pending", "critical", "", "greeting_timeout", "what was seen"
+    )
+    assert board.record(failed(Reason.GREETING_TIMEOUT, finished=NOW + 60)) is None
+    assert board.record(failed(Reason.EHLO_TIMEOUT, finished=NOW + 120)) == Change(
+        "critical", "critical", "greeting_timeout", "ehlo_timeout", "what was seen"
+    )
+    assert board.record(healthy(finished=NOW + 180)) == Change("critical", "ok", "ehlo_timeout", "", "")
+    assert board.states[peer()].since == NOW + 180
+
+
+@pytest.mark.parametrize(
+    ("interval", "age", "withdrawn"),
+    [
+        pytest.param(10.0, 179.0, False, id="short interval, under 3 minutes"),
+        pytest.param(10.0, 181.0, True, id="short interval, over 3 minutes"),
+        pytest.param(300.0, 899.0, False, id="long interval, under 3 of it"),
+        pytest.param(300.0, 901.0, True, id="long interval, over 3 of it"),
+    ],
+)
+def test_an_old_result_is_withdrawn(interval: float, age: float, withdrawn: bool) -> None:
+    board, one = Board(), Peer(HOST, ADDRESS, 25, Settings(interval=interval))
+    board.add(endpoint(of=one))
+    board.record(healthy(one))
+    assert board.states[one].withdrawn(NOW + age) is withdrawn
+
+
+def test_a_longer_wait_in_force_keeps_a_result_longer(board: Board) -> None:
+    board.record(healthy())
+    board.states[peer()].wait = 480.0
+    assert not board.states[peer()].withdrawn(NOW + 1400)
+
+
+def test_being_refused_counts_as_a_failure_after_an_hour(board: Board) -> None:
+    board.record(healthy(finished=NOW))
+    board.record(rate_limited(NOW + GRACE - 1))
+    assert board.states[peer()].assessment.untestable is Untestable.RATE_LIMITED
+    board.record(rate_limited(NOW + GRACE + 1))
+    assert board.states[peer()].word == "critical"
+    assert board.states[peer()].consecutive_failures == 1
+
+
+def test_being_refused_from_the_start_counts_after_an_hour_too(board: Board) -> None:
+    board.record(rate_limited(NOW))
+    assert board.states[peer()].word == "untestable"
+    board.record(rate_limited(NOW + GRACE + 1))
+    assert board.states[peer()].word == "critical"
+
+
+def test_no_route_is_excused_however_long(board: Board) -> None:
+    for hour in range(3):
+        board.record(healthy(finished=NOW + hour * GRACE, untestable=Untestable.NO_IPV6))
+    assert board.states[peer()].word == "untestable"
+
+
+def test_the_states_of_a_domain_are_those_of_its_mx_hosts_in_its_target(board: Board) -> None:
+    target = Target("mail", ((25, Settings()),), domains=("example.test",))
+    domain = Domain(target, "example.test")
+    board.domains[domain] = DomainState(domain, 300.0, Exchanges(((10, HOST), (20, "mx2.example.test"))))
+    other = peer(host="mx2.example.test")
+    board.add(endpoint("another target", of=other))
+    assert [state.peer for state in board.of_domain(domain)] == [peer()]
+
+
+def test_a_mistake_of_ours_is_a_result() -> None:
+    board = Board()
+    board.add(endpoint())
+    board.record(internal_error(peer(), ZeroDivisionError("secret"), NOW))
+    (problem,) = board.states[peer()].assessment.problems
+    assert (problem.reason, problem.detail) == (Reason.INTERNAL_ERROR, "ZeroDivisionError")

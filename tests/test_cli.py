@@ -1,0 +1,360 @@
+"""The command line: exit codes, one clear line for each mistake, and a process that ends when it is told to."""
+
+import contextlib
+import importlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter import __version__, cli
+from exporter.simulated.certificates import Zoo
+from exporter.simulated.ports import closed_port
+from exporter.simulated.scripts import SCRIPTS
+from exporter.simulated.server import Server
+
+ASKED = importlib.import_module("exporter.report.asked")  # the package has a function of that name
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+GOOD = "targets: [{host: 127.0.0.1, ports: [1]}]\n"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own for each test, a terminal of a known width, and logging as it was."""
+    import logging
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "140")
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    monkeypatch.setattr(logging.getLogger(), "level", logging.WARNING)
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command line in this process: its exit code, stdout and stderr."""
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        try:
+            code = cli.main([str(each) for each in arguments])
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return command
+
+
+@pytest.fixture
+def port_of(zoo: Zoo) -> Iterator[Callable[[str], int]]:
+    """Start simulated servers in a thread of their own; the command line has its own event loop."""
+    import asyncio
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    servers: list[Server] = []
+
+    def start(script: str) -> int:
+        server = Server(SCRIPTS[script](zoo))
+        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(5)
+        servers.append(server)
+        return server.port
+
+    yield start
+    for server in servers:
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(5)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+Run = Callable[..., tuple[int, str, str]]
+PortOf = Callable[[str], int]
+
+
+# --- usage ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["run", "--version"]], ids=" ".join)
+def test_version(run: Run, arguments: list[str]) -> None:
+    code, out, _ = run(*arguments)
+    assert (code, out.split()[:2]) == (0, ["smtp-exporter", __version__])
+
+
+@pytest.mark.parametrize("command", ["run", "probe", "check-config", "demo", "reference"])
+def test_every_command_has_help(run: Run, command: str) -> None:
+    code, out, _ = run(command, "--help")
+    assert (code, out.startswith(f"usage: smtp-exporter {command}")) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "nonsense"),
+        (["--nonsense"], "--nonsense"),
+        (["run", "--config.fil=x"], "--config.fil=x"),
+        (["run", "--log.level=loud"], "--log.level"),
+        (["run", "--web.listen-address=10225"], "'10225' is not an address to listen on"),
+        (["run", "--web.listen-address=[::1]:99999"], "is not an address to listen on"),
+        (["run", "--web.external-url=monitor.example.com"], "is not a URL"),
+        (["run", "--web.telemetry-path=/{x}"], "'/{x}' is not a path"),
+        (["run", "--web.route-prefix=/a b"], "is not a path"),
+        (["run", "--shard.index=2", "--shard.count=2"], "--shard.index must be from 0 to --shard.count less 1"),
+        (["run", "--shard.index=-1"], "--shard.index must be"),
+        (["run", "--web.config.file=web.yml"], "--web.config.file: not in this version"),
+        (["run", "--web.systemd-socket", "--web.enable-lifecycle"],
+         "--web.systemd-socket, --web.enable-lifecycle: not in this version"),
+        (["run", "--config.enable-auto-reload"], "--config.enable-auto-reload: not in this version"),
+        (["check-config"], "FILE"),
+        (["probe"], "nothing to probe"),
+        (["probe", "--module=nonsense", "127.0.0.1:25"], "unknown module 'nonsense'; there are relay"),
+        (["probe", "127.0.0.1:99999"], "99999"),
+        (["probe", "-.example"], "-.example"),
+        (["probe", "--format=xml", "127.0.0.1:25"], "xml"),
+        (["demo", "--web.listen-address=nowhere"], "is not an address to listen on"),
+        (["reference", "nonsense"], "nonsense"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_a_usage_error_is_one_clear_line_and_64(run: Run, here: Path, arguments: list[str], said: str) -> None:
+    (here / "smtp-exporter.yaml").write_text(GOOD)
+    code, out, err = run(*arguments)
+    assert (code, out) == (64, "")
+    assert err.startswith("smtp-exporter")
+    assert err.count("\n") == 1
+    assert said in err
+
+
+def test_a_keyboard_interrupt_is_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(cli.COMMANDS, "reference", ("x", lambda _: None, interrupted))
+    assert run("reference") == (130, "", "")
+
+
+# --- start-up errors ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"], ["--config.file=smtp-exporter.yaml"]], ids=" ".join)
+def test_a_missing_file_is_one_line_and_1(run: Run, arguments: list[str]) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("smtp-exporter.yaml: ")
+
+
+def test_errors_of_the_configuration_come_before_anything_is_started(run: Run, here: Path) -> None:
+    (here / "bad.yaml").write_text("targets: [{host: a.example, ports: [25, 99999]}]\nglobl: {}\n")
+    code, _, err = run("run", "--config.file=bad.yaml", "--web.listen-address=127.0.0.1:0")
+    assert code == 1
+    assert all(re.match(r"bad\.yaml:\d+:\d+: ", line) for line in err.splitlines())
+    assert len(err.splitlines()) == 2
+
+
+def test_a_port_in_use_is_one_line_and_1(run: Run, here: Path) -> None:
+    (here / "smtp-exporter.yaml").write_text(GOOD)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, out, err = run("run", f"--web.listen-address=127.0.0.1:{port}")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith(f"smtp-exporter: cannot listen on 127.0.0.1:{port}: ")
+    assert "in use" in err
+
+
+# --- check-config ---------------------------------------------------------------------------------------------
+
+
+def test_a_good_file(run: Run, here: Path) -> None:
+    (here / "c.yaml").write_text(GOOD)
+    assert run("check-config", "c.yaml") == (0, "c.yaml: 1 targets, 1 ports; no errors\n", "")
+
+
+def test_a_bad_file_names_each_place(run: Run, here: Path) -> None:
+    (here / "c.yaml").write_text("targets:\n  - host: a.example\n    port: [25]\n")
+    code, out, err = run("check-config", "c.yaml")
+    assert (code, out) == (1, "")
+    assert all(re.fullmatch(r"c\.yaml:\d+:\d+: \S+: .+", line) for line in err.splitlines())
+    assert "ports" in err
+
+
+# --- probe ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scripts", "code"),
+    [
+        (["healthy"], 0),
+        (["starttls_temporary"], 2),
+        (["tls_1_0_only"], 1),
+        (["greeting_rate_limited"], 3),
+        (["healthy", "tls_1_0_only"], 1),
+        (["tls_1_0_only", "greeting_rate_limited"], 3),
+        (["greeting_rate_limited", "starttls_temporary", "healthy"], 2),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, list) else str(value),
+)
+def test_exit_codes_and_the_worst_of_several(
+    run: Run, port_of: PortOf, zoo: Zoo, scripts: list[str], code: int
+) -> None:
+    hosts = [f"127.0.0.1:{port_of(script)}" for script in scripts]
+    found, out, err = run("probe", f"--ca-file={zoo.ca_file}", *hosts)
+    assert (found, err) == (code, "")
+    assert all(host in out for host in hosts)
+
+
+def test_text_tells_what_is_wrong_and_what_to_do(run: Run, port_of: PortOf, zoo: Zoo) -> None:
+    _, out, _ = run("probe", f"--ca-file={zoo.ca_file}", f"127.0.0.1:{port_of('certificate_expired')}")
+    for text in ("NOT VALID, expired", "certificate_expired", "warning", "likely cause", "first check", "stages",
+                 "starttls"):  # fmt: skip
+        assert text in out
+    assert all(len(line) <= 140 for line in out.splitlines())
+
+
+@pytest.mark.parametrize("form", ["text", "json", "prometheus"])
+def test_a_hostile_banner_is_escaped(run: Run, port_of: PortOf, zoo: Zoo, form: str) -> None:
+    host = f"127.0.0.1:{port_of('healthy_hostile_banner')}"
+    code, out, _ = run("probe", f"--ca-file={zoo.ca_file}", f"--format={form}", host)
+    assert code == 0
+    assert out.endswith("\n")
+    assert not [c for c in out if not c.isprintable() and c != "\n"]
+
+
+def test_json(run: Run, port_of: PortOf, zoo: Zoo) -> None:
+    host = f"127.0.0.1:{port_of('starttls_temporary')}"
+    code, out, _ = run("probe", f"--ca-file={zoo.ca_file}", "--format=json", host)
+    (found,) = json.loads(out)
+    assert (code, found["state"], found["success"]) == (2, "critical", False)
+    (problem,) = [each for each in found["problems"] if each["primary"]]
+    assert (problem["reason"], problem["stage"]) == ("starttls_temporary", "starttls")
+    assert problem["first_check"]
+    assert found["transcript"][1]["lines"] == ["220 mail.example.test ESMTP Postfix"]
+
+
+def test_prometheus(run: Run, port_of: PortOf, zoo: Zoo) -> None:
+    host = f"127.0.0.1:{port_of('healthy')}"
+    _, out, _ = run("probe", f"--ca-file={zoo.ca_file}", "--format=prometheus", host)
+    samples = {
+        sample.name: sample.value for metric in text_string_to_metric_families(out) for sample in metric.samples
+    }
+    assert (samples["smtp_probe_success"], samples["smtp_certificate_valid"]) == (1, 1)
+
+
+@pytest.mark.parametrize("form", ["text", "json", "prometheus"])
+def test_no_password_is_shown(run: Run, port_of: PortOf, zoo: Zoo, here: Path, form: str) -> None:
+    (here / "password").write_text("Spring2019\n")
+    (here / "c.yaml").write_text(
+        "modules: {login: {security: starttls, auth: {username: user, password_file: password}}}\n" + GOOD
+    )
+    host = f"127.0.0.1:{port_of('healthy_submission')}"
+    code, out, err = run("probe", "--config.file=c.yaml", "--module=login", f"--ca-file={zoo.ca_file}",
+                         f"--format={form}", host)  # fmt: skip
+    assert code == 2
+    assert "auth_rejected" in out
+    for secret in ("Spring2019", "U3ByaW5nMjAxOQ", "AHVzZXIAU3ByaW5nMjAxOQ"):
+        assert secret not in out + err
+
+
+def test_of_the_usual_ports_closed_ones_count_only_if_none_is_open(
+    run: Run, port_of: PortOf, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closed_port() as one, closed_port() as two:
+        monkeypatch.setattr(ASKED, "USUAL_PORTS", (port_of("healthy"), one, two))
+        code, out, _ = run("probe", f"--ca-file={zoo.ca_file}", "127.0.0.1")
+        assert code == 0
+        assert out.count("CLOSED") == 2
+        monkeypatch.setattr(ASKED, "USUAL_PORTS", (one, two))
+        code, out, _ = run("probe", "127.0.0.1")
+        assert code == 2
+        assert out.count("CRITICAL") == 2
+        code, out, _ = run("probe", f"127.0.0.1:{one}")
+        assert (code, "CRITICAL" in out) == (2, True)
+
+
+def test_closed_usual_ports_have_no_metrics(
+    run: Run, port_of: PortOf, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closed_port() as one:
+        monkeypatch.setattr(ASKED, "USUAL_PORTS", (port_of("healthy"), one))
+        _, out, _ = run("probe", f"--ca-file={zoo.ca_file}", "--format=prometheus", "127.0.0.1")
+    assert f'port="{one}"' not in out
+    assert out.count("\nsmtp_probe_success{") == 1
+
+
+def test_a_missing_ca_file_is_one_line(run: Run) -> None:
+    code, out, err = run("probe", "--ca-file=missing.pem", "127.0.0.1:25")
+    assert (code, out, err.count("\n")) == (64, "", 1)
+    assert "missing.pem" in err
+
+
+# --- processes ------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def process(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "exporter", *arguments],
+        cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parent.parent)},
+    ) as running:  # fmt: skip
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def metrics_of(running: subprocess.Popen[str], within: float) -> str:
+    """Read where it listens from its log, and scrape it until it has a result."""
+    assert running.stderr
+    until = time.monotonic() + within
+    for line in running.stderr:
+        if match := re.search(r"msg=listening address=(\S+)", line):
+            break
+    while "\nsmtp_probe_success{" not in (
+        text := OPENER.open(f"http://{match[1]}/metrics", timeout=within).read().decode()
+    ):
+        assert time.monotonic() < until, text
+    return text
+
+
+@pytest.mark.parametrize("arguments", [[], ["run", "--loop=asyncio", "--log.level=info"]], ids=["bare", "run"])
+def test_it_runs_survives_sighup_and_ends_on_sigterm_with_0(here: Path, arguments: Sequence[str]) -> None:
+    (here / "smtp-exporter.yaml").write_text("global: {interval: 1s, timeout: 1s, connect_timeout: 1s}\n" + GOOD)
+    began = time.monotonic()
+    with process(*arguments, "--web.listen-address=127.0.0.1:0", cwd=here) as running:
+        metrics_of(running, within=10)
+        assert time.monotonic() - began < 10
+        running.send_signal(signal.SIGHUP)
+        running.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        _, err = running.communicate(timeout=10)
+        assert (running.returncode, time.monotonic() - began < 5) == (0, True)
+        assert "SIGHUP is ignored" in err
+        assert "Traceback" not in err
+
+
+def test_a_reader_that_leaves_early_gets_no_complaint(here: Path) -> None:
+    with process("reference", cwd=here) as running:
+        assert running.stdout
+        assert running.stderr
+        running.stdout.close()
+        assert (running.stderr.read(), running.wait(10)) == ("", 0)
+
+
+def test_no_progress_bar_on_a_pipe(here: Path) -> None:
+    with closed_port() as port, process("probe", f"127.0.0.1:{port}", cwd=here) as running:
+        out, err = running.communicate(timeout=10)
+    assert (running.returncode, err) == (2, "")
+    assert "\x1b" not in out

@@ -1,0 +1,366 @@
+"""When turns start. The clock is a fake loop: time moves only when a test says so."""
+
+from collections import Counter
+from collections.abc import Hashable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.schedule import BACK_OFF_SECONDS, Schedule, Turn
+from tests.fake_loop import Loop
+
+
+class Bench:
+    """A schedule on a fake loop, whose turns take `took` seconds; None: until a test finishes them."""
+
+    def __init__(self, took: float | None = 0.0, **limits: int) -> None:
+        self.loop, self.took = Loop(), took
+        self.starts: list[tuple[float, Hashable]] = []
+        self.delays: list[float] = []
+        self.overruns = 0
+        self.refused: set[Hashable] = set()
+        self.running: list[Turn] = []
+        self.most: Counter[str] = Counter()
+        self.schedule = Schedule(self.loop, on_delay=self.delays.append, on_overrun=self.overrun, **limits)
+
+    def overrun(self) -> None:
+        self.overruns += 1
+
+    def start(self, turn: Turn) -> None:
+        self.starts.append((self.loop.now - 1000.0, turn.key))
+        self.running.append(turn)
+        at = sum(other.address == turn.address for other in self.running)
+        self.most[turn.address] = max(self.most[turn.address], at)
+        self.most["all of them"] = max(self.most["all of them"], len(self.running))
+        if self.took == 0:
+            self.finish(turn)
+        elif self.took is not None:
+            self.loop.call_at(self.loop.now + self.took, lambda: self.finish(turn))
+
+    def finish(self, turn: Turn) -> None:
+        self.running.remove(turn)
+        self.schedule.finished(turn, refused=turn.key in self.refused)
+
+    def add(self, key: Hashable, interval: float = 60.0, address: str = "", after: float | None = None) -> Turn:
+        return self.schedule.add(key, interval, address, self.start, after=after)
+
+    def times(self, key: Hashable) -> list[float]:
+        return [at for at, who in self.starts if who == key]
+
+    def waits(self, key: Hashable) -> list[float]:
+        return [later - sooner for sooner, later in pairwise(self.times(key))]
+
+
+# --- the first round ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("interval", "spread"), [(10.0, 10.0), (60.0, 60.0), (300.0, 60.0), (86400.0, 60.0)])
+def test_first_round_is_spread_evenly_over_the_interval_or_a_minute(interval: float, spread: float) -> None:
+    bench = Bench()
+    for number in range(300):
+        bench.add(number, interval)
+    bench.loop.run(spread - 1e-6)
+    assert Counter(key for _, key in bench.starts) == Counter(range(300))
+    tenths = Counter(int(at / spread * 10) for at, _ in bench.starts)
+    assert all(28 <= tenths[tenth] <= 32 for tenth in range(10)), tenths
+
+
+def test_the_ports_of_one_host_do_not_start_together() -> None:
+    bench = Bench()
+    for port in (25, 465, 587):
+        bench.add(port)
+    bench.loop.run(60)
+    gaps = [later - sooner for (sooner, _), (later, _) in pairwise(bench.starts)]
+    assert min(gaps) > 10
+
+
+def test_a_turn_added_later_starts_after_so_many_seconds() -> None:
+    bench = Bench()
+    bench.add("new", after=3.0)
+    bench.loop.run(5)
+    assert bench.times("new") == [3.0]
+
+
+# --- intervals ------------------------------------------------------------------------------------------------
+
+
+def test_each_turn_keeps_its_interval_and_its_place_in_it() -> None:
+    bench = Bench(took=1.5)
+    bench.add("often", 10.0, "192.0.2.1")
+    bench.add("seldom", 60.0, "192.0.2.2")
+    bench.loop.run(600)
+    assert bench.waits("often") == pytest.approx([10.0] * (len(bench.times("often")) - 1))
+    assert bench.waits("seldom") == pytest.approx([60.0] * (len(bench.times("seldom")) - 1))
+    assert (len(bench.times("often")), len(bench.times("seldom"))) == (61, 10)
+
+
+def test_long_intervals_settle_over_the_whole_interval_after_the_first_round() -> None:
+    bench = Bench()
+    for number in range(300):
+        bench.add(number, 600.0)
+    bench.loop.run(3000)
+    third = [bench.times(number)[2] for number in range(300)]
+    tenths = Counter(int((at % 600) / 60) for at in third)
+    assert all(25 <= tenths[tenth] <= 35 for tenth in range(10)), tenths
+    for number in range(300):
+        second, *later = bench.waits(number)
+        assert 300 <= second <= 900
+        assert later == pytest.approx([600.0] * len(later))
+
+
+def test_no_delay_while_there_is_room() -> None:
+    bench = Bench(took=1.0)
+    for number in range(50):
+        bench.add(number, 30.0, f"192.0.2.{number}")
+    bench.loop.run(300)
+    assert len(bench.delays) == len(bench.starts) >= 500
+    assert max(bench.delays) == pytest.approx(0.0, abs=1e-6)
+
+
+# --- limits ---------------------------------------------------------------------------------------------------
+
+
+def test_no_more_than_at_once_run_and_none_is_forgotten() -> None:
+    bench = Bench(took=5.0, at_once=3)
+    for number in range(20):
+        bench.add(number, 60.0, after=0.0)
+    bench.loop.run(600)
+    assert bench.most["all of them"] == 3
+    assert bench.schedule.in_flight <= 3
+    assert all(len(bench.times(number)) >= 8 for number in range(20))
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_no_more_than_so_many_run_at_one_address(limit: int) -> None:
+    bench = Bench(took=5.0, per_address=limit)
+    for number in range(6):
+        bench.add(number, 60.0, "192.0.2.1", after=0.0)
+    bench.loop.run(59)
+    assert bench.most["192.0.2.1"] == limit
+    assert [key for _, key in bench.starts] == list(range(6)), "first come, first served"
+
+
+def test_turns_without_an_address_are_not_held_back() -> None:
+    bench = Bench(took=5.0)
+    for number in range(6):
+        bench.add(number, 60.0, after=0.0)
+    bench.loop.run(1)
+    assert bench.most[""] == 6
+
+
+def test_a_full_address_holds_no_other_back() -> None:
+    bench = Bench(took=None)
+    bench.add("hangs", 60.0, "192.0.2.1", after=0.0)
+    bench.add("waits", 60.0, "192.0.2.1", after=0.0)
+    bench.add("other", 60.0, "192.0.2.2", after=0.0)
+    bench.loop.run(1)
+    assert [key for _, key in bench.starts] == ["hangs", "other"]
+
+
+def test_a_thousand_that_finish_at_once_do_not_grow_the_stack() -> None:
+    bench = Bench(took=None, at_once=1)
+    first = bench.add("first", after=0.0)
+    bench.loop.run(0.5)
+    for number in range(3000):
+        bench.add(number, after=0.0)
+    bench.loop.run(0.5)
+    bench.took = 0.0
+    bench.finish(first)
+    assert len(bench.starts) == 3001
+
+
+# --- overruns and crowded addresses ---------------------------------------------------------------------------
+
+
+def test_a_turn_that_still_runs_when_it_is_due_is_an_overrun_and_not_stacked() -> None:
+    bench = Bench(took=None)
+    turn = bench.add("slow", 10.0, after=0.0)
+    bench.loop.run(35)
+    assert (len(bench.starts), bench.overruns) == (1, 3)
+    bench.finish(turn)
+    bench.loop.run(10)
+    assert bench.times("slow") == [0.0, 40.0]
+
+
+def test_where_an_address_has_too_much_all_intervals_grow_and_it_is_reported() -> None:
+    bench = Bench(took=5.0)
+    for number in range(24):
+        bench.add(number, 60.0, "192.0.2.1")
+    bench.add("elsewhere", 60.0, "192.0.2.2")
+    bench.loop.run(3600)
+    assert bench.schedule.overloaded == 1
+    overruns = bench.overruns
+    bench.loop.run(3600)
+    assert bench.overruns == overruns, "once grown they fit"
+    assert all(bench.waits(number)[-1] == pytest.approx(24 * 5 / 0.9, rel=0.1) for number in range(24))
+    assert bench.waits("elsewhere")[-1] == pytest.approx(60.0)
+
+
+def test_intervals_shrink_back_when_there_is_room_again() -> None:
+    bench = Bench(took=5.0)
+    for number in range(24):
+        bench.add(number, 60.0, "192.0.2.1")
+    bench.loop.run(1800)
+    bench.took = 0.5
+    bench.loop.run(1800)
+    assert bench.schedule.overloaded == 0
+    assert bench.waits(7)[-1] == pytest.approx(60.0)
+
+
+def test_seldom_turns_do_not_slow_a_frequent_one_that_fits() -> None:
+    bench = Bench(took=1.0)
+    bench.add("often", 20.0, "192.0.2.1")
+    for number in range(50):
+        bench.add(number, 3600.0, "192.0.2.1")
+    bench.loop.run(7200)
+    assert bench.schedule.overloaded == 0
+    assert bench.waits("often")[-3:] == pytest.approx([20.0] * 3, abs=1.5)
+
+
+# --- back-off -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("interval", "waits"),
+    [
+        pytest.param(60.0, [120.0, 240.0, 480.0, 480.0], id="at most 8 intervals"),
+        pytest.param(200.0, [400.0, 800.0, BACK_OFF_SECONDS, BACK_OFF_SECONDS], id="at most 15 minutes"),
+        pytest.param(3600.0, [3600.0, 3600.0], id="never shorter than the interval"),
+    ],
+)
+def test_a_refusal_doubles_the_wait(interval: float, waits: list[float]) -> None:
+    bench = Bench(took=0.0)
+    bench.refused.add("refused")
+    turn = bench.add("refused", interval, after=0.0)
+    turn.settled = True
+    bench.loop.run(sum(waits) + 1)
+    assert bench.waits("refused") == pytest.approx(waits)
+
+
+def test_after_a_refusal_a_good_run_brings_the_interval_back() -> None:
+    bench = Bench(took=0.0)
+    bench.refused.add("once")
+    bench.add("once", 60.0, after=0.0)
+    bench.loop.run(1)
+    bench.refused.clear()
+    bench.loop.run(400)
+    assert bench.waits("once")[:4] == pytest.approx([120.0, 60.0, 60.0, 60.0])
+
+
+# --- coming and going -----------------------------------------------------------------------------------------
+
+
+def test_a_removed_turn_starts_no_more() -> None:
+    bench = Bench()
+    bench.add("gone", 10.0)
+    bench.loop.run(25)
+    bench.schedule.remove("gone")
+    before = len(bench.starts)
+    bench.loop.run(100)
+    assert len(bench.starts) == before
+
+
+def test_a_turn_removed_while_it_runs_gives_its_place_back() -> None:
+    bench = Bench(took=None)
+    gone = bench.add("gone", 60.0, "192.0.2.1", after=0.0)
+    bench.add("next", 60.0, "192.0.2.1", after=0.0)
+    bench.loop.run(1)
+    bench.schedule.remove("gone")
+    assert bench.schedule.in_flight == 1
+    bench.finish(gone)
+    assert bench.times("next") == [1.0]
+    assert bench.schedule.in_flight == 1
+
+
+def test_a_turn_removed_while_it_waits_is_passed_over() -> None:
+    bench = Bench(took=None)
+    first = bench.add("first", 60.0, "192.0.2.1", after=0.0)
+    bench.add("gone", 60.0, "192.0.2.1", after=0.0)
+    bench.add("last", 60.0, "192.0.2.1", after=0.0)
+    bench.loop.run(1)
+    bench.schedule.remove("gone")
+    bench.finish(first)
+    assert [key for _, key in bench.starts] == ["first", "last"]
+
+
+def test_a_turn_added_again_while_the_old_one_runs_is_a_new_one() -> None:
+    bench = Bench(took=None)
+    old = bench.add("same", 60.0, "192.0.2.1", after=0.0)
+    bench.loop.run(1)
+    bench.schedule.remove("same")
+    bench.add("same", 60.0, "192.0.2.1", after=0.0)
+    bench.loop.run(1)
+    bench.finish(old)
+    assert bench.times("same") == [0.0, 2.0]
+
+
+def test_removing_what_is_not_there_does_nothing() -> None:
+    bench = Bench()
+    bench.schedule.remove("nobody")
+    assert bench.schedule.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "starts_in"), [(0.0, 4.0), (3.0, 1.0), (5.0, 0.0)], ids=["later", "soon", "running"]
+)
+def test_how_long_until_a_turn_starts(seconds: float, starts_in: float) -> None:
+    bench = Bench(took=None)
+    bench.add("one", after=4.0)
+    bench.loop.run(seconds)
+    assert bench.schedule.starts_in("one") == starts_in
+    assert bench.schedule.starts_in("nobody") is None
+
+
+def test_after_stop_nothing_starts() -> None:
+    bench = Bench(took=None)
+    running = bench.add("running", after=0.0, address="192.0.2.1")
+    bench.add("waiting", after=0.0, address="192.0.2.1")
+    bench.add("later", after=5.0)
+    bench.loop.run(1)
+    bench.schedule.stop()
+    bench.finish(running)
+    bench.loop.run(100)
+    assert [key for _, key in bench.starts] == ["running"]
+
+
+# --- whatever happens -----------------------------------------------------------------------------------------
+
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.integers(0, 9)),
+        st.tuples(st.just("remove"), st.integers(0, 9)),
+        st.tuples(st.just("finish"), st.integers(0, 9)),
+        st.tuples(st.just("wait"), st.integers(1, 45)),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ACTIONS)
+def test_whatever_comes_and_goes_the_limits_hold_and_every_turn_gets_its_turn(actions: list[tuple[str, int]]) -> None:
+    bench = Bench(took=None, at_once=3, per_address=2)
+    alive: set[int] = set()
+    for action, number in actions:
+        match action:
+            case "add" if number not in alive:
+                bench.add(number, 20.0 + 20 * (number % 4), f"192.0.2.{number % 3}" if number % 3 else "")
+                alive.add(number)
+            case "remove":
+                bench.schedule.remove(number)
+                alive.discard(number)
+            case "finish" if bench.running:
+                bench.finish(bench.running[number % len(bench.running)])
+            case "wait":
+                bench.loop.run(number)
+        assert bench.schedule.in_flight == len(bench.running) <= 3
+        assert all(most <= 2 for address, most in bench.most.items() if address.startswith("192."))
+    bench.took = 0.0
+    for turn in list(bench.running):
+        bench.finish(turn)
+    bench.starts.clear()
+    bench.loop.run(700)  # the longest wait is 8 * 80 s
+    assert bench.schedule.in_flight == 0
+    assert {key for _, key in bench.starts} == alive

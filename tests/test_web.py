@@ -1,0 +1,249 @@
+"""What is served over HTTP, asked by aiohttp's own client."""
+
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
+from html.parser import HTMLParser
+
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter.board import Board
+from exporter.exposition import OPENMETRICS, TEXT
+from exporter.model import Reply, Step
+from exporter.reasons import Reason, Stage
+from exporter.telemetry import Telemetry
+from exporter.web import Pages, accepts_gzip, accepts_openmetrics
+from tests.results import HOST, NOW, endpoint, failed, healthy, peer
+
+Get = Callable[..., Awaitable[ClientResponse]]
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+PROMETHEUS_2_42 = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"  # noqa: E501 - as it is sent
+EVIL = '<script>alert(1)</script><img src=x onerror="x">\u202e\x1b[31m'
+
+
+@pytest.fixture
+def board() -> Board:
+    board = Board()
+    board.add(endpoint())
+    board.record(healthy())
+    return board
+
+
+@pytest.fixture
+def pages(board: Board) -> Pages:
+    return Pages(board, Telemetry(), clock=lambda: NOW, ready=True)
+
+
+@pytest.fixture
+async def get(pages: Pages) -> AsyncIterator[Get]:
+    """Ask the pages as they are when a test first asks."""
+    clients: list[TestClient] = []  # type: ignore[type-arg]  # its arguments are of no interest here
+
+    async def ask(path: str, method: str = "GET", **headers: str) -> ClientResponse:
+        if not clients:
+            clients.append(TestClient(TestServer(pages.application()), auto_decompress=False))
+            await clients[0].start_server()
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        skip = [] if "Accept_Encoding" in headers else ["Accept-Encoding"]
+        return await clients[0].request(method, path, headers=given, skip_auto_headers=skip, allow_redirects=False)
+
+    yield ask
+    for client in clients:
+        await client.close()
+
+
+# --- metrics --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("accept", "openmetrics"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("text/plain", False),
+        ("application/openmetrics-text; version=1.0.0", True),
+        ('application/openmetrics-text; version="1.0.0"', True),
+        ("Application/OpenMetrics-Text", True),
+        ("application/openmetrics-text;version=0.0.1", False),
+        ("application/openmetrics-text;version=1.0.0;q=0", False),
+        ("application/openmetrics-text;version=1.0.0;q=0.3, text/plain;q=0.5", False),
+        ("application/openmetrics-text;version=1.0.0;q=0.3, */*", False),
+        ("application/openmetrics-text;version=1.0.0;q=rubbish", False),
+        (PROMETHEUS_3, True),
+        (PROMETHEUS_2_42, True),
+    ],
+)
+def test_which_format_is_wanted(accept: str, openmetrics: bool) -> None:
+    assert accepts_openmetrics(accept) is openmetrics
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted"),
+    [("", False), ("gzip", True), ("deflate, gzip;q=0.5", True), ("gzip;q=0", False), ("*", True), ("gzip;q=0, *", False),
+     ("GZIP", True), ("identity", False)],
+)  # fmt: skip
+def test_whether_gzip_is_wanted(header: str, wanted: bool) -> None:
+    assert accepts_gzip(header) is wanted
+
+
+async def test_metrics_as_text(get: Get) -> None:
+    answer = await get("/metrics")
+    body = await answer.text()
+    assert (answer.status, answer.headers["Content-Type"]) == (200, TEXT)
+    names = {metric.name for metric in parse_text(body)}
+    assert {"smtp_probe_success", "smtp_exporter_build_info", "process_cpu_seconds", "python_info"} <= names
+    assert "# EOF" not in body
+    assert "Content-Encoding" not in answer.headers
+
+
+async def test_metrics_as_openmetrics(get: Get) -> None:
+    answer = await get("/metrics", Accept=PROMETHEUS_3)
+    body = await answer.text()
+    assert answer.headers["Content-Type"] == OPENMETRICS
+    assert body.endswith("# EOF\n")
+    assert body.count("# EOF") == 1
+    metrics = list(parse_openmetrics(body))
+    found = [(sample.name, *sorted(sample.labels.items())) for metric in metrics for sample in metric.samples]
+    assert len(set(found)) == len(found)
+    assert {metric.name for metric in metrics} >= {"smtp_probe_success", "smtp_probes", "smtp_exporter_problems"}
+
+
+async def test_metrics_with_gzip(get: Get) -> None:
+    answer = await get("/metrics", Accept_Encoding="gzip")
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+    assert "smtp_probe_success{" in gzip.decompress(await answer.read()).decode()
+
+
+async def test_no_gzip_where_it_is_refused(get: Get) -> None:
+    answer = await get("/metrics", Accept_Encoding="gzip;q=0")
+    assert "Content-Encoding" not in answer.headers
+    assert "smtp_probe_success{" in await answer.text()
+
+
+# --- paths ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/style.css", "text/css; charset=utf-8"),
+        ("/-/healthy", "text/plain; charset=utf-8"),
+        ("/-/ready", "text/plain; charset=utf-8"),
+    ],
+)
+async def test_paths(get: Get, path: str, kind: str) -> None:
+    answer = await get(path)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, kind)
+    assert await answer.text()
+
+
+async def test_not_ready_before_the_first_configuration_runs(get: Get, pages: Pages) -> None:
+    pages.ready = False
+    assert (await get("/-/ready")).status == 503
+    assert (await get("/-/healthy")).status == 200
+    pages.ready = True
+    assert (await get("/-/ready")).status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy"])
+async def test_head_is_answered_without_a_body(get: Get, path: str) -> None:
+    answer = await get(path, "HEAD")
+    assert (answer.status, await answer.read()) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nothing", 404), ("POST", "/metrics", 405), ("DELETE", "/", 405), ("GET", "/../../etc/passwd", 404)],
+)
+async def test_what_is_not_there(get: Get, method: str, path: str, status: int) -> None:
+    assert (await get(path, method)).status == status
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/nothing"])
+async def test_security_headers(get: Get, path: str) -> None:
+    headers = (await get(path)).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "script" not in headers["Content-Security-Policy"]
+    assert headers["Cache-Control"] == "no-store"
+
+
+async def test_route_prefix_and_another_path_of_metrics(get: Get, pages: Pages) -> None:
+    pages.prefix, pages.outside, pages.telemetry_path = "/smtp", "/monitor/smtp", "/scrape"
+    assert (await get("/smtp/scrape")).status == 200
+    assert (await get("/smtp/metrics")).status == 404
+    assert (await get("/smtp/-/healthy")).status == 200
+    assert (await get("/")).headers["Location"] == "/smtp/"
+    page = await (await get("/smtp/")).text()
+    assert 'href="/monitor/smtp/scrape"' in page
+    assert 'href="/monitor/smtp/style.css"' in page
+
+
+# --- the page -------------------------------------------------------------------------------------------------
+
+
+class Tags(HTMLParser):
+    """The tags of a page, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+async def test_what_a_peer_said_stays_text(get: Get, board: Board) -> None:
+    reply = Reply(554, (EVIL, "\udcff"))
+    steps = (Step(0.1, Stage.GREETING, "S", reply), Step(0.2, Stage.GREETING, "-", EVIL))
+    other = peer(port=587)
+    board.add(endpoint(EVIL, (("note", EVIL),), other))
+    board.record(failed(Reason.GREETING_REJECTED, other, ended=None, greeting=reply, steps=steps))
+    page = await (await get("/")).text()
+    seen = Tags(page)
+    assert not {"script", "img"} & set(seen.tags)
+    assert "onerror" not in seen.attributes
+    assert seen.text.count("<script>alert(1)</script>") >= 3
+    assert not {"\x1b", "\u202e"} & set(page)
+
+
+async def test_what_is_wrong_comes_first_with_cause_and_check(get: Get, board: Board) -> None:
+    other = peer(port=587)
+    board.add(endpoint("submission", of=other))
+    board.record(failed(Reason.GREETING_TIMEOUT, other))
+    text = Tags(await (await get("/")).text()).text
+    assert text.index(f"{HOST}:587") < text.index(f"{HOST}:25")
+    assert "greeting_timeout" in text
+    assert "Connect by hand and wait" in text
+    assert "1 critical" in text
+    assert "80 days left" in text
+
+
+async def test_a_page_with_too_many_endpoints_says_how_many_are_left_out(get: Get, board: Board) -> None:
+    for port in range(26, 1525):
+        board.add(endpoint(of=peer(port=port)))
+    page = await (await get("/")).text()
+    assert "500 more endpoints are not shown here" in page
+    assert Tags(page).tags.count("tr") == 1001
+
+
+async def test_a_page_without_endpoints(get: Get, board: Board) -> None:
+    board.remove(endpoint())
+    assert "No endpoints yet." in await (await get("/")).text()
