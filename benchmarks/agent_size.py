@@ -18,7 +18,8 @@ import urllib.request
 from pathlib import Path
 
 import yaml
-from probe_cost import serve
+
+from benchmarks.probe_cost import serve
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

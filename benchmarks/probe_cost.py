@@ -14,7 +14,6 @@ import resource
 import ssl
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -84,7 +83,7 @@ def main() -> None:
     ca_file, ports = ours.recv()
     settings = Settings(tls=TlsSettings(ca_file, "mail.example.test"), expect=Expect(certificate="trusted"))
     peers = [Peer("127.0.0.1", "127.0.0.1", port, settings) for port in ports]
-    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    factory = None
     if options.loop == "uvloop":
         import uvloop
 

@@ -8,19 +8,21 @@ import resource
 import signal
 import socket
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from exporter.board import Board, State
+from exporter.board import Board
 from exporter.config import Config
+from exporter.model import Problem
 from exporter.probe.prober import Prober
 from exporter.resolve import Resolver
 from exporter.roster import Roster
 from exporter.schedule import Schedule
 from exporter.targets import shard
 from exporter.telemetry import Telemetry
-from exporter.trust import Judge
+from exporter.trust import Judge, TrustStoreError
 from exporter.web import Pages
 
 log = logging.getLogger(__name__)
@@ -28,10 +30,9 @@ log = logging.getLogger(__name__)
 DRAIN = 4.0
 """Seconds that probes under way may take to end after SIGTERM."""
 SPARE_DESCRIPTORS = 100
-"""Descriptors kept for scrapes, DNS, logs and files."""
+"""Descriptors kept for scrapes, logs and files; each lookup may need two more."""
 LAG_EVERY = 0.5
 HOST_NAME = re.compile(r"([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
-UNFIT_SUFFIXES = (".local", ".localdomain", ".localhost", ".internal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Agent:
 
     def __init__(self, config: Config, options: Options = Options()) -> None:
         self.config, self.options = config, options
+        self._judge = Judge()
         self.stop = asyncio.Event()
         self.telemetry = Telemetry()
         self.board = Board()
@@ -74,8 +76,12 @@ class Agent:
         """Run until told to stop.
 
         Raises:
-            StartError: an address to listen on is not to be had.
+            StartError: an address to listen on is not to be had, or a file of trust anchors cannot be read.
         """
+        try:
+            self._judge.load({settings.tls.ca_file for target in self.config.targets for _, settings in target.ports})
+        except TrustStoreError as error:
+            raise StartError(str(error)) from error
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop.set)
@@ -105,10 +111,11 @@ class Agent:
             max_lookups=config.max_concurrent_lookups,
             on_lookup=lambda kind, result: telemetry.dns_lookups.labels(kind, result).inc(),
         )
-        prober = Prober(loop, Judge(), ehlo_name=await own_name())
+        prober = Prober(loop, self._judge, ehlo_name=await own_name())
+        spare = SPARE_DESCRIPTORS + 2 * config.max_concurrent_lookups
         schedule = Schedule(
             loop,
-            at_once=descriptors_for(config.max_concurrent_probes),
+            at_once=descriptors_for(config.max_concurrent_probes, spare),
             per_address=config.max_probes_per_host,
             on_delay=telemetry.schedule_delay.observe,
             on_overrun=telemetry.overruns.inc,
@@ -120,7 +127,7 @@ class Agent:
             prober,
             max_addresses=config.max_addresses,
             clock=time.time,
-            on_state=self._count,
+            on_problems=self._count,
             on_internal_error=telemetry.internal_errors.inc,
         )
         self._start(roster, schedule)
@@ -155,8 +162,8 @@ class Agent:
         self.started.set()
         log.info("probing", extra={"targets": len(targets), "endpoints": len(self.board.endpoints)})
 
-    def _count(self, state: State) -> None:
-        for problem in state.assessment.problems:
+    def _count(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
             self.telemetry.problems.labels(problem.reason, problem.severity).inc()
 
     async def _measure_lag(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -182,21 +189,21 @@ async def own_name() -> str | None:
 
 
 def fit_for_ehlo(name: str) -> bool:
-    """Whether a host name may be said in EHLO: letters, digits, hyphens, a dot, and not a name for here only."""
-    lower = name.lower()
-    return HOST_NAME.fullmatch(name) is not None and not lower.endswith(UNFIT_SUFFIXES) and "localhost" not in lower
+    """Whether a host name may be said in EHLO: letters, digits, hyphens, a dot; no *.local, localhost or address."""
+    label, last = name.lower().split(".")[0], name.lower().rpartition(".")[2]
+    return HOST_NAME.fullmatch(name) is not None and label != "localhost" and last != "local" and not last.isdigit()
 
 
-def descriptors_for(probes: int) -> int:
+def descriptors_for(probes: int, spare: int = SPARE_DESCRIPTORS) -> int:
     """Raise the descriptor limit as far as allowed; return how many probes at once that is good for."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = probes + SPARE_DESCRIPTORS
+    wanted = probes + spare
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return probes
-    fewer = max(1, soft - SPARE_DESCRIPTORS)
+    fewer = max(1, soft - spare)
     log.warning(
         "too few file descriptors: fewer probes at once", extra={"limit": soft, "at_once": fewer, "asked": probes}
     )

@@ -3,10 +3,13 @@
 Everything that shows results (metrics, page, API) reads here; nothing but the roster writes. No I/O.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from exporter.checks import Assessment, assess
+from exporter.checks.history import History
+from exporter.egress import Egress, Vote, Way, vote_of
 from exporter.model import Domain, Ended, Endpoint, Exchanges, Peer, Result
 from exporter.reasons import Reason, Stage, Untestable
 
@@ -26,6 +29,8 @@ class State:
     peer: Peer
     wait: float
     """Seconds between probes in force; longer than the interval while backing off or crowded."""
+    targets: Counter[str] = field(default_factory=Counter)
+    """The targets that have it as an endpoint."""
     result: Result | None = None
     assessment: Assessment = field(default_factory=Assessment)
     probes: int = 0
@@ -34,6 +39,8 @@ class State:
     since: float = 0.0
     """When the state or the primary reason changed last, Unix seconds."""
     last_tested: float = 0.0
+    starttls_offered: float | None = None
+    """When it offered STARTTLS last, Unix seconds."""
     samples: tuple[tuple[tuple[str, str], ...], ...] | None = None
     """What `exposition` made of the result, by family; kept until the next one."""
 
@@ -80,35 +87,57 @@ class Change:
 
 
 class Board:
-    """States by peer, endpoints by label set, domains. Iterate over copies: a scrape is taken in slices."""
+    """States by peer, endpoints by label set, domains. Iterate over copies: a scrape is taken in slices.
 
-    def __init__(self) -> None:
+    `on_egress` is told when it changes whether a port looks blocked from here (None: it cannot be told).
+    """
+
+    def __init__(
+        self, egress: Egress | None = None, on_egress: Callable[[Way, bool | None], None] = lambda _way, _blocked: None
+    ) -> None:
+        self.egress = egress or Egress()
+        self._on_egress = on_egress
+        self._blocked: dict[Way, bool | None] = {}
         self.states: dict[Peer, State] = {}
         self.endpoints: dict[Endpoint, State] = {}
         self.domains: dict[Domain, DomainState] = {}
-        self._shared: dict[Peer, int] = {}
+        self._shared: Counter[Peer] = Counter()
+        self._users: Counter[Endpoint] = Counter()
         self._at: dict[tuple[str, str], dict[Endpoint, State]] = {}
 
     # --- what is there ------------------------------------------------------------------------------------------
 
     def add(self, endpoint: Endpoint) -> bool:
-        """Take in an endpoint; True if its peer is new and must be probed."""
+        """Take in an endpoint, possibly once more; True if its peer is new and must be probed."""
         peer = endpoint.peer
+        self._users[endpoint] += 1
         if endpoint in self.endpoints:
             return False
         new = peer not in self.states
         if new:
             self.states[peer] = State(peer, peer.settings.interval)
         self.endpoints[endpoint] = self.states[peer]
+        self.states[peer].targets[endpoint.target] += 1
         self._at.setdefault((endpoint.target, peer.host), {})[endpoint] = self.states[peer]
-        self._shared[peer] = self._shared.get(peer, 0) + 1
+        self._shared[peer] += 1
         return new
 
+    def twin(self, endpoint: Endpoint) -> Endpoint | None:
+        """Another endpoint whose labels are the same though it is probed otherwise: only one of them has series."""
+        place, address, port = (endpoint.target, endpoint.peer.host), endpoint.peer.address, endpoint.peer.port
+        alike = (each for each in self._at.get(place, ()) if (each.peer.address, each.peer.port) == (address, port))
+        return next((each for each in alike if each != endpoint and each.labels == endpoint.labels), None)
+
     def remove(self, endpoint: Endpoint) -> bool:
-        """Forget an endpoint; True if nobody needs its peer any more."""
-        if self.endpoints.pop(endpoint, None) is None:
+        """Forget an endpoint, once for each time it was added; True if nobody needs its peer any more."""
+        if endpoint not in self.endpoints:
             return False
+        self._users[endpoint] -= 1
+        if self._users[endpoint]:
+            return False
+        del self.endpoints[endpoint], self._users[endpoint]
         place = endpoint.target, endpoint.peer.host
+        self.states[endpoint.peer].targets -= Counter([endpoint.target])
         del self._at[place][endpoint]
         if not self._at[place]:
             del self._at[place]
@@ -116,6 +145,7 @@ class Board:
         if self._shared[endpoint.peer]:
             return False
         del self._shared[endpoint.peer], self.states[endpoint.peer]
+        self.vote(endpoint.peer, None)
         return True
 
     def of_domain(self, domain: Domain) -> Iterator[State]:
@@ -132,11 +162,14 @@ class Board:
         if state is None:
             return None
         before = state.word, _first(state.assessment)[0]
-        state.result, state.assessment, state.samples = result, self._assess(state, result), None
+        state.result = result
+        self.vote(result.peer, vote_of(result.peer, result))
+        self._assess(state, result)
+        if result.hello and "STARTTLS" in result.hello.extensions:
+            state.starttls_offered = result.finished
         state.probes += 1
         success = state.assessment.success
         if success is not None:
-            state.last_tested = result.finished
             state.failures += not success
             state.consecutive_failures = 0 if success else state.consecutive_failures + 1
         reason, detail = _first(state.assessment)
@@ -145,13 +178,54 @@ class Board:
         state.since = result.finished
         return Change(before[0], state.word, before[1], reason, detail)
 
-    @staticmethod
-    def _assess(state: State, result: Result) -> Assessment:
+    def _assess(self, state: State, result: Result) -> None:
+        """Ask the checks. A refusal is an excuse for an hour after the last probe that was tested, then no more."""
         state.last_tested = state.last_tested or result.started
-        assessment = assess(result)
-        if assessment.untestable in EXCUSES and result.finished - state.last_tested > GRACE:
-            return assess(result, excuse=False)
-        return assessment
+        known = self._history(state, result)
+        assessment = assess(result, known)
+        if assessment.untestable is None:
+            state.last_tested = result.finished
+        elif assessment.untestable in EXCUSES and result.finished - state.last_tested > GRACE:
+            assessment = assess(result, known, excuse=False)
+        state.assessment, state.samples = assessment, None
+
+    def _history(self, state: State, result: Result) -> History:
+        """What is known beside the result: its past, its siblings, and whether its way out is blocked."""
+        peer = state.peer
+        siblings = {
+            other.peer: other.result
+            for target in state.targets
+            for other in self._at[target, peer.host].values()
+            if other is not state and other.result and not other.withdrawn(result.finished)
+        }
+        way = self.egress.way_of(peer)
+        blocked = way is not None and self._blocked.get(way) is True and self.egress.counts(peer)
+        return History(state.starttls_offered, tuple(siblings.values()), blocked)
+
+    def vote(self, voter: Peer, vote: Vote | None) -> None:
+        """Take in whether somebody could be connected to; where that changes the verdict, look at all voters anew."""
+        ways = {self.egress.way_of(voter), vote.way if vote else None}
+        self.egress.cast(voter, vote)
+        for way in ways:
+            if way is None:
+                continue
+            blocked = self.egress.blocked(way)
+            if self._blocked.get(way) is not blocked:
+                self._blocked[way] = blocked
+                self._on_egress(way, blocked)
+                for state in [state for each in self.egress.voters(way) if (state := self.states.get(each))]:
+                    if state.result:
+                        self._assess(state, state.result)
+
+    def blocked_ways(self, now: float) -> Iterator[tuple[Way, bool]]:
+        """The ways of which it can be told whether they are blocked, by results that are not withdrawn."""
+        for way in self.egress.ways():
+            for voter in self.egress.voters(way):
+                if (state := self.states.get(voter)) and state.withdrawn(now):
+                    self.vote(voter, None)
+            blocked = self.egress.blocked(way)
+            if blocked is not None:
+                yield way, blocked
 
 
 def internal_error(peer: Peer, error: BaseException, now: float) -> Result:

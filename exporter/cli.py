@@ -1,43 +1,16 @@
-"""The command line: reads flags, wires parts together, turns errors into one clear line and an exit code."""
+"""The command line: wires parts together, turns errors into one clear line and an exit code."""
 
 import argparse
 import asyncio
 import importlib
-import logging
 import os
-import re
 import ssl
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from typing import Any
 
-from exporter import __version__, logs
-
-USAGE = 64
-"""EX_USAGE of sysexits.h."""
-DEFAULT_FILE = "smtp-exporter.yaml"
-NOT_YET = {
-    "web_config_file": "--web.config.file",
-    "web_systemd_socket": "--web.systemd-socket",
-    "web_enable_lifecycle": "--web.enable-lifecycle",
-    "config_enable_auto_reload": "--config.enable-auto-reload",
-}
-"""Flags of the contract that this version refuses: one that is accepted must do what it says."""
-PATH = re.compile(r"[A-Za-z0-9/._~-]*")
-log = logging.getLogger(__name__)
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose usage errors exit with 64. Flags are not to be abbreviated: new ones may come."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(allow_abbrev=False, **settings)
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line."""
-        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+from exporter import __version__, flags, logs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,10 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def parser() -> Parser:
+def parser() -> argparse.ArgumentParser:
     """All commands and flags."""
-    top = Parser(prog="smtp-exporter", description="Probes SMTP servers and tells Prometheus what is wrong, and why.",
-                 epilog="Without a command: run.")  # fmt: skip
+    about = "Probes SMTP servers and tells Prometheus what is wrong, and why."
+    top = flags.Parser(prog="smtp-exporter", description=about, epilog="Without a command: run.")
     version = f"smtp-exporter {__version__} (Python {sys.version.split()[0]}, {ssl.OPENSSL_VERSION})"
     top.add_argument("--version", action="version", version=version)
     commands = top.add_subparsers(metavar="COMMAND", required=True)
@@ -70,86 +43,6 @@ def parser() -> Parser:
         one.set_defaults(command=command)
         add_flags(one)
     return top
-
-
-# --- flags ------------------------------------------------------------------------------------------------------
-
-
-def _log_flags(flags: argparse.ArgumentParser) -> None:
-    flags.add_argument("--log.level", dest="log_level", choices=list(logs.LEVELS), default="info")
-    flags.add_argument("--log.format", dest="log_format", choices=["logfmt", "json"], default="logfmt")
-    flags.add_argument("--loop", choices=["auto", "uvloop", "asyncio"], default="auto",
-                       help="event loop; default: auto: uvloop where it is installed")  # fmt: skip
-
-
-def _run_flags(flags: argparse.ArgumentParser) -> None:
-    add = flags.add_argument
-    add("--version", action="version", version=f"smtp-exporter {__version__}")
-    add("--config.file", dest="config_file", metavar="FILE", default=DEFAULT_FILE, help="default: %(default)s")
-    add(
-        "--config.enable-auto-reload",
-        dest="config_enable_auto_reload",
-        action="store_true",
-        help="not in this version",
-    )
-    add("--web.listen-address", dest="listen", metavar="ADDRESS", action="append",
-        help="where to listen; repeatable; default: :10225; IPv6 as [::1]:10225")  # fmt: skip
-    add("--web.config.file", dest="web_config_file", metavar="FILE", help="not in this version")
-    add("--web.systemd-socket", dest="web_systemd_socket", action="store_true", help="not in this version")
-    add("--web.external-url", dest="external_url", metavar="URL", default="",
-        help="the URL under which browsers reach this exporter, where a proxy stands before it")  # fmt: skip
-    add("--web.route-prefix", dest="route_prefix", metavar="PATH", help="default: the path of --web.external-url")
-    add(
-        "--web.telemetry-path", dest="telemetry_path", metavar="PATH", default="/metrics", help="default: %(default)s"
-    )
-    add("--web.enable-lifecycle", dest="web_enable_lifecycle", action="store_true", help="not in this version")
-    add("--shard.index", dest="shard_index", metavar="N", type=int, default=0, help="which share to probe, from 0")
-    add("--shard.count", dest="shard_count", metavar="N", type=int, default=1, help="into how many shares")
-    _log_flags(flags)
-
-
-def _probe_flags(flags: argparse.ArgumentParser) -> None:
-    add = flags.add_argument
-    add(
-        "hosts",
-        metavar="HOST[:PORT]",
-        nargs="*",
-        help="without a port 25, 465 and 587 are looked at; IPv6 as [::1]:25",
-    )
-    add(
-        "--domain",
-        dest="domains",
-        metavar="D",
-        action="append",
-        default=[],
-        help="probe the MX hosts of a mail domain",
-    )
-    add("--module", metavar="M", help="relay, submission, submissions or one of the configuration; default: by port")
-    add(
-        "--config.file",
-        dest="config_file",
-        metavar="FILE",
-        help="for its modules and limits; its targets are not probed",
-    )
-    add("--ca-file", dest="ca_file", metavar="FILE", help="trust these certificates instead of the system's roots")
-    add("--ehlo-name", dest="ehlo_name", metavar="N", help="who to say we are; default: this machine's name")
-    add("--format", choices=["text", "json", "prometheus"], default="text")
-
-
-def _check_flags(flags: argparse.ArgumentParser) -> None:
-    flags.add_argument("file", metavar="FILE", type=Path)
-
-
-def _demo_flags(flags: argparse.ArgumentParser) -> None:
-    flags.add_argument("--web.listen-address", dest="listen", metavar="ADDRESS", action="append",
-                       help="default: 127.0.0.1:10225")  # fmt: skip
-    _log_flags(flags)
-    flags.set_defaults(log_level="error")  # a log line would scroll away where to look
-
-
-def _reference_flags(flags: argparse.ArgumentParser) -> None:
-    flags.add_argument("table", nargs="?", choices=["configuration", "metrics", "reasons", "schema"],
-                       help="one of the tables; default: the first three")  # fmt: skip
 
 
 # --- commands ---------------------------------------------------------------------------------------------------
@@ -164,25 +57,25 @@ def _run(options: argparse.Namespace) -> int:
     from exporter.agent import Agent, Options, StartError, listen_address
     from exporter.config import ConfigErrors, load
 
-    refused = [flag for name, flag in NOT_YET.items() if getattr(options, name)]
+    refused = [flag for name, flag in flags.NOT_YET.items() if getattr(options, name)]
     if refused:
-        return _fail(f"{', '.join(refused)}: not in this version", USAGE)
+        return _fail(f"{', '.join(refused)}: not in this version", flags.USAGE)
     if not 0 <= options.shard_index < options.shard_count:
-        return _fail("--shard.index must be from 0 to --shard.count less 1", USAGE)
+        return _fail("--shard.index must be from 0 to --shard.count less 1", flags.USAGE)
     logs.set_up(options.log_level, options.log_format)
     try:
-        outside = _outside(options.external_url)
-        prefix = outside if options.route_prefix is None else _path(options.route_prefix)
+        outside = flags.outside(options.external_url)
+        prefix = outside if options.route_prefix is None else flags.path(options.route_prefix)
         web = Options(
             tuple(listen_address(each) for each in options.listen or [":10225"]),
             prefix,
             outside if options.external_url else prefix,
-            _path(options.telemetry_path) or "/metrics",
+            flags.path(options.telemetry_path) or "/metrics",
             options.shard_index,
             options.shard_count,
         )
     except ValueError as error:
-        return _fail(str(error), USAGE)
+        return _fail(str(error), flags.USAGE)
     try:
         config = load(Path(options.config_file))
     except ConfigErrors as errors:
@@ -198,30 +91,6 @@ def _run(options: argparse.Namespace) -> int:
         return 0
 
     return _in_loop(options.loop, work)
-
-
-def _path(text: str) -> str:
-    """Read a path of a flag, as it stands before others: with a slash at the start, without one at the end.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if not PATH.fullmatch(text):
-        raise ValueError(f"{text!r} is not a path: write /metrics")
-    path = "/" + text.strip("/")
-    return "" if path == "/" else path
-
-
-def _outside(url: str) -> str:
-    """Read the path of --web.external-url.
-
-    Raises:
-        ValueError: it is no URL.
-    """
-    split = urlsplit(url)
-    if url and (split.scheme not in ("http", "https") or not split.netloc):
-        raise ValueError(f"--web.external-url: {url!r} is not a URL: write https://monitor.example.com/smtp")
-    return _path(split.path)
 
 
 def _in_loop(loop: str, work: Callable[[], Coroutine[Any, Any, int]]) -> int:
@@ -252,7 +121,7 @@ def _probe(options: argparse.Namespace) -> int:
             print(each, file=sys.stderr)
         return 1
     except ValueError as error:
-        return _fail(str(error), USAGE)
+        return _fail(str(error), flags.USAGE)
     progress, moved = report.with_progress(Console(stderr=True))
 
     async def work() -> report.Seen:
@@ -308,7 +177,7 @@ def _demo(options: argparse.Namespace) -> int:
     try:
         listen = tuple(listen_address(each) for each in options.listen or ["127.0.0.1:10225"])
     except ValueError as error:
-        return _fail(str(error), USAGE)
+        return _fail(str(error), flags.USAGE)
 
     async def work() -> int:
         try:
@@ -329,9 +198,9 @@ def _reference(options: argparse.Namespace) -> int:
 
 Row = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]
 COMMANDS: dict[str, Row] = {
-    "run": ("run the agent", _run_flags, _run),
-    "probe": ("probe hosts once and show everything that is seen", _probe_flags, _probe),
-    "check-config": ("check a configuration file", _check_flags, _check_config),
-    "demo": ("run the agent on simulated servers, healthy and broken", _demo_flags, _demo),
-    "reference": ("print the tables of configuration, metrics and reasons", _reference_flags, _reference),
+    "run": ("run the agent", flags.of_run, _run),
+    "probe": ("probe hosts once and show everything that is seen", flags.of_probe, _probe),
+    "check-config": ("check a configuration file", flags.of_check, _check_config),
+    "demo": ("run the agent on simulated servers, healthy and broken", flags.of_demo, _demo),
+    "reference": ("print the tables of configuration, metrics and reasons", flags.of_reference, _reference),
 }

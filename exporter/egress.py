@@ -102,10 +102,10 @@ class Egress:
 
     def __init__(self, *, min_hosts: int = 3, min_networks: int = 2) -> None:
         self._min_hosts, self._min_networks = min_hosts, min_networks
-        self._votes: dict[object, Vote] = {}
+        self._votes: dict[Peer, Vote] = {}
         self._counts: dict[tuple[Way, Reach], Count] = {}
 
-    def cast(self, voter: object, vote: Vote | None) -> None:
+    def cast(self, voter: Peer, vote: Vote | None) -> None:
         """Take in the vote of a voter in the place of its last one; None takes that back."""
         old = self._votes.pop(voter, None)
         if old:
@@ -114,16 +114,21 @@ class Egress:
             self._votes[voter] = vote
             self._counts.setdefault((vote.way, vote.reach), Count()).add(vote, 1)
 
+    def way_of(self, voter: Peer) -> Way | None:
+        """The way that a voter's vote is about; None where it has none."""
+        vote = self._votes.get(voter)
+        return vote.way if vote else None
+
     def ways(self) -> list[Way]:
         """The ways that anybody votes on."""
         return sorted({way for (way, _), count in self._counts.items() if count.any})
 
-    def voters(self, way: Way) -> list[object]:
+    def voters(self, way: Way) -> list[Peer]:
         """Who votes on a way, of those that count."""
         reach = self._farthest(way)
         return [voter for voter, vote in self._votes.items() if vote.way == way and vote.reach is reach]
 
-    def counts(self, voter: object) -> bool:
+    def counts(self, voter: Peer) -> bool:
         """Whether a voter is among those that decide."""
         vote = self._votes.get(voter)
         return vote is not None and vote.reach is self._farthest(vote.way)

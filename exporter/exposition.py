@@ -4,18 +4,31 @@ Sample lines are the same in both formats; only the headers of counters and the 
 result is kept on its state until the next result; a scrape joins lines.
 """
 
+import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from math import isfinite
 
-from exporter.board import Board, State
-from exporter.families import DOMAIN_FAMILIES, FAMILIES, LABELS, DomainFamily, Family, Scope
+from exporter.board import Board, DomainState, State
+from exporter.egress import Way
+from exporter.families import (
+    DOMAIN_FAMILIES,
+    EGRESS_FAMILY,
+    FAMILIES,
+    LABELS,
+    DomainFamily,
+    EgressFamily,
+    Family,
+    Scope,
+)
 from exporter.model import Domain, Endpoint
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-SLICE = 1000
-"""Endpoints rendered before others may run: about 5 ms."""
+NEW, KNOWN = 50, 1000
+"""Endpoints rendered before others may run, a few milliseconds: those with a new result, and those kept from before."""
 
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 Row = tuple[State, bool]
 
@@ -26,9 +39,7 @@ def labels(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def _clean(value: str) -> str:
-    if not value.isprintable():
-        value = "".join(c if c.isprintable() or c == "\n" else "�" for c in value)
-    return value.translate(_ESCAPES)
+    return (value if value.isprintable() else _CONTROL.sub("\ufffd", value)).translate(_ESCAPES)
 
 
 def number(value: float) -> str:
@@ -36,6 +47,7 @@ def number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(float(value))
 
 
+@lru_cache(maxsize=1 << 17)
 def endpoint_labels(endpoint: Endpoint) -> str:
     """The labels that every series of an endpoint has."""
     peer = endpoint.peer
@@ -66,7 +78,7 @@ def samples(state: State) -> tuple[tuple[tuple[str, str], ...], ...]:
     return state.samples
 
 
-def header(family: Family | DomainFamily, *, openmetrics: bool) -> str:
+def header(family: Family | DomainFamily | EgressFamily, *, openmetrics: bool) -> str:
     """HELP and TYPE. OpenMetrics names a counter without its suffix."""
     name = family.name.removesuffix("_total") if openmetrics and family.kind == "counter" else family.name
     return f"# HELP {name} {family.help}\n# TYPE {name} {family.kind}\n"
@@ -81,24 +93,35 @@ def render(board: Board, now: float, *, openmetrics: bool) -> Iterator[str]:
         openmetrics: OpenMetrics 1.0 instead of text 0.0.4. The caller ends it with `# EOF`.
     """
     rows: dict[str, Row] = {}  # endpoints whose labels are the same give their series once
+    work = 0
     for endpoint, state in tuple(board.endpoints.items()):  # a copy: it may change while others run
         if state.result:
+            work += KNOWN // NEW if state.samples is None else 1
             samples(state)
             rows.setdefault(endpoint_labels(endpoint), (state, state.withdrawn(now)))
-            if len(rows) % SLICE == 0:
+            if work >= KNOWN:
+                work = 0
                 yield ""
+    lines = tuple(rows.items())
     for index, family in enumerate(FAMILIES):
-        yield from _family(index, family, tuple(rows.items()), openmetrics=openmetrics)
+        yield from _family(index, family, lines, openmetrics=openmetrics)
     yield from _domains(board, now, openmetrics=openmetrics)
+    if ways := tuple(board.blocked_ways(now)):
+        yield header(EGRESS_FAMILY, openmetrics=openmetrics)
+        yield "".join(f"{EGRESS_FAMILY.name}{{{_way(way)}}} {blocked:d}\n" for way, blocked in ways)
+
+
+def _way(way: Way) -> str:
+    return labels(zip(EGRESS_FAMILY.labels, (str(way.port), f"ipv{way.family}"), strict=True))
 
 
 def _family(index: int, family: Family, rows: tuple[tuple[str, Row], ...], *, openmetrics: bool) -> Iterator[str]:
     """One family: all its lines stand together, as both formats demand."""
     name, lasting, lines = family.name, family.lasting, [header(family, openmetrics=openmetrics)]
-    for start in range(0, len(rows), SLICE):
+    for start in range(0, len(rows), KNOWN):
         lines += [
             f"{name}{{{prefix}{own}}} {value}\n"
-            for prefix, (state, withdrawn) in rows[start : start + SLICE]
+            for prefix, (state, withdrawn) in rows[start : start + KNOWN]
             if lasting or not withdrawn
             for own, value in samples(state)[index]
         ]
@@ -108,19 +131,22 @@ def _family(index: int, family: Family, rows: tuple[tuple[str, Row], ...], *, op
 
 
 def _domains(board: Board, now: float, *, openmetrics: bool) -> Iterator[str]:
-    rows = {
-        domain_labels(domain): (state, tuple(each for each in board.of_domain(domain) if not each.withdrawn(now)))
-        for domain, state in tuple(board.domains.items())
-        if not state.withdrawn(now)
-    }
+    rows: dict[str, tuple[DomainState, tuple[State, ...]]] = {}
+    for count, (domain, state) in enumerate(tuple(board.domains.items())):
+        if not state.withdrawn(now):
+            states = tuple(each for each in board.of_domain(domain) if not each.withdrawn(now))
+            rows.setdefault(domain_labels(domain), (state, states))
+        if count % KNOWN == 0:
+            yield ""
+    lines = tuple(rows.items())
     for family in DOMAIN_FAMILIES if rows else ():
-        lines = [header(family, openmetrics=openmetrics)]
-        lines += [
-            f"{family.name}{{{prefix}{_own(family, own)}}} {number(value)}\n"
-            for prefix, (state, states) in rows.items()
-            for own, value in family.read(state, states)
-        ]
-        yield "".join(lines)
+        yield header(family, openmetrics=openmetrics)
+        for start in range(0, len(lines), KNOWN):
+            yield "".join(
+                f"{family.name}{{{prefix}{_own(family, own)}}} {number(value)}\n"
+                for prefix, (state, states) in lines[start : start + KNOWN]
+                for own, value in family.read(state, states)
+            )
 
 
 def _own(family: DomainFamily, values: tuple[str, ...]) -> str:

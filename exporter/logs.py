@@ -34,9 +34,7 @@ def quoted(value: object) -> str:
     text = str(value)
     if text and text.isascii() and text.isprintable() and not any(c in text for c in ' "=\\'):
         return text
-    escaped = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text.replace("\\", "\\\\")
-    )
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text.replace("\\", "\\\\"))
     return '"' + escaped.replace('"', '\\"') + '"'
 
 

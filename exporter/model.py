@@ -93,6 +93,10 @@ class Target:
     domains: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
 
+    def __hash__(self) -> int:
+        """Hash by what tells nearly all apart: a target may have a hundred thousand domains."""
+        return hash((self.name, self.host))
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -105,6 +109,10 @@ class Peer:
     address: str
     port: int
     settings: Settings
+
+    def __hash__(self) -> int:
+        """Hash by what tells nearly all apart; Settings are many fields, and shared."""
+        return hash((self.host, self.address, self.port))
 
     def __str__(self) -> str:
         """Say host[address]:port, as a mail log would."""
@@ -255,6 +263,8 @@ class Lookup:
     """Why no fresh answer was to be had. Probed all the same where addresses are known from before."""
     addresses_left_out: int = 0
     """How many addresses beyond `max_addresses` are not probed."""
+    unavailable: bool = False
+    """No nameserver answers anything: that no address is known says nothing of the host."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,8 @@ TOO_OFTEN = (
 """In a 4xx, together with one of SPEAKS_TO_US."""
 
 SPEAKS_TO_US = (
-    Phrase(
-        r"\bfrom\b", "421 host: Too many concurrent SMTP connections from this IP address; please try again later"
-    ),
-    Phrase(r"\byour?\b", "450 4.7.1 Error: connection rate of your host exceeded"),
+    Phrase(r"\bfrom\b", "421 host: Too many concurrent SMTP connections from this IP address; please try again later"),
+    Phrase(r"\byour\b", "450 4.7.1 Error: connection rate of your host exceeded"),
     Phrase(r"\bthis IP\b", "421 too many connections for this IP"),
     Phrase(r"\bper host\b", "421 too many connections per host"),
 )

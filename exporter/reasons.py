@@ -651,8 +651,6 @@ UNTESTABLE: dict[Untestable, UntestableRow] = {
 
 NOT_YET = frozenset(
     {
-        Reason.STARTTLS_WITHDRAWN,
-        Reason.CERTIFICATE_OUTDATED,
         Reason.TLSA_INVALID,
         Reason.DNSSEC_INVALID,
         Reason.STS_POLICY_INVALID,
@@ -661,4 +659,4 @@ NOT_YET = frozenset(
         Reason.STS_MX_MISMATCH,
     }
 )
-"""Rows that nothing raises yet: they need history, or the policies of mail domains. A test compares with the code."""
+"""Rows that nothing raises yet: they need the policies of mail domains. A test compares with the code."""

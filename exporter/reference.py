@@ -4,7 +4,16 @@ import json
 from collections.abc import Iterable, Iterator
 
 from exporter.config import keys, schema
-from exporter.families import AGENT_FAMILIES, DOMAIN_FAMILIES, FAMILIES, AgentFamily, DomainFamily, Family
+from exporter.families import (
+    AGENT_FAMILIES,
+    DOMAIN_FAMILIES,
+    EGRESS_FAMILY,
+    FAMILIES,
+    AgentFamily,
+    DomainFamily,
+    EgressFamily,
+    Family,
+)
 from exporter.reasons import NOT_YET, REASONS, UNTESTABLE
 
 GENERATED = "<!-- Printed by `smtp-exporter reference {}`; `make reference` writes it anew. -->\n"
@@ -40,6 +49,7 @@ def metrics() -> str:
     sections = (
         ("Endpoints", "Labels of all: `target`, `host`, `address`, `port` and the target's own.", FAMILIES),
         ("Mail domains", "Labels of all: `target`, `domain` and the target's own.", DOMAIN_FAMILIES),
+        ("What is blocked from here", "Judged over all endpoints of a port and address family.", (EGRESS_FAMILY,)),
         ("The agent itself", "Beside these, `process_*` and `python_*` of prometheus_client.", AGENT_FAMILIES),
     )
     return f"# Metrics\n{GENERATED.format('metrics')}\n" + "\n".join(
@@ -48,7 +58,7 @@ def metrics() -> str:
     )
 
 
-def _families(rows: Iterable[Family | DomainFamily | AgentFamily]) -> Iterator[tuple[str, ...]]:
+def _families(rows: Iterable[Family | DomainFamily | EgressFamily | AgentFamily]) -> Iterator[tuple[str, ...]]:
     for row in rows:
         yield f"`{row.name}`", row.kind, ", ".join(f"`{label}`" for label in row.labels), row.help
 

@@ -6,11 +6,12 @@ Until a name has an address, its endpoints have an empty one. Endpoints come and
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 
-from exporter.board import NO_ANSWER, Board, Change, DomainState, State, internal_error
-from exporter.model import Domain, Endpoint, Exchanges, Lookup, Peer, Result, Target
+from exporter.board import NO_ANSWER, Board, Change, DomainState, internal_error
+from exporter.model import Domain, Ended, Endpoint, Exchanges, Lookup, Peer, Problem, Result, Target
 from exporter.probe.prober import Prober
 from exporter.reasons import Reason, Stage
 from exporter.resolve import Addresses, Resolver, connectable
@@ -19,6 +20,8 @@ from exporter.targets import Name, Site, is_literal, name_of, sites
 
 log = logging.getLogger(__name__)
 
+DNS_SHARE = 1 / 3
+"""The part of a probe's time-out that may be spent on DNS: slow name servers must not fail healthy mail servers."""
 APART = 1.0
 """Seconds between the first starts of endpoints that DNS tells of at once."""
 
@@ -35,12 +38,12 @@ class Roster:
         *,
         max_addresses: int,
         clock: Callable[[], float],
-        on_state: Callable[[State], None] = lambda _: None,
+        on_problems: Callable[[Iterable[Problem]], None] = lambda _: None,
         on_internal_error: Callable[[], None] = lambda: None,
     ) -> None:
         self.board, self.schedule, self._resolver, self._prober = board, schedule, resolver, prober
         self._max_addresses, self._clock = max_addresses, clock
-        self._on_state, self._on_internal_error = on_state, on_internal_error
+        self._on_problems, self._on_internal_error = on_problems, on_internal_error
         self._sites: dict[Name, dict[Site, None]] = {}
         self._known: dict[Name, tuple[str, ...]] = {}
         self._named_by: dict[Site, set[Domain]] = {}
@@ -84,6 +87,8 @@ class Roster:
 
     def _add(self, endpoint: Endpoint, after: float | None) -> None:
         """Give an endpoint its turn: `after` so many seconds, else within the first round."""
+        if twin := self.board.twin(endpoint):
+            log.warning("two endpoints with the same labels: give one target a name", extra={"endpoint": str(twin)})
         if self.board.add(endpoint):
             peer = endpoint.peer
             self.schedule.add(peer, peer.settings.interval, peer.address, self._turn, after=after)
@@ -138,19 +143,31 @@ class Roster:
             self._spawn(turn, self._resolve(turn, peer, name))
 
     async def _resolve(self, turn: Turn, peer: Peer, name: Name) -> None:
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        answer = await self._resolver.addresses(name.host, mode=name.resolve, family=name.family)
-        self._resolved(turn, peer, name, answer, clock() - began)
+        """Wait for DNS, not longer than its share of the time-out: addresses known from before are probed then."""
+        began, patience = time.monotonic(), peer.settings.timeout * DNS_SHARE
+        try:
+            async with asyncio.timeout(patience):
+                answer = await self._resolver.addresses(name.host, mode=name.resolve, family=name.family)
+        except TimeoutError:
+            late = Ended(Stage.DNS, Reason.DNS_TIMEOUT, f"{name.host}: no answer within {patience:.0f} s")
+            answer = Addresses(self._known.get(name, ()), late)
+        self._resolved(turn, peer, name, answer, time.monotonic() - began)
 
     def _resolved(self, turn: Turn, peer: Peer, name: Name, answer: Addresses, waited: float) -> None:
         self._answered(name, answer)
         left_out = max(0, len(answer.addresses) - self._max_addresses) if peer.settings.addresses != "any" else 0
-        lookup = Lookup(waited, answer.problem, left_out)
+        lookup = Lookup(waited, answer.problem, left_out, self._resolver.unavailable)
         if peer not in self.board.states:
             self.schedule.finished(turn)  # its address is gone; others have taken its place
         else:
-            self._probe(turn, peer, (peer.address,) if peer.address else answer.addresses, lookup)
+            addresses = (peer.address,) if peer.address else self._usable(peer, name, answer.addresses)
+            self._probe(turn, peer, addresses, lookup)
+
+    def _usable(self, peer: Peer, name: Name, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        """The addresses that a peer with `addresses: any` may try: not this machine where only an MX names it."""
+        if all(site in self._named_by for site in self._sites.get(name, ()) if site.settings == peer.settings):
+            return tuple(address for address in addresses if connectable(address))
+        return addresses
 
     def _probe(self, turn: Turn, peer: Peer, addresses: tuple[str, ...], lookup: Lookup | None) -> None:
         self._prober.probe(peer, addresses, lookup, lambda result: self._done(turn, result))
@@ -173,7 +190,8 @@ class Roster:
         if state is None:
             return
         state.wait = turn.wait
-        self._on_state(state)
+        self._on_problems(state.assessment.problems)
+        log.debug("probed", extra={"endpoint": str(result.peer), "state": state.word, "seconds": result.duration})
         if change:
             level = logging.WARNING if change.after in ("critical", "untestable") else logging.INFO
             said = {"endpoint": str(result.peer), "state": change.after, "was": change.before}
@@ -204,6 +222,7 @@ class Roster:
             exchanges = replace(exchanges, hosts=state.exchanges.hosts)  # a failed lookup takes no host away
         self._follow(domain, state.exchanges or Exchanges(), exchanges)
         state.exchanges, state.updated = exchanges, self._clock()
+        self._on_problems(exchanges.problems)
 
     def _follow(self, domain: Domain, before: Exchanges, now: Exchanges) -> None:
         """Let the sites of a domain follow its MX hosts. Domains of one target share them."""

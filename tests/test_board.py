@@ -1,11 +1,14 @@
 """What is remembered of each peer, and for how long."""
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.board import GRACE, Board, Change, DomainState, internal_error
-from exporter.model import Domain, Exchanges, Peer, Reply, Result, Settings, Target
+from exporter.egress import Way
+from exporter.model import Domain, Exchanges, Hello, Peer, Reply, Result, Settings, Target
 from exporter.reasons import Reason, Untestable
-from tests.results import ADDRESS, HOST, NOW, endpoint, failed, healthy, peer
+from tests.results import ADDRESS, DAY, HOST, NOW, endpoint, failed, healthy, peer
 
 REFUSED = Reply(421, (f"4.7.0 Error: too many connections from {ADDRESS}",))
 
@@ -33,8 +36,11 @@ def test_a_peer_is_probed_once_however_many_endpoints_share_it(board: Board) -> 
     assert (len(board.states), len(board.endpoints)) == (1, 2)
 
 
-def test_the_same_endpoint_twice_is_one(board: Board) -> None:
+def test_the_same_endpoint_twice_is_one_and_stays_until_nobody_asks_for_it(board: Board) -> None:
     assert not board.add(endpoint())
+    assert len(board.endpoints) == 1
+    assert not board.remove(endpoint())
+    assert len(board.endpoints) == 1
     assert board.remove(endpoint())
     assert board.states == {}
 
@@ -156,3 +162,90 @@ def test_a_mistake_of_ours_is_a_result() -> None:
     board.record(internal_error(peer(), ZeroDivisionError("secret"), NOW))
     (problem,) = board.states[peer()].assessment.problems
     assert (problem.reason, problem.detail) == (Reason.INTERNAL_ERROR, "ZeroDivisionError")
+
+
+# --- across endpoints and time --------------------------------------------------------------------------------
+
+
+def renewed(result: Result, *, on: float) -> Result:
+    """The same, with a certificate of 90 days issued then."""
+    assert result.verdict
+    leaf = replace(result.verdict.certificate, not_before=on, not_after=on + 90 * DAY)
+    return replace(result, verdict=replace(result.verdict, certificate=leaf))
+
+
+def test_a_renewed_certificate_that_one_port_has_not_loaded() -> None:
+    board = Board()
+    for number in (25, 587):
+        board.add(endpoint(of=peer(port=number)))
+    board.record(renewed(healthy(peer(port=587)), on=NOW - DAY))
+    board.record(renewed(healthy(peer(port=25)), on=NOW - 70 * DAY))
+    board.record(renewed(healthy(peer(port=587)), on=NOW - DAY))
+    found = {state.peer.port: state.assessment for state in board.states.values()}
+    assert {port: each.certificate_outdated for port, each in found.items()} == {25: True, 587: False}
+    assert [each.reason for each in found[25].problems] == [Reason.CERTIFICATE_OUTDATED]
+
+
+def test_starttls_that_was_offered_is_missed() -> None:
+    board = Board()
+    board.add(endpoint())
+    board.record(healthy())
+    board.record(healthy(finished=NOW + 60, hello=Hello("EHLO", {}), session=None, verdict=None, hello_tls=None))
+    assert Reason.STARTTLS_WITHDRAWN in {each.reason for each in board.states[peer()].assessment.problems}
+
+
+def mx(number: int, network: int, port: int = 25) -> Peer:
+    return peer(f"9.{network}.0.{number}", port, f"mx{number}")
+
+
+def timed_out(of: Peer) -> Result:
+    return failed(Reason.CONNECTION_TIMEOUT, of, address=of.address)
+
+
+def board_with(*results: Result) -> tuple[Board, list[tuple[Way, bool | None]]]:
+    told: list[tuple[Way, bool | None]] = []
+    board = Board(on_egress=lambda way, blocked: told.append((way, blocked)))
+    for result in results:
+        board.add(endpoint(of=result.peer))
+        board.record(result)
+    return board, told
+
+
+def words(board: Board) -> dict[str, str]:
+    return {str(state.peer): state.word for state in board.states.values()}
+
+
+def test_hosts_in_several_networks_that_time_out_on_one_port_only_are_blocked_from_here() -> None:
+    elsewhere = mx(9, 9, 587)
+    board, told = board_with(
+        healthy(elsewhere, address=elsewhere.address), *(timed_out(mx(number, number)) for number in (1, 2, 3))
+    )
+    assert set(words(board).values()) == {"ok", "untestable"}
+    assert told == [(Way(587, 4), False), (Way(25, 4), True)]
+    assert dict(board.blocked_ways(NOW)) == {Way(25, 4): True, Way(587, 4): False}
+
+
+def test_two_hosts_behind_one_firewall_stay_critical() -> None:
+    elsewhere = mx(1, 1, 587)
+    board, _ = board_with(healthy(elsewhere, address=elsewhere.address), timed_out(mx(1, 1)), timed_out(mx(2, 1)))
+    assert [word for name, word in words(board).items() if name.endswith(":25")] == ["critical", "critical"]
+    assert dict(board.blocked_ways(NOW)) == {Way(587, 4): False}
+
+
+def test_one_that_connects_ends_the_excuse_of_all() -> None:
+    elsewhere = mx(9, 9, 587)
+    board, told = board_with(
+        healthy(elsewhere, address=elsewhere.address), *(timed_out(mx(number, number)) for number in (1, 2, 3))
+    )
+    back = mx(1, 1)
+    board.record(healthy(back, finished=NOW + 60, address=back.address))
+    assert sorted(words(board).values()) == ["critical", "critical", "ok", "ok"]
+    assert told[-1] == (Way(25, 4), False)
+
+
+def test_what_is_withdrawn_votes_no_more() -> None:
+    elsewhere = mx(9, 9, 587)
+    board, _ = board_with(
+        healthy(elsewhere, address=elsewhere.address), *(timed_out(mx(number, number)) for number in (1, 2, 3))
+    )
+    assert dict(board.blocked_ways(NOW + 1000)) == {}

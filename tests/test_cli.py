@@ -246,9 +246,7 @@ def test_json(run: Run, port_of: PortOf, zoo: Zoo) -> None:
 def test_prometheus(run: Run, port_of: PortOf, zoo: Zoo) -> None:
     host = f"127.0.0.1:{port_of('healthy')}"
     _, out, _ = run("probe", f"--ca-file={zoo.ca_file}", "--format=prometheus", host)
-    samples = {
-        sample.name: sample.value for metric in text_string_to_metric_families(out) for sample in metric.samples
-    }
+    samples = {sample.name: sample.value for metric in text_string_to_metric_families(out) for sample in metric.samples}
     assert (samples["smtp_probe_success"], samples["smtp_certificate_valid"]) == (1, 1)
 
 
@@ -319,13 +317,13 @@ def metrics_of(running: subprocess.Popen[str], within: float) -> str:
     """Read where it listens from its log, and scrape it until it has a result."""
     assert running.stderr
     until = time.monotonic() + within
-    for line in running.stderr:
-        if match := re.search(r"msg=listening address=(\S+)", line):
-            break
-    while "\nsmtp_probe_success{" not in (
-        text := OPENER.open(f"http://{match[1]}/metrics", timeout=within).read().decode()
-    ):
+    lines = (re.search(r"msg=listening address=(\S+)", line) for line in running.stderr)
+    address = next(match[1] for match in lines if match)
+    text = ""
+    while "\nsmtp_probe_success{" not in text:
         assert time.monotonic() < until, text
+        with OPENER.open(f"http://{address}/metrics", timeout=within) as answer:
+            text = str(answer.read(), "utf-8")
     return text
 
 

@@ -9,8 +9,9 @@ import aiohttp
 import pytest
 
 from exporter import demo
+from exporter.agent import Agent, Options
 from exporter.board import Board
-from exporter.config import load
+from exporter.config import Config, load
 from exporter.demo import DEMO, Simulated, write_configuration
 from exporter.model import Peer, Result
 from exporter.probe.prober import Prober
@@ -74,11 +75,11 @@ async def test_the_whole_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"INTERVAL": "1s", "TIMEOUT": "400ms", "CONNECT_TIMEOUT": "300ms"}.items():
         monkeypatch.setattr(demo, name, value)
     said: list[str] = []
-    agents: list[demo.Agent] = []
+    agents: list[Agent] = []
 
-    class Watched(demo.Agent):
-        def __init__(self, *arguments: object) -> None:
-            super().__init__(*arguments)  # type: ignore[arg-type]  # whatever the demo gives
+    class Watched(Agent):
+        def __init__(self, config: Config, options: Options) -> None:
+            super().__init__(config, options)
             agents.append(self)
 
     monkeypatch.setattr(demo, "Agent", Watched)

@@ -11,10 +11,14 @@ SMTP = Way(25, 4)
 Votes = list[tuple[str, str, int, Reason | None]]
 
 
+def voter(name: str) -> Peer:
+    return Peer(name, "", 25, Settings())
+
+
 def verdict(votes: Votes, way: Way = SMTP) -> bool | None:
     egress = Egress()
     for number, (host, address, port, reason) in enumerate(votes):
-        egress.cast(number, ballot(host, address, port, reason))
+        egress.cast(voter(str(number)), ballot(host, address, port, reason))
     return egress.blocked(way)
 
 
@@ -74,21 +78,21 @@ def test_families_are_judged_apart() -> None:
 
 def test_a_new_vote_takes_the_place_of_the_old_one() -> None:
     egress = Egress()
-    egress.cast("a", ballot("mx", "9.0.0.1", 25, TIMEOUT))
-    egress.cast("a", ballot("mx", "9.0.0.1", 25, None))
+    egress.cast(voter("a"), ballot("mx", "9.0.0.1", 25, TIMEOUT))
+    egress.cast(voter("a"), ballot("mx", "9.0.0.1", 25, None))
     assert egress.blocked(SMTP) is False
-    egress.cast("a", None)
+    egress.cast(voter("a"), None)
     assert egress.blocked(SMTP) is None
     assert egress.ways() == []
 
 
 def test_the_voters_are_those_that_decide() -> None:
     egress = Egress()
-    egress.cast("public", ballot("mx", "9.0.0.1", 25, TIMEOUT))
-    egress.cast("private", ballot("lan", "10.0.0.1", 25, TIMEOUT))
-    assert egress.voters(SMTP) == ["public"]
-    assert egress.counts("public")
-    assert not egress.counts("private")
+    egress.cast(voter("public"), ballot("mx", "9.0.0.1", 25, TIMEOUT))
+    egress.cast(voter("private"), ballot("lan", "10.0.0.1", 25, TIMEOUT))
+    assert egress.voters(SMTP) == [voter("public")]
+    assert egress.counts(voter("public"))
+    assert not egress.counts(voter("private"))
 
 
 def result(reason: Reason | None, *, connected: bool | None, port: str = "open") -> Result:

@@ -138,9 +138,7 @@ def test_no_two_reasons_mean_the_same() -> None:
     assert len(set(meanings)) == len(meanings)
 
 
-@pytest.mark.parametrize(
-    ("reason", "row"), [(reason, row) for reason, row in REASONS.items() if row.rfc8460], ids=str
-)
+@pytest.mark.parametrize(("reason", "row"), [(reason, row) for reason, row in REASONS.items() if row.rfc8460], ids=str)
 def test_names_of_rfc_8460_are_registered(reason: Reason, row: Row) -> None:
     assert row.rfc8460 in IANA
 

@@ -30,9 +30,7 @@ def test_endpoints_of_a_site(
     assert tuple(each.peer.address for each in site.endpoints(addresses, limit)) == expected
 
 
-@pytest.mark.parametrize(
-    ("addresses", "family"), [("each", "any"), ("any", "any"), ("ipv4", "ipv4"), ("ipv6", "ipv6")]
-)
+@pytest.mark.parametrize(("addresses", "family"), [("each", "any"), ("any", "any"), ("ipv4", "ipv4"), ("ipv6", "ipv6")])
 def test_what_is_asked_of_dns(addresses: str, family: str) -> None:
     target = host("mail.example.test", addresses=addresses)
     assert Site(target, "mail.example.test", 25, target.ports[0][1]).name == Name(

@@ -83,9 +83,7 @@ class Ear:
         return error
 
 
-async def greeted(
-    script: Script, *, prepare: Callable[[Ear], object] = lambda _: None, host: str = "127.0.0.1"
-) -> Ear:
+async def greeted(script: Script, *, prepare: Callable[[Ear], object] = lambda _: None, host: str = "127.0.0.1") -> Ear:
     """Talk to a server that performs this script, until the wire says that it is over."""
     async with Server(script, host=host) as server:
         ear = Ear()

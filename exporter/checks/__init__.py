@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from exporter.checks import auth, certificate, conversation, expectation, lookup, starttls, tls
+from exporter.checks import auth, certificate, conversation, expectation, history, lookup, starttls, tls
 from exporter.checks.conversation import refusals
+from exporter.checks.history import History
 from exporter.checks.problem import problem
 from exporter.model import Problem, Result
 from exporter.phrases import says_too_often
@@ -24,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
 
 CLOSED = frozenset({Reason.CONNECTION_REFUSED, Reason.CONNECTION_TIMEOUT, Reason.CONNECTION_PROHIBITED})
 """What a port that is meant to be closed answers."""
+NOTHING_KNOWN = History()
 _ORDER = (
     {stage: number for number, stage in enumerate(Stage)},
     {reason: number for number, reason in enumerate(Reason)},
@@ -36,6 +38,8 @@ class Assessment:
 
     problems: tuple[Problem, ...] = ()
     untestable: Untestable | None = None
+    certificate_outdated: bool | None = None
+    """None where the host has no other certificate to compare with."""
 
     @property
     def primary(self) -> Problem | None:
@@ -48,23 +52,26 @@ class Assessment:
         return None if self.untestable else self.primary is None
 
 
-def assess(result: Result, *, excuse: bool = True) -> Assessment:
+def assess(result: Result, known: History = NOTHING_KNOWN, *, excuse: bool = True) -> Assessment:
     """Ask all checks. While untestable, what stopped the probe is only a warning.
 
     With `excuse=False` a server that refuses this client counts as a failure: it did so for too long.
     """
     closed = result.peer.settings.expect.port == "closed"
     untestable = result.untestable or (_refuses_us(result) if excuse and not closed else None)
-    found = list(_port_closed(result) if closed else _all(result))
+    if known.blocked and not result.connected:
+        untestable = untestable or Untestable.EGRESS_BLOCKED
+    found = list(_port_closed(result) if closed else _all(result, known))
     found.sort(key=lambda each: (_ORDER[0][each.stage], _ORDER[1][each.reason]))
     if untestable:
         found = [replace(each, severity=Severity.WARNING) for each in found]
-    return Assessment(tuple(found), untestable)
+    return Assessment(tuple(found), untestable, history.outdated(result, known))
 
 
-def _all(result: Result) -> Iterator[Problem]:
+def _all(result: Result, known: History = NOTHING_KNOWN) -> Iterator[Problem]:
     for check in CHECKS:
         yield from check(result)
+    yield from history.check(result, known)
 
 
 def _port_closed(result: Result) -> Iterator[Problem]:

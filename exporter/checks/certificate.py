@@ -1,11 +1,11 @@
 """Is the certificate good? Dates, trust and name are judged apart, so several reasons may hold at once."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 
 from exporter.checks.problem import problem
 from exporter.model import Problem, Result
 from exporter.reasons import Reason
+from exporter.targets import is_literal
 
 FINDINGS = (
     ("expired", Reason.CERTIFICATE_EXPIRED),
@@ -25,23 +25,14 @@ def check(result: Result) -> Iterator[Problem]:
     verdict, expect = result.verdict, result.peer.settings.expect
     if verdict is None:
         return
-    trusted = expect.certificate == "trusted"
+    trusted = expect.certificate == "trusted"  # an address is seldom in a certificate: there the user must ask for it
     for finding, reason in FINDINGS:
         detail: str | None = getattr(verdict, finding)
         if detail:
-            by_address = finding == "host_mismatch" and _is_address(result.peer.host)
+            by_address = finding == "host_mismatch" and is_literal(result.peer.host)
             yield from problem(reason, detail, expected=trusted and (expect.user_wants_trust or not by_address))
-    if expect.min_days_left is not None and not verdict.expired:
-        ends = min(verdict.certificate.not_after, verdict.chain_not_after)
+    ends = min(verdict.certificate.not_after, verdict.chain_not_after)
+    if expect.min_days_left is not None and ends and not verdict.expired:
         days = (ends - result.finished) / DAY
         if days < expect.min_days_left:
             yield from problem(Reason.CERTIFICATE_EXPIRES_SOON, f"{days:.1f} days left")
-
-
-def _is_address(host: str) -> bool:
-    """An IP literal is seldom in a certificate: nobody is woken for it unless the user asked for trust."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""What shows only across time and across a host: STARTTLS withdrawn, a renewed certificate not loaded."""
+"""What shows only across time, across a host, or across all hosts: what one result alone cannot tell."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +22,8 @@ class History:
     """When this endpoint offered STARTTLS last, Unix seconds."""
     siblings: tuple[Result, ...] = ()
     """The latest results of the other endpoints of the same target and host."""
+    blocked: bool = False
+    """Its port looks blocked from here, and it is one of those by which that is judged."""
 
 
 def check(result: Result, history: History) -> Iterator[Problem]:

@@ -14,6 +14,6 @@ def check(result: Result) -> Iterator[Problem]:
         return
     if lookup.problem and result.ended != lookup.problem:
         stale = lookup.problem
-        yield Problem(stale.reason, stale.stage, Severity.WARNING, f"{stale.detail} (addresses known from before)")
+        yield Problem(stale.reason, stale.stage, Severity.WARNING, stale.detail)
     if lookup.addresses_left_out:
         yield from problem(Reason.TOO_MANY_ADDRESSES, f"{lookup.addresses_left_out} addresses are not probed")

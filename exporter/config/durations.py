@@ -21,9 +21,7 @@ def seconds(value: object) -> float:
     if not found:
         raise ValueError(f"not a duration: {describe(value)}; write it as 500ms, 30s, 5m or 1h30m")
     total = sum(
-        int(part[: -len(unit)]) * size
-        for (unit, size), part in zip(UNITS.items(), found.groups(), strict=True)
-        if part
+        int(part[: -len(unit)]) * size for (unit, size), part in zip(UNITS.items(), found.groups(), strict=True) if part
     )
     if not 0 < total <= LONGEST:
         raise ValueError(f"a duration is above 0 and at most a year, got {value}")

@@ -176,9 +176,7 @@ class Entries:
             return
         other, first = self.seen[endpoint]
         known = other.error(first, "")
-        message = (
-            f"{endpoint[1]}, port {endpoint[2]} is already in target {endpoint[0]!r} at {known.file}:{known.line}"
-        )
+        message = f"{endpoint[1]}, port {endpoint[2]} is already in target {endpoint[0]!r} at {known.file}:{known.line}"
         self.report(source.error(where, f"{message}: give one a `name`"))
 
 

@@ -166,9 +166,7 @@ def _assembled(module: str, values: Values, user: Values) -> Settings:
     plain = {
         name: value for name, value in values.items() if name not in {"module", "tls", "auth", "expect", "security"}
     }
-    settings = Settings(
-        module, security=security, tls=TlsSettings(**tls), auth=login, expect=Expect(**expect), **plain
-    )
+    settings = Settings(module, security=security, tls=TlsSettings(**tls), auth=login, expect=Expect(**expect), **plain)
     return replace(settings, connect_timeout=min(settings.connect_timeout, settings.timeout))
 
 

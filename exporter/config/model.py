@@ -30,9 +30,7 @@ class Section(BaseModel):
 class Tls(Section):
     """Whom to trust, and the name asked for."""
 
-    ca_file: fields.CaFile = key(
-        "PEM file that replaces the system's roots; it may hold the server's own certificate"
-    )
+    ca_file: fields.CaFile = key("PEM file that replaces the system's roots; it may hold the server's own certificate")
     server_name: fields.Host = key("name asked for (SNI) and looked for in the certificate; default: the host")
 
 
@@ -134,9 +132,7 @@ class Global(EndpointKeys):
     max_addresses: Annotated[int, *fields.whole(1, 1000)] = key("addresses probed of one name and port", 16)
     nameservers: list[fields.Nameserver] = key("address or address:port; default: those of resolv.conf", [])
     max_concurrent_lookups: Annotated[int, *fields.whole(1, 10_000)] = key("DNS queries at once", 50)
-    trusted_resolver: bool = key(
-        "believe its AD flag (DANE); default: true where every nameserver is ::1 or 127.0.0.1"
-    )
+    trusted_resolver: bool = key("believe its AD flag (DANE); default: true where every nameserver is ::1 or 127.0.0.1")
     mta_sts: MtaSts = key("MTA-STS policies")
 
 

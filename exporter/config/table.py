@@ -49,9 +49,7 @@ def nearest(name: str, where: Where, model: type[Section]) -> str | None:
     for step in where:
         here = _mapping(_below(here, step), root)
     known: Schema = here.get("properties", {})
-    deeper = (
-        f"{section}.{name}" for section in known if name in _mapping(known[section], root).get("properties", {})
-    )
+    deeper = (f"{section}.{name}" for section in known if name in _mapping(known[section], root).get("properties", {}))
     return next(deeper, None) or close(name, known)
 
 

@@ -18,12 +18,14 @@ class Scope(StrEnum):
 
     ENDPOINT = "endpoint"
     DOMAIN = "domain"
+    EGRESS = "egress"
     AGENT = "agent"
 
 
 LABELS: dict[Scope, tuple[str, ...]] = {
     Scope.ENDPOINT: ("target", "host", "address", "port"),
     Scope.DOMAIN: ("target", "domain"),
+    Scope.EGRESS: (),
     Scope.AGENT: (),
 }
 
@@ -51,6 +53,17 @@ class DomainFamily:
     labels: tuple[str, ...] = ()
     kind: Literal["gauge"] = "gauge"
     scope: Literal[Scope.DOMAIN] = Scope.DOMAIN
+
+
+@dataclass(frozen=True, slots=True)
+class EgressFamily:
+    """The metric of what is blocked from here; read off the board."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    kind: Literal["gauge"] = "gauge"
+    scope: Literal[Scope.EGRESS] = Scope.EGRESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +126,12 @@ FAMILIES: tuple[Family, ...] = (
            readers.of_certificate(lambda leaf: leaf.not_before)),
     Family("smtp_certificate_chain_not_after_timestamp_seconds",
            "The earliest expiry on the verified path; where none verifies, among the certificates sent.",
-           readers.of_result(lambda result: result.verdict.chain_not_after if result.verdict else None)),
+           readers.of_result(lambda result: (result.verdict.chain_not_after or None) if result.verdict else None)),
     Family("smtp_certificate_info", "The certificate: common names, serial, fingerprint and key.",
            readers.certificate_info, ("subject", "issuer", "serial", "fingerprint_sha256", "key")),
+    Family("smtp_certificate_outdated",
+           "Whether a renewal of the certificate is served elsewhere on the host, and not here.",
+           lambda state: readers.one(state.assessment.certificate_outdated)),
 )  # fmt: skip
 
 DOMAIN_FAMILIES: tuple[DomainFamily, ...] = (
@@ -130,6 +146,12 @@ DOMAIN_FAMILIES: tuple[DomainFamily, ...] = (
     DomainFamily("smtp_domain_null_mx", "Whether the domain says that it takes no mail (RFC 7505).",
                  readers.domain_fact("null_mx")),
 )  # fmt: skip
+
+EGRESS_FAMILY = EgressFamily(
+    "smtp_egress_port_blocked",
+    "Whether the port looks blocked from here; absent where it cannot be told.",
+    ("port", "family"),
+)
 
 AGENT_FAMILIES: tuple[AgentFamily, ...] = (
     AgentFamily("smtp_exporter_build_info", "The version of the exporter and of what it is built on.",
@@ -154,4 +176,9 @@ AGENT_FAMILIES: tuple[AgentFamily, ...] = (
     AgentFamily("smtp_exporter_internal_errors_total", "Mistakes of the exporter itself.", kind="counter"),
 )  # fmt: skip
 
-EVERY: tuple[Family | DomainFamily | AgentFamily, ...] = (*FAMILIES, *DOMAIN_FAMILIES, *AGENT_FAMILIES)
+EVERY: tuple[Family | DomainFamily | EgressFamily | AgentFamily, ...] = (
+    *FAMILIES,
+    *DOMAIN_FAMILIES,
+    EGRESS_FAMILY,
+    *AGENT_FAMILIES,
+)

@@ -123,9 +123,10 @@ def _greets_with_tls(stage: Stage, error: MalformedReplyError, security: Securit
 
 
 def clear_reply(raw: bytes) -> Reply | None:
-    """The SMTP reply with which a server answered our ClientHello in clear, if it did."""
+    """The SMTP reply with which a server answered our ClientHello in clear, if it did: the lines that have come."""
+    parser = ReplyParser()
     try:
-        return ReplyParser().feed(raw if raw.endswith(b"\n") else raw + b"\r\n")
+        return parser.feed(raw if raw.endswith(b"\n") else raw + b"\r\n") or parser.feed(raw[:3] + b" \r\n")
     except (MalformedReplyError, ReplyTooLongError):
         return None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from exporter.model import Ended, Lookup, Peer, Result, Session, Verdict
 from exporter.probe.logins import Logins, read_password
 from exporter.probe.shell import Shell
-from exporter.reasons import Stage
+from exporter.reasons import Stage, Untestable
 from exporter.smtp.dialogue import Seen, converse
 from exporter.trust import Judge
 
@@ -24,8 +24,10 @@ class Prober:
         *,
         ehlo_name: str | None = None,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._loop, self._judge, self._ehlo_name, self._clock = loop, judge, ehlo_name, clock
+        self._loop, self._judge, self._ehlo_name = loop, judge, ehlo_name
+        self._clock, self._monotonic = clock, monotonic
         self.logins = Logins()
         self._talking: set[Shell] = set()
         self.idle = asyncio.Event()
@@ -46,15 +48,17 @@ class Prober:
         if not addresses:
             stages = {Stage.DNS: waited} if lookup else {}
             problem = lookup.problem if lookup else None
-            done(Result(peer, now - waited, now, waited, stages, lookup, ended=problem))
+            nobody = Untestable.DNS_UNAVAILABLE if lookup and lookup.unavailable else None
+            done(Result(peer, now - waited, now, waited, stages, lookup, ended=problem, untestable=nobody))
             return
-        seen, auth, due = Seen(), peer.settings.auth, self.logins.due(peer, now)
+        began = self._monotonic()
+        seen, auth, due = Seen(), peer.settings.auth, self.logins.due(peer, began)
 
         def finish(shell: Shell) -> None:
             self._talking.discard(shell)
             if not self._talking:
                 self.idle.set()
-            auth_ended = self.logins.note(peer, seen, shell.ended, now, shell.own_address)
+            auth_ended = self.logins.note(peer, seen, shell.ended, began, shell.own_address)
             done(self._result(peer, lookup, shell, seen, auth_ended))
 
         shell = Shell(
@@ -79,9 +83,7 @@ class Prober:
         tls = peer.settings.tls
         return self._judge.judge(session.chain, tls.server_name or peer.host, tls.ca_file, self._clock())
 
-    def _result(
-        self, peer: Peer, lookup: Lookup | None, shell: Shell, seen: Seen, auth_ended: Ended | None
-    ) -> Result:
+    def _result(self, peer: Peer, lookup: Lookup | None, shell: Shell, seen: Seen, auth_ended: Ended | None) -> Result:
         """Freeze what was seen."""
         finished, duration = self._clock(), shell.lasted()
         return Result(

@@ -148,9 +148,7 @@ class Shell:
         settings = self._peer.settings
         self._set_timer(min(self._loop.time() + settings.connect_timeout, self._deadline))
         self.address = self._addresses.pop(0)
-        source = next(
-            (source for source in settings.source_address if (":" in source) == (":" in self.address)), None
-        )
+        source = next((source for source in settings.source_address if (":" in source) == (":" in self.address)), None)
         self.transcript.remark(Stage.CONNECT, f"connecting to {self.address} port {self._peer.port}")
         try:
             if ":" in self.address and not has_route(self.address):

@@ -46,6 +46,8 @@ def asked(
         raise ValueError(f"unknown module {module!r}; there are {', '.join(sorted(config.modules))}")
     if ca_file:
         TrustStore(ca_file)
+    if ehlo_name:
+        ehlo_name = names.ehlo_name(ehlo_name)
 
     def ports(wanted: Sequence[int]) -> tuple[tuple[int, Settings], ...]:
         return tuple((port, _override(config.settings_for(port, module), ca_file, ehlo_name)) for port in wanted)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from exporter.agent import own_name
@@ -48,18 +48,17 @@ async def look(config: Config, asked: Sequence[Asked], progress: Callable[[int, 
     resolver = Resolver(config.nameservers, max_lookups=config.max_concurrent_lookups)
     prober = Prober(asyncio.get_running_loop(), Judge(), ehlo_name=await own_name())
     try:
-        found = [
-            each for some in asked for each in await _endpoints(seen, some.target, resolver, config.max_addresses)
-        ]
-        work = _by_address(found)
+        asking = (_endpoints(seen, some.target, resolver, config.max_addresses) for some in asked)
+        found = {work[0]: work for some in await asyncio.gather(*asking) for work in some}
+        for endpoint in found:
+            seen.board.add(endpoint)
+        work = _by_address(found.values())
         finished, every = 0, len(found)
         progress(0, every)
 
-        async def one_address(endpoints: list[tuple[Endpoint, tuple[str, ...], Lookup | None]]) -> None:
+        async def one_address(endpoints: list[Work]) -> None:
             nonlocal finished
             for endpoint, addresses, lookup in endpoints:
-                if endpoint.peer not in seen.board.states:
-                    seen.board.add(endpoint)
                 async with at_once:
                     seen.board.record(await _probe(prober, endpoint, addresses, lookup))
                 finished += 1
@@ -80,7 +79,7 @@ Work = tuple[Endpoint, tuple[str, ...], Lookup | None]
 
 
 async def _endpoints(seen: Seen, target: Target, resolver: Resolver, limit: int) -> list[Work]:
-    """The endpoints of a target, after asking DNS. All are put on the board, in order."""
+    """The endpoints of a target, after asking DNS. Its domains are put on the board."""
     hosts = [target.host] if target.host else []
     for name in target.domains:
         domain = Domain(target, name)
@@ -91,8 +90,6 @@ async def _endpoints(seen: Seen, target: Target, resolver: Resolver, limit: int)
     for host in hosts:
         for site in sites(target, host):
             found += await _of_site(site, resolver, limit)
-    for endpoint, _, _ in found:
-        seen.board.add(endpoint)
     return found
 
 
@@ -108,14 +105,14 @@ async def _of_site(site: Site, resolver: Resolver, limit: int) -> list[Work]:
     literal = answer.addresses == (site.host,)
     pool = site.settings.addresses == "any"
     left_out = 0 if pool else max(0, len(answer.addresses) - limit)
-    lookup = None if literal else Lookup(loop.time() - began, answer.problem, left_out)
+    lookup = None if literal else Lookup(loop.time() - began, answer.problem, left_out, resolver.unavailable)
     return [
         (endpoint, (endpoint.peer.address,) if endpoint.peer.address else answer.addresses, lookup)
         for endpoint in site.endpoints(answer.addresses, limit)
     ]
 
 
-def _by_address(found: Sequence[Work]) -> list[list[Work]]:
+def _by_address(found: Iterable[Work]) -> list[list[Work]]:
     grouped: dict[str, list[Work]] = {}
     for work in found:
         grouped.setdefault(work[0].peer.address or work[0].peer.host, []).append(work)

@@ -113,9 +113,7 @@ def _may_be_probed(found: Addresses) -> bool:
 def _judged(domain: str, hosts: Sequence[tuple[int, str]], findings: Sequence[str]) -> tuple[Problem, ...]:
     """The problems of the exchanges: each reason once."""
     more = f"; and {len(findings) - MAX_TOLD} more" if len(findings) > MAX_TOLD else ""
-    invalid = (
-        [_problem(Reason.MX_INVALID, "; ".join(findings[:MAX_TOLD]) + more, Severity.WARNING)] if findings else []
-    )
+    invalid = [_problem(Reason.MX_INVALID, "; ".join(findings[:MAX_TOLD]) + more, Severity.WARNING)] if findings else []
     missing = [] if hosts else [_problem(Reason.MX_NOT_FOUND, f"{domain} has no usable exchange")]
     return (*missing, *invalid)
 

@@ -10,9 +10,10 @@ from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 
+from exporter.model import Exchanges
 from exporter.reasons import Reason
 from exporter.resolve.addresses import TYPES, Addresses, Family, Mode, ended, literal, of_family, read
-from exporter.resolve.exchanges import Exchanges, exchanges
+from exporter.resolve.exchanges import exchanges
 from exporter.resolve.files import Followed, nameserver, parse_hosts, parse_resolv_conf
 from exporter.resolve.lookups import Bounded, Lookups
 

@@ -76,9 +76,7 @@ _OF_TLS: dict[str, ScriptFor] = {
     "ehlo_closed_inside_tls": lambda zoo: SmtpServer(zoo.good, inside_tls={"EHLO": Client.hang_up}),
     "tls_1_0_only": lambda zoo: SmtpServer(zoo.good, tls={"versions": ("TLSv1", "TLSv1")}),
     "tls_1_1_only": lambda zoo: SmtpServer(zoo.good, tls={"versions": ("TLSv1.1", "TLSv1.1")}),
-    "tls_weak": lambda zoo: SmtpServer(
-        zoo.good_rsa, tls={"versions": ("TLSv1.2", "TLSv1.2"), "ciphers": "AES256-SHA"}
-    ),
+    "tls_weak": lambda zoo: SmtpServer(zoo.good_rsa, tls={"versions": ("TLSv1.2", "TLSv1.2"), "ciphers": "AES256-SHA"}),
     "tls_name_rejected": lambda zoo: SmtpServer(
         zoo.sni_default, tls={"sni": {"second.example.test": zoo.sni_second}, "unknown_name": "refused"}
     ),

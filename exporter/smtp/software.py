@@ -33,10 +33,12 @@ SOFTWARE: dict[str, str] = {
 }
 """The label `software` by what a banner of it holds; the first that matches counts."""
 
+HOST = re.compile(r"^\s*\S+\.\S*")
+"""The name of the server stands first (RFC 5321 4.2): postfix.example.com may run Exim."""
 _COMPILED = [(name, re.compile(pattern, re.IGNORECASE)) for name, pattern in SOFTWARE.items()]
 
 
 def software(banner: str) -> str:
     """The software that a greeting names, or `unknown`."""
-    banner = banner[:1000]
+    banner = "\n".join(HOST.sub("", line) for line in banner[:1000].splitlines())
     return next((name for name, pattern in _COMPILED if pattern.search(banner)), "unknown")

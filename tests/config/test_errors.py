@@ -17,9 +17,7 @@ def test_an_error_says_what_is_known_of_its_place() -> None:
 
 
 def test_an_error_is_one_line_whatever_a_key_holds() -> None:
-    assert (
-        str(ConfigError(Path("c.yaml"), "unknown key `a\n\x1b[2J`", 1, 1)) == r"c.yaml:1:1: unknown key `a\n\x1b[2J`"
-    )
+    assert str(ConfigError(Path("c.yaml"), "unknown key `a\n\x1b[2J`", 1, 1)) == r"c.yaml:1:1: unknown key `a\n\x1b[2J`"
 
 
 def test_a_path_is_written_as_operators_do() -> None:

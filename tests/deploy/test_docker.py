@@ -45,9 +45,7 @@ def test_the_build_context_shows_exactly_what_is_copied() -> None:
 
 def test_all_files_that_the_build_reads_are_copied() -> None:
     named = [PROJECT["readme"], "pyproject.toml", "exporter", "requirements.lock"]
-    named += [
-        path.name for path in ROOT.iterdir() if any(fnmatch(path.name, one) for one in PROJECT["license-files"])
-    ]
+    named += [path.name for path in ROOT.iterdir() if any(fnmatch(path.name, one) for one in PROJECT["license-files"])]
     assert set(named) <= set(copied())
 
 

@@ -352,8 +352,10 @@ SCENARIOS = HEALTHY + BROKEN
 ELSEWHERE: dict[Reason, str] = {
     Reason.MX_NOT_FOUND: "tests/resolve/test_exchanges.py",
     Reason.MX_INVALID: "tests/resolve/test_exchanges.py",
+    Reason.STARTTLS_WITHDRAWN: "tests/checks/test_history.py",
+    Reason.CERTIFICATE_OUTDATED: "tests/checks/test_history.py",
 }
-"""Reasons of mail domains: no probe ends in them. Their scenarios are the rows of these tests."""
+"""Reasons of mail domains, and of more than one probe: no single probe ends in them. Their scenarios are in these."""
 
 
 def by_reason() -> dict[Reason, list[str]]:

@@ -232,14 +232,10 @@ async def test_a_password_is_nowhere_though_the_server_repeats_it(
     async def echo(client: Client) -> None:
         heard.append(client.conversation.heard[-1])
         if mechanism != "PLAIN":
-            for challenge in {"LOGIN": ("VXNlcg==", "UGFzcw=="), "CRAM-MD5": ("PDE4OTYuNjk3MTcwOTUyQGI+",)}[
-                mechanism
-            ]:
+            for challenge in {"LOGIN": ("VXNlcg==", "UGFzcw=="), "CRAM-MD5": ("PDE4OTYuNjk3MTcwOTUyQGI+",)}[mechanism]:
                 await client.say(f"334 {challenge}")
                 heard.append(await client.hear())
-        await client.say(
-            f"535-no such thing as {' and '.join(heard)[:cut]}", f"535 nor {password}, {password.upper()}"
-        )
+        await client.say(f"535-no such thing as {' and '.join(heard)[:cut]}", f"535 nor {password}, {password.upper()}")
 
     server = await serve(SmtpServer(zoo.good, auth=(mechanism,), on={"AUTH": echo}))
     result = await probe(server.port, anchored(LOGIN, zoo))

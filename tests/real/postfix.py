@@ -129,9 +129,7 @@ def _configure(server: Server, zoo: Zoo, sasl_socket: Path) -> Path:
     os.utime(main, (0, 0))  # while main.cf is new, Postfix waits for it to be written to its end
     addresses = [(f"127.0.0.1:{port}", LISTENERS[name]) for name, port in server.ports.items()]
     addresses.append((f"[::1]:{server.port('healthy')}", LISTENERS["healthy"]))
-    listeners = [
-        f"{address} inet n - n - {1 if what == 'postscreen' else '-'} {what}\n" for address, what in addresses
-    ]
+    listeners = [f"{address} inet n - n - {1 if what == 'postscreen' else '-'} {what}\n" for address, what in addresses]
     (configuration / "master.cf").write_text("".join(listeners) + SERVICES)
     return configuration
 

@@ -104,9 +104,7 @@ async def test_a_nameserver_that_does_not_run_is_a_time_out_and_the_detail_says_
     assert (answer.said, answer.detail) == ("timeout", detail)
 
 
-async def test_one_that_fails_and_one_that_is_silent_are_a_failure(
-    dns_server: "ScriptedDns", closed_port: str
-) -> None:
+async def test_one_that_fails_and_one_that_is_silent_are_a_failure(dns_server: "ScriptedDns", closed_port: str) -> None:
     dns_server.says["a.example A"] = "SERVFAIL"
     answer = await ask("a.example", "A", [nameserver(closed_port), nameserver(dns_server.address)], 5)
     told = f"no answer from {closed_port} (Connection refused); SERVFAIL from {dns_server.address}"

@@ -69,9 +69,7 @@ def test_without_a_search_list_the_domain_of_the_machine_is_searched(monkeypatch
     ("host", "search", "ndots", "names"),
     [
         pytest.param("mail", ("a", "b"), 1, ("mail.a", "mail.b", "mail"), id="too few dots: searched first"),
-        pytest.param(
-            "mail.x", ("a", "b"), 1, ("mail.x", "mail.x.a", "mail.x.b"), id="enough dots: as it stands first"
-        ),
+        pytest.param("mail.x", ("a", "b"), 1, ("mail.x", "mail.x.a", "mail.x.b"), id="enough dots: as it stands first"),
         pytest.param("mail.ns", ("svc",), 5, ("mail.ns.svc", "mail.ns"), id="Kubernetes"),
         pytest.param("mail", ("",), 1, ("mail",), id="the root is no suffix"),
     ],

@@ -72,9 +72,7 @@ async def test_a_changed_resolv_conf_is_followed_within_a_second(
     ("says", "addresses", "problem"),
     [
         pytest.param({"mail.a A": "192.0.2.1", "mail.b A": "192.0.2.2"}, ["192.0.2.1"], "", id="the first that has"),
-        pytest.param(
-            {"mail.b AAAA": "2001:db8::2"}, ["2001:db8::2"], "", id="one that does not exist is passed over"
-        ),
+        pytest.param({"mail.b AAAA": "2001:db8::2"}, ["2001:db8::2"], "", id="one that does not exist is passed over"),
         pytest.param(
             {"mail.a A": "NODATA", "mail.b A": "192.0.2.2"}, ["192.0.2.2"], "", id="so is one without address"
         ),

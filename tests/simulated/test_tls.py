@@ -79,9 +79,7 @@ def test_has_certificates_of_both_key_types(zoo: "Zoo", blind: ssl.SSLContext, c
 def test_chooses_the_certificate_by_the_name_asked_for(
     zoo: "Zoo", blind: ssl.SSLContext, name: str | None, kind: str
 ) -> None:
-    server = server_context(
-        zoo.sni_default, sni={"mail.example.test": zoo.good, "second.example.test": zoo.sni_second}
-    )
+    server = server_context(zoo.sni_default, sni={"mail.example.test": zoo.good, "second.example.test": zoo.sni_second})
     assert shown(shake(server, blind, name)) == zoo[kind].certificate
 
 

@@ -241,9 +241,7 @@ def test_a_weak_certificate_is_still_valid_and_tls_1_2_is_enough() -> None:
 
 def test_a_login_that_is_not_due_is_not_tried_but_its_safety_is_looked_at() -> None:
     seen, unsafe = Seen(), Seen()
-    assert "(password)" not in talk(
-        LOGIN_IMPLICIT, [TLS13, VALID, "220 mail", INSIDE_AUTH], login_due=False, seen=seen
-    )
+    assert "(password)" not in talk(LOGIN_IMPLICIT, [TLS13, VALID, "220 mail", INSIDE_AUTH], login_due=False, seen=seen)
     talk(LOGIN_IMPLICIT, [TLS13, EXPIRED, "220 mail", INSIDE_AUTH], login_due=False, seen=unsafe)
     assert (seen.auth_not_attempted, unsafe.auth_not_attempted) == (None, "the certificate is not valid")
 

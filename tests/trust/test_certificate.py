@@ -145,9 +145,7 @@ def test_equal_certificates_share_their_facts() -> None:
         pytest.param(b"\x82\x0cmail.", b"\x82\x0cm\xffil.", "mail.example", "alternative", id="8-bit DNS name"),
     ],
 )
-def test_a_malformed_certificate_still_tells_its_dates(
-    good: bytes, bad: bytes, subject: str, flaw: str | None
-) -> None:
+def test_a_malformed_certificate_still_tells_its_dates(good: bytes, bad: bytes, subject: str, flaw: str | None) -> None:
     assert PLAIN.count(good) == 1
     reading = read(PLAIN.replace(good, bad))
     assert (reading.facts.subject, reading.facts.not_before) == (subject, START.timestamp())

@@ -135,9 +135,7 @@ ROWS = [
     pytest.param(kind("sha1"), "root", {"weak"}, id="SHA-1"),
     pytest.param(kind("sha1"), "unknown_root", {"weak", "not_trusted"}, id="SHA-1, unknown CA"),
     pytest.param(kind("client_only"), "root", {"unsuitable"}, id="for clients only"),
-    pytest.param(
-        kind("client_only"), "unknown_root", {"unsuitable", "not_trusted"}, id="for clients only, unknown CA"
-    ),
+    pytest.param(kind("client_only"), "unknown_root", {"unsuitable", "not_trusted"}, id="for clients only, unknown CA"),
     pytest.param(own(purpose=ANY), "root", {"unsuitable"}, id="anyExtendedKeyUsage alone"),
     pytest.param(own(ca=True, issuer="root"), "root", {"unsuitable"}, id="a CA's key usage"),
     pytest.param(own(extensions=((UNKNOWN, True),)), "root", {"unsuitable"}, id="unknown critical extension"),
@@ -171,9 +169,7 @@ def findings(verdict: Verdict) -> set[str]:
 
 
 @pytest.mark.parametrize(("make", "anchor", "expected"), ROWS)
-def test_each_question_is_judged_apart(
-    zoo: Zoo, anchors: Anchors, make: Make, anchor: str, expected: set[str]
-) -> None:
+def test_each_question_is_judged_apart(zoo: Zoo, anchors: Anchors, make: Make, anchor: str, expected: set[str]) -> None:
     assert findings(judged(zoo, make, anchor, anchors)) == expected
 
 

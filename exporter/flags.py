@@ -1,0 +1,139 @@
+"""The flags of the command line: their names, defaults and what is said of them, and how paths among them are read.
+
+What a command does with its flags is no business of this file.
+"""
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from exporter import __version__, logs
+
+USAGE = 64
+"""EX_USAGE of sysexits.h."""
+DEFAULT_FILE = "smtp-exporter.yaml"
+NOT_YET = {
+    "web_config_file": "--web.config.file",
+    "web_systemd_socket": "--web.systemd-socket",
+    "web_enable_lifecycle": "--web.enable-lifecycle",
+    "config_enable_auto_reload": "--config.enable-auto-reload",
+}
+"""Flags of the contract that this version refuses: one that is accepted must do what it says."""
+PATH = re.compile(r"[A-Za-z0-9/._~-]*")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose usage errors exit with 64. Flags are not to be abbreviated: new ones may come."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line."""
+        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _of_log(flags: argparse.ArgumentParser) -> None:
+    """How and how loud to log, and on which event loop to run."""
+    flags.add_argument("--log.level", dest="log_level", choices=list(logs.LEVELS), default="info")
+    flags.add_argument("--log.format", dest="log_format", choices=["logfmt", "json"], default="logfmt")
+    flags.add_argument("--loop", choices=["auto", "uvloop", "asyncio"], default="auto",
+                       help="event loop; default: auto: uvloop where it is installed")  # fmt: skip
+
+
+def of_run(flags: argparse.ArgumentParser) -> None:
+    """What the agent takes beside its configuration."""
+    add = flags.add_argument
+    add("--version", action="version", version=f"smtp-exporter {__version__}")
+    add("--config.file", dest="config_file", metavar="FILE", default=DEFAULT_FILE, help="default: %(default)s")
+    add(
+        "--config.enable-auto-reload",
+        dest="config_enable_auto_reload",
+        action="store_true",
+        help="not in this version",
+    )
+    add("--web.listen-address", dest="listen", metavar="ADDRESS", action="append",
+        help="where to listen; repeatable; default: :10225; IPv6 as [::1]:10225")  # fmt: skip
+    add("--web.config.file", dest="web_config_file", metavar="FILE", help="not in this version")
+    add("--web.systemd-socket", dest="web_systemd_socket", action="store_true", help="not in this version")
+    add("--web.external-url", dest="external_url", metavar="URL", default="",
+        help="the URL under which browsers reach this exporter, where a proxy stands before it")  # fmt: skip
+    add("--web.route-prefix", dest="route_prefix", metavar="PATH", help="default: the path of --web.external-url")
+    add("--web.telemetry-path", dest="telemetry_path", metavar="PATH", default="/metrics", help="default: %(default)s")
+    add("--web.enable-lifecycle", dest="web_enable_lifecycle", action="store_true", help="not in this version")
+    add("--shard.index", dest="shard_index", metavar="N", type=int, default=0, help="which share to probe, from 0")
+    add("--shard.count", dest="shard_count", metavar="N", type=int, default=1, help="into how many shares")
+    _of_log(flags)
+
+
+def of_probe(flags: argparse.ArgumentParser) -> None:
+    """What to probe once, and how to show it."""
+    add = flags.add_argument
+    add(
+        "hosts",
+        metavar="HOST[:PORT]",
+        nargs="*",
+        help="without a port 25, 465 and 587 are looked at; IPv6 as [::1]:25",
+    )
+    add(
+        "--domain",
+        dest="domains",
+        metavar="D",
+        action="append",
+        default=[],
+        help="probe the MX hosts of a mail domain",
+    )
+    add("--module", metavar="M", help="relay, submission, submissions or one of the configuration; default: by port")
+    add(
+        "--config.file",
+        dest="config_file",
+        metavar="FILE",
+        help="for its modules and limits; its targets are not probed",
+    )
+    add("--ca-file", dest="ca_file", metavar="FILE", help="trust these certificates instead of the system's roots")
+    add("--ehlo-name", dest="ehlo_name", metavar="N", help="who to say we are; default: this machine's name")
+    add("--format", choices=["text", "json", "prometheus"], default="text")
+
+
+def of_check(flags: argparse.ArgumentParser) -> None:
+    """Which file to check."""
+    flags.add_argument("file", metavar="FILE", type=Path)
+
+
+def of_demo(flags: argparse.ArgumentParser) -> None:
+    """Where the demo listens."""
+    flags.add_argument("--web.listen-address", dest="listen", metavar="ADDRESS", action="append",
+                       help="default: 127.0.0.1:10225")  # fmt: skip
+    _of_log(flags)
+    flags.set_defaults(log_level="error")  # a log line would scroll away where to look
+
+
+def of_reference(flags: argparse.ArgumentParser) -> None:
+    """Which table to print."""
+    flags.add_argument("table", nargs="?", choices=["configuration", "metrics", "reasons", "schema"],
+                       help="one of the tables; default: the first three")  # fmt: skip
+
+
+def path(text: str) -> str:
+    """Read a path of a flag, as it stands before others: with a slash at the start, without one at the end.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not PATH.fullmatch(text):
+        raise ValueError(f"{text!r} is not a path: write /metrics")
+    return ("/" + text.strip("/")).rstrip("/")
+
+
+def outside(url: str) -> str:
+    """Read the path of --web.external-url.
+
+    Raises:
+        ValueError: it is no URL.
+    """
+    split = urlsplit(url)
+    if url and (split.scheme not in ("http", "https") or not split.netloc):
+        raise ValueError(f"--web.external-url: {url!r} is not a URL: write https://monitor.example.com/smtp")
+    return path(split.path)
