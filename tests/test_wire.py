@@ -436,7 +436,7 @@ def test_whether_a_packet_could_leave(
     source: str,
     route: bool,
 ) -> None:
-    monkeypatch.setattr("exporter.wire.socket.socket", NoRoute(code, source))
+    monkeypatch.setattr("exporter.wire.route.socket.socket", NoRoute(code, source))
     assert has_route(address) is route
 
 

@@ -1,0 +1,19 @@
+"""How a connection ends, beside OSError and ssl.SSLError."""
+
+from exporter.model import Session
+
+
+class ClosedError(Exception):
+    """The peer closed the connection (FIN, or close_notify inside TLS)."""
+
+
+class EarlyDataError(Exception):
+    """Bytes that are no TLS record came before our ClientHello; they are its argument."""
+
+
+class HandshakeError(Exception):
+    """The handshake failed. Holds OpenSSL's error, the first raw bytes of the stage and what was seen till then."""
+
+    def __init__(self, cause: Exception, raw: bytes, session: Session) -> None:
+        super().__init__(str(cause))
+        self.cause, self.raw, self.session = cause, raw, session
