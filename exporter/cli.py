@@ -55,7 +55,7 @@ def _fail(message: str, code: int = 1) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from exporter.agent import Agent, Options, StartError, listen_address
-    from exporter.config import ConfigErrors, load
+    from exporter.config import ConfigErrors, load_apart
 
     refused = [flag for name, flag in flags.NOT_YET.items() if getattr(options, name)]
     if refused:
@@ -77,7 +77,7 @@ def _run(options: argparse.Namespace) -> int:
     except ValueError as error:
         return _fail(str(error), flags.USAGE)
     try:
-        config = load(Path(options.config_file))
+        config = load_apart(Path(options.config_file))
     except ConfigErrors as errors:
         for each in errors.errors:
             print(each, file=sys.stderr)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 
-from exporter.config import keys, schema
+from exporter.config.table import keys, schema
 from exporter.families import (
     AGENT_FAMILIES,
     DOMAIN_FAMILIES,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import keys
+from exporter.config.table import keys
 from exporter.families import EVERY
 from exporter.reasons import REASONS, UNTESTABLE
 from exporter.reference import TABLES, render

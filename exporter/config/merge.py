@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from exporter.config.durations import written as duration
 from exporter.config.errors import ConfigError, Where
-from exporter.config.model import BUILT_IN, EndpointKeys, Section, module_of
-from exporter.config.table import close
+from exporter.config.loaded import module_of, unknown_module
+from exporter.config.model import BUILT_IN, EndpointKeys, Section
 from exporter.model import AuthSettings, Expect, Security, Settings, TlsSettings
 
 DOMAIN_INTERVAL = 300.0
@@ -98,8 +98,7 @@ class Merge:
 
     def unknown(self, module: str) -> str:
         """Say that there is no such module, and which may have been meant."""
-        meant = close(module, self.names)
-        return f"unknown module {module!r}" + (f"; did you mean {meant!r}?" if meant else "")
+        return unknown_module(module, self.names)
 
     def _merged(self, module: str, of_port: str, domains: bool, own: Sequence[Layer]) -> Settings | None:
         root, chain = self._chain(module)

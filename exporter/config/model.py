@@ -186,11 +186,3 @@ BUILT_IN: dict[str, dict[str, Any]] = {
     },
 }
 """The modules that are always there: the table of contract 3."""
-
-MODULE_OF_PORT = {465: "submissions", 587: "submission", 2525: "submission"}
-"""Which of them a port means; any other port: relay."""
-
-
-def module_of(port: int) -> str:
-    """Name the built-in module of a port."""
-    return MODULE_OF_PORT.get(port, "relay")

@@ -3,14 +3,14 @@
 All three are read from the schema that pydantic makes of `model`.
 """
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from exporter.config import durations
 from exporter.config.errors import Where
+from exporter.config.loaded import close
 from exporter.config.model import BUILT_IN, ConfigFile, EndpointKeys, Section
 
 Schema = dict[str, Any]
@@ -51,11 +51,6 @@ def nearest(name: str, where: Where, model: type[Section]) -> str | None:
     known: Schema = here.get("properties", {})
     deeper = (f"{section}.{name}" for section in known if name in _mapping(known[section], root).get("properties", {}))
     return next(deeper, None) or close(name, known)
-
-
-def close(name: str, known: Iterable[str]) -> str | None:
-    """Find the one of the known names that is most like a wrong one, if any is."""
-    return next(iter(difflib.get_close_matches(name[:64], list(known), 1)), None)
 
 
 @cache

@@ -13,9 +13,10 @@ from pydantic_core import ErrorDetails
 from exporter.config.document import Document
 from exporter.config.errors import LONGEST_SHOWN, ConfigError, Where
 from exporter.config.files import Beside
+from exporter.config.loaded import close
 from exporter.config.model import Section
 from exporter.config.scalars import describe
-from exporter.config.table import close, nearest
+from exporter.config.table import nearest
 
 S = TypeVar("S", bound=Section)
 Report = Callable[[ConfigError], None]

@@ -176,7 +176,7 @@ def test_equal_settings_are_one_object(read: Read) -> None:
 def test_modules_are_to_be_had_for_any_port(read: Read) -> None:
     config = read("{modules: {mine: {timeout: 9s}}, targets: [{host: a, ports: [25]}]}")
     assert list(config.modules) == ["relay", "submissions", "submission", "mine"]
-    assert config.modules["submissions"] == SUBMISSIONS
+    assert config.settings_for(25, "submissions") == SUBMISSIONS
     assert config.settings_for(465, "mine").security == "implicit"
     with pytest.raises(LookupError, match="unknown module 'mien'; did you mean 'mine'"):
         config.settings_for(25, "mien")

@@ -4,7 +4,8 @@ from dataclasses import fields
 
 import pytest
 
-from exporter.config.model import Auth, EndpointKeys, Expect, module_of
+from exporter.config.loaded import module_of
+from exporter.config.model import Auth, EndpointKeys, Expect
 from exporter.config.table import keys
 from exporter.model import AuthSettings, Settings
 from exporter.model import Expect as ExpectSettings

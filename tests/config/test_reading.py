@@ -3,6 +3,8 @@
 import gc
 import pickle
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from exporter.config import Config, ConfigErrors, Egress, ProbeAccess, defaults, keys, load
+from exporter.config import Config, ConfigErrors, Egress, ProbeAccess, defaults, load, load_apart
+from exporter.config.table import keys
 from exporter.model import Settings
 from exporter.simulated.certificates import Zoo
 
@@ -180,3 +183,32 @@ def test_no_values_make_a_traceback(tmp_path: Path, value: Any) -> None:
 @given(data=some.binary() | some.text(alphabet=" \n\t:-[]{},&*!|>'\"%@`#a1?").map(str.encode))
 def test_no_bytes_make_a_traceback(tmp_path: Path, data: bytes) -> None:
     tried(tmp_path / "c.yaml", data)
+
+
+# --- by another process ---------------------------------------------------------------------------------------
+
+
+def test_another_process_reads_the_same(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(
+        "{modules: {m: {timeout: 9s}}, targets: [{host: a, ports: [25, 465], module: m}]}\n"
+    )
+    assert load_apart(tmp_path / "c.yaml") == load(tmp_path / "c.yaml")
+
+
+def test_the_errors_that_another_process_finds_are_the_same() -> None:
+    file = TESTDATA / "empty.bad.yaml"
+    with pytest.raises(ConfigErrors) as here:
+        load(file)
+    with pytest.raises(ConfigErrors) as apart:
+        load_apart(file)
+    assert apart.value.errors == here.value.errors
+
+
+def test_who_has_it_read_apart_never_loads_what_reading_takes(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("targets: [{host: a, ports: [25]}]\n")
+    program = (
+        "import sys; from pathlib import Path; import exporter.agent; from exporter.config import load_apart;"
+        f"load_apart(Path({str(tmp_path / 'c.yaml')!r})); print('pydantic' in sys.modules, 'yaml' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said == "False False\n"

@@ -1,10 +1,10 @@
-"""The public entry: a file to a Config, or all that is wrong with it. Knows which files there are and their order."""
+"""A file to a Config, or all that is wrong with it. Knows which files there are and their order."""
 
 import gc
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,68 +13,12 @@ from exporter.config.document import Document, parse
 from exporter.config.entries import Entries
 from exporter.config.errors import ConfigError, ConfigErrors
 from exporter.config.files import Beside
+from exporter.config.loaded import BUILT_IN_PORTS, Config, Egress, ProbeAccess
 from exporter.config.merge import Layer, Merge, written
 from exporter.config.model import ConfigFile, EndpointKeys, Global, ProbeEndpoint
 from exporter.config.model import Egress as EgressSection
 from exporter.config.scalars import describe
 from exporter.config.validation import Checker
-from exporter.model import Settings, Target
-
-SMTP = 25
-
-
-@dataclass(frozen=True, slots=True)
-class Egress:
-    """When a port counts as blocked from here (contract 5)."""
-
-    min_hosts: int = 3
-    min_networks: int = 2
-    canaries: tuple[tuple[str, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeAccess:
-    """Whether /probe is served, and what may be probed: host names, *.suffixes, networks."""
-
-    enabled: bool = False
-    allow: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """A configuration that can be used, all keys merged down to the settings of each port."""
-
-    targets: tuple[Target, ...]
-    modules: Mapping[str, Settings]
-    """Every named module, as it is for port 25; `settings_for` has it for any other."""
-    max_concurrent_probes: int
-    max_probes_per_host: int
-    max_addresses: int
-    nameservers: tuple[str, ...]
-    """Each an address, address:port or [IPv6]:port."""
-    max_concurrent_lookups: int
-    trusted_resolver: bool | None
-    """None: not written."""
-    mta_sts_allow_private: bool
-    probe_endpoint: ProbeAccess
-    egress: Egress
-    path: Path | None
-    files: tuple[Path, ...]
-    """The configuration, target files and domain files that were read."""
-    target_files: tuple[str, ...]
-    """The patterns of target files, absolute: new files may come to match."""
-    layers: tuple[Layer, Mapping[str, Layer]] = field(repr=False, compare=False)
-    """`global` and the modules as written, for `settings_for`."""
-
-    def settings_for(self, port: int, module: str | None = None) -> Settings:
-        """Merge what a bare port entry gets, of a module if one is named. Raises LookupError for an unknown one."""
-        base, modules = self.layers
-        merge = Merge(base, modules, lambda _: None)
-        own = (Layer({"module": module}),) if module else ()
-        settings = merge.settings(port, own)
-        if settings is None:
-            raise LookupError(merge.unknown(module or ""))
-        return settings
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -136,14 +80,17 @@ class Reading:
         frame = self._frame(root, document)
         base, common = self._global(root, document)
         merge = Merge(base, self._modules(root, document), self.errors.append)
-        modules = {
-            name: settings for name in merge.names if (settings := merge.settings(SMTP, [Layer({"module": name})]))
+        plain = {
+            (name, base): settings
+            for name in ("", *merge.names)
+            for base, port in BUILT_IN_PORTS.items()
+            if (settings := merge.settings(port, [Layer({"module": name})] if name else []))
         }
         entries = Entries(merge, self.errors.append)
         patterns = self._targets(root, frame, document, entries)
         return Config(
             targets=tuple(entries.targets),
-            modules=modules,
+            plain=plain,
             max_concurrent_probes=common.max_concurrent_probes,
             max_probes_per_host=common.max_probes_per_host,
             max_addresses=common.max_addresses,
@@ -156,7 +103,6 @@ class Reading:
             path=document.file,
             files=(*self.files, *entries.files),
             target_files=patterns,
-            layers=(Layer(base.values), {name: Layer(layer.values) for name, layer in merge.modules.items()}),
         )
 
     def _frame(self, root: dict[str, Any], document: Document) -> ConfigFile:

@@ -1,0 +1,86 @@
+"""A configuration as the agent uses it: plain frozen data. Nothing here reads, and nothing here needs pydantic.
+
+So the agent can have its configuration read by another process (`apart`) and never carries what reading takes.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.model import Settings, Target
+
+MODULE_OF_PORT = {465: "submissions", 587: "submission", 2525: "submission"}
+"""Which built-in module a port means; any other port: relay."""
+BUILT_IN_PORTS = {"relay": 25, "submissions": 465, "submission": 587}
+"""One port of each."""
+
+
+def module_of(port: int) -> str:
+    """Name the built-in module of a port."""
+    return MODULE_OF_PORT.get(port, "relay")
+
+
+def close(name: str, known: Iterable[str]) -> str | None:
+    """Find the one of the known names that is most like a wrong one, if any is."""
+    return next(iter(difflib.get_close_matches(name[:64], list(known), 1)), None)
+
+
+def unknown_module(module: str, names: Iterable[str]) -> str:
+    """Say that there is no such module, and which may have been meant."""
+    meant = close(module, names)
+    return f"unknown module {module!r}" + (f"; did you mean {meant!r}?" if meant else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """When a port counts as blocked from here (contract 5)."""
+
+    min_hosts: int = 3
+    min_networks: int = 2
+    canaries: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAccess:
+    """Whether /probe is served, and what may be probed: host names, *.suffixes, networks."""
+
+    enabled: bool = False
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration that can be used, all keys merged down to the settings of each port."""
+
+    targets: tuple[Target, ...]
+    plain: Mapping[tuple[str, str], Settings]
+    """What a bare port entry gets, by the module named ("": none) and the built-in module of its port."""
+    max_concurrent_probes: int
+    max_probes_per_host: int
+    max_addresses: int
+    nameservers: tuple[str, ...]
+    """Each an address, address:port or [IPv6]:port."""
+    max_concurrent_lookups: int
+    trusted_resolver: bool | None
+    """None: not written."""
+    mta_sts_allow_private: bool
+    probe_endpoint: ProbeAccess
+    egress: Egress
+    path: Path | None
+    files: tuple[Path, ...]
+    """The configuration, target files and domain files that were read."""
+    target_files: tuple[str, ...]
+    """The patterns of target files, absolute: new files may come to match."""
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The names of all modules, built in or own."""
+        return tuple(dict.fromkeys(name for name, _ in self.plain if name))
+
+    def settings_for(self, port: int, module: str | None = None) -> Settings:
+        """What a bare port entry gets, of a module if one is named. Raises LookupError for an unknown one."""
+        found = self.plain.get((module or "", module_of(port)))
+        if found is None:
+            raise LookupError(unknown_module(module or "", self.modules))
+        return found
