@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from exporter.model import Ended, Lookup, Peer, Result, Session, Verdict
 from exporter.probe.logins import Logins, read_password
+from exporter.probe.second_look import SecondLook, SecondLooks
 from exporter.probe.shell import Shell
-from exporter.reasons import Stage, Untestable
+from exporter.reasons import Reason, Stage, Untestable
 from exporter.smtp.dialogue import Seen, converse
 from exporter.trust import Judge
 
@@ -28,8 +30,8 @@ class Prober:
     ) -> None:
         self._loop, self._judge, self._ehlo_name = loop, judge, ehlo_name
         self._clock, self._monotonic = clock, monotonic
-        self.logins = Logins()
-        self._talking: set[Shell] = set()
+        self._logins, self._looks = Logins(), SecondLooks()
+        self._talking: set[Shell | SecondLook] = set()
         self.idle = asyncio.Event()
         """Set while no conversation is under way."""
         self.idle.set()
@@ -52,14 +54,14 @@ class Prober:
             done(Result(peer, now - waited, now, waited, stages, lookup, ended=problem, untestable=nobody))
             return
         began = self._monotonic()
-        seen, auth, due = Seen(), peer.settings.auth, self.logins.due(peer, began)
+        seen, auth, due = Seen(), peer.settings.auth, self._logins.due(peer, began)
 
         def finish(shell: Shell) -> None:
-            self._talking.discard(shell)
-            if not self._talking:
-                self.idle.set()
-            auth_ended = self.logins.note(peer, seen, shell.ended, began, shell.own_address)
-            done(self._result(peer, lookup, shell, seen, auth_ended))
+            try:
+                auth_ended = self._logins.note(peer, seen, shell.ended, began, shell.own_address)
+                self._conclude(shell, self._result(peer, lookup, shell, seen, auth_ended), done)
+            finally:
+                self._over(shell)
 
         shell = Shell(
             self._loop,
@@ -70,22 +72,54 @@ class Prober:
             password=lambda: read_password(auth) if auth else None,
             done=finish,
         )
-        self._talking.add(shell)
-        self.idle.clear()
+        self._begin(shell)
         shell.start(waited)
 
     def abort(self) -> None:
         """End all conversations at once; their results come as they are."""
-        for shell in tuple(self._talking):
-            shell.abort()
+        for talk in tuple(self._talking):
+            talk.abort()
+
+    def forget(self, peer: Peer) -> None:
+        """Drop what is remembered of a peer that is no longer probed."""
+        self._logins.forget(peer)
+        self._looks.forget(peer)
+
+    def _begin(self, talk: Shell | SecondLook) -> None:
+        self._talking.add(talk)
+        self.idle.clear()
+
+    def _over(self, talk: Shell | SecondLook) -> None:
+        self._talking.discard(talk)
+        if not self._talking:
+            self.idle.set()
+
+    def _conclude(self, shell: Shell, result: Result, done: Done) -> None:
+        """Hand on what the first connection brought; where the peer kept silent, after a second look if it is due."""
+        now = self._monotonic()
+        if not self._looks.due(result, shell.pending, now):
+            done(self._looks.judged(result))
+            return
+
+        def looked(look: SecondLook) -> None:
+            self._over(look)
+            self._looks.note(result.peer, look.tls)
+            shell.transcript.remark(Stage.GREETING, str(look))
+            told = self._looks.judged(replace(result, steps=tuple(shell.transcript.steps)))
+            done(replace(told, ended=Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, look.bug)) if look.bug else told)
+
+        self._looks.begin(result.peer, now)
+        look = SecondLook(self._loop, result, looked)
+        self._begin(look)
+        look.start()
 
     def _verdict(self, peer: Peer, session: Session) -> Verdict | None:
         tls = peer.settings.tls
         return self._judge.judge(session.chain, tls.server_name or peer.host, tls.ca_file, self._clock())
 
     def _result(self, peer: Peer, lookup: Lookup | None, shell: Shell, seen: Seen, auth_ended: Ended | None) -> Result:
-        """Freeze what was seen."""
-        finished, duration = self._clock(), shell.lasted()
+        """Freeze what was seen; the certificates are judged and need not be kept."""
+        finished, duration, kept = self._clock(), shell.lasted(), shell.transcript.kept
         return Result(
             peer=peer,
             started=finished - duration,
@@ -96,16 +130,16 @@ class Prober:
             address=shell.address,
             own_address=shell.own_address,
             connected=shell.connected_to,
-            greeting=seen.greeting or shell.clear_greeting,
-            ehlo=seen.ehlo,
+            greeting=kept(seen.greeting or shell.clear_greeting),
+            ehlo=kept(seen.ehlo),
             hello=seen.hello,
-            starttls=seen.starttls,
-            session=shell.session,
+            starttls=kept(seen.starttls),
+            session=replace(shell.session, chain=()) if shell.session else None,
             established=shell.established,
-            ehlo_tls=seen.ehlo_tls,
+            ehlo_tls=kept(seen.ehlo_tls),
             hello_tls=seen.hello_tls,
             verdict=shell.verdict,
-            auth=shell.transcript.without_secrets(seen.auth) if seen.auth else None,
+            auth=kept(seen.auth),
             authenticated=seen.authenticated,
             auth_not_attempted=seen.auth_not_attempted,
             auth_unavailable=seen.auth_unavailable,

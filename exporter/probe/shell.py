@@ -74,6 +74,11 @@ class Shell:
         """Seconds since the probe began."""
         return time.monotonic() - self._began
 
+    @property
+    def pending(self) -> bytes:
+        """What has come of a reply that is not complete."""
+        return self._parser.pending
+
     def abort(self) -> None:
         """Stop at once, without a result of its own: the agent is shutting down."""
         self._finish()
@@ -124,6 +129,7 @@ class Shell:
                 self._wire.start_tls(self._peer.settings.tls.server_name or self._peer.host, early)
             case Judge():
                 self.verdict = self._judge(self.session) if self.session else None
+                self._mark = time.monotonic()  # ours, not the server's: in no stage
                 return self.verdict
             case Password():
                 password = self._password()

@@ -14,6 +14,8 @@ from exporter.reasons import Stage
 
 MAX_LINES, MAX_LINE = 40, 200
 """What the transcript keeps of one reply: more than any honest server says."""
+MAX_TEXT = 8192
+"""Characters of replies that one transcript keeps, and of one reply that a result keeps: hostile servers are many."""
 WINDOW = 8
 """A part of a secret of so many characters is hidden as well: servers cut what they repeat."""
 SHORTEST = 4
@@ -27,6 +29,7 @@ class Transcript:
         self._clock = clock
         self._secret: re.Pattern[str] | None = None
         self._pieces: set[str] = set()
+        self._room = MAX_TEXT
         self.steps: list[Step] = []
 
     def hide(self, secret: str) -> None:
@@ -54,13 +57,28 @@ class Transcript:
         """What was neither said nor heard."""
         self.steps.append(Step(self._clock(), stage, "-", text))
 
+    def kept(self, reply: Reply | None) -> Reply | None:
+        """A reply as a result keeps it: without secrets, cut where it is absurdly long."""
+        if reply is None or sum(map(len, reply.lines)) <= MAX_TEXT:
+            return self.without_secrets(reply) if reply else None
+        cut, room = [], MAX_TEXT
+        for line in reply.lines:
+            cut.append(line[:room])
+            room -= len(line)
+            if room <= 0:
+                break
+        return self.without_secrets(replace(reply, lines=tuple(cut)))
+
     def without_secrets(self, reply: Reply) -> Reply:
         """A reply as it may be shown, whole."""
         return replace(reply, lines=tuple(map(self.cleaned, reply.lines))) if self._secret else reply
 
     def heard(self, stage: Stage, reply: Reply) -> None:
         """Note a reply, without secrets and cut."""
-        shown = tuple(line[:MAX_LINE] for line in self.without_secrets(reply).lines[:MAX_LINES])
-        if len(reply.lines) > MAX_LINES:
-            shown += (f"({len(reply.lines) - MAX_LINES} more lines)",)
+        shown: tuple[str, ...] = ()
+        for line in self.without_secrets(reply).lines[: MAX_LINES if self._room > 0 else 0]:
+            shown += (line[:MAX_LINE],)
+            self._room -= len(shown[-1])
+        if len(reply.lines) > len(shown):
+            shown += (f"({len(reply.lines) - len(shown)} more lines)",)
         self.steps.append(Step(self._clock(), stage, "S", replace(reply, lines=shown)))

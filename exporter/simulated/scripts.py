@@ -32,7 +32,7 @@ from exporter.simulated.dialogues import (
     starttls_injection_later,
 )
 from exporter.simulated.healthy import EXTENSIONS, SmtpServer, saying
-from exporter.simulated.server import Script
+from exporter.simulated.server import Script, in_turn
 
 ScriptFor = Callable[[Zoo], Script]
 
@@ -88,6 +88,7 @@ _OF_TLS: dict[str, ScriptFor] = {
         zoo.good, tls={"client_certificate": "required", "versions": ("TLSv1.2", "TLSv1.2")}
     ),
     "implicit_tls_required": lambda zoo: SmtpServer(zoo.good, implicit=True),
+    "implicit_tls_closed": lambda zoo: in_turn(Client.hang_up, SmtpServer(zoo.good, implicit=True)),
     "auth_in_clear": lambda zoo: SmtpServer(zoo.good, auth=("PLAIN", "LOGIN"), auth_before_tls=True),
     "auth_unknown_mechanism": lambda zoo: SmtpServer(zoo.good, extensions=(*EXTENSIONS, "AUTH GSSAPI NTLM")),
     "auth_temporary": lambda zoo: SmtpServer(

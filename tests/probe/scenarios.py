@@ -65,6 +65,8 @@ class Scenario:
     seen_at: str = ""
     """Judged as if it had been seen at this address: loopback is excused from some reasons."""
     judge_fails: bool = False
+    looked_at_again: bool = False
+    """Silence however short lets us look a second time."""
 
     def made(self, zoo: Zoo) -> Script:
         """The script of the server."""
@@ -200,7 +202,18 @@ BROKEN: tuple[Scenario, ...] = (
     Scenario("greeting with 250", {R.GREETING_MALFORMED: C}, script=_script(saying("250 ready"))),
     Scenario("implicit_tls_alert", {R.IMPLICIT_TLS_REQUIRED: C}),
     Scenario("implicit_tls_alert, in clear", {R.IMPLICIT_TLS_REQUIRED: C}, IN_CLEAR),
-    Scenario("implicit_tls_required", {R.GREETING_TIMEOUT: C}, IMPATIENT),  # the second connection is not made yet
+    Scenario("implicit_tls_required", {R.IMPLICIT_TLS_REQUIRED: C}, IMPATIENT, looked_at_again=True),
+    Scenario("implicit_tls_required, hasty", {R.GREETING_TIMEOUT: C}, IMPATIENT),
+    Scenario(
+        "implicit_tls_required, in clear",
+        {R.IMPLICIT_TLS_REQUIRED: C},
+        replace(IN_CLEAR, timeout=SHORT),
+        looked_at_again=True,
+    ),
+    Scenario("implicit_tls_closed", {R.IMPLICIT_TLS_REQUIRED: C}, looked_at_again=True),
+    Scenario("implicit_tls_closed, hasty", {R.GREETING_CLOSED: C}),
+    Scenario("greeting_timeout, also to a ClientHello", {R.GREETING_TIMEOUT: C}, IMPATIENT, looked_at_again=True),
+    Scenario("greeting_closed, also to a ClientHello", {R.GREETING_CLOSED: C}, looked_at_again=True),
     # --- ehlo
     Scenario("ehlo_timeout", {R.EHLO_TIMEOUT: C}, IMPATIENT),
     Scenario("ehlo_closed", {R.EHLO_CLOSED: C}),

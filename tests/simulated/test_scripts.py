@@ -81,6 +81,7 @@ IN_CLEAR: dict[str, tuple[bytes, bytes]] = {
     "tls_version_unsupported": (STARTTLS + CLIENT_HELLO, READY + PROTOCOL_VERSION),
     "implicit_tls_alert": (b"", HANDSHAKE_FAILURE),
     "implicit_tls_required": (b"", b""),
+    "implicit_tls_closed": (b"", b""),
     "plaintext_on_tls_port": (QUIT, b"220 mail.example.test ESMTP\r\n" + BYE),
     "plaintext_to_client_hello": (CLIENT_HELLO, b"500 5.5.2 Error: bad syntax\r\n"),
     "busy_in_clear_on_tls_port": (
