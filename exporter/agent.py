@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from exporter.board import Board
+from exporter.canaries import Canaries
 from exporter.config import Config
+from exporter.egress import Egress, Way
 from exporter.model import Problem
 from exporter.probe.prober import Prober
 from exporter.resolve import Resolver
@@ -32,6 +34,8 @@ DRAIN = 4.0
 SPARE_DESCRIPTORS = 100
 """Descriptors kept for scrapes, logs and files; each lookup may need two more."""
 LAG_EVERY = 0.5
+NAME_PATIENCE = 1.0
+"""Seconds that finding this machine's name may take: a slow resolver must not keep the first probes waiting."""
 HOST_NAME = re.compile(r"([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
 
 
@@ -59,7 +63,8 @@ class Agent:
         self._judge = Judge()
         self.stop = asyncio.Event()
         self.telemetry = Telemetry()
-        self.board = Board()
+        egress = Egress(min_hosts=config.egress.min_hosts, min_networks=config.egress.min_networks)
+        self.board = Board(egress, _log_egress)
         self.pages = Pages(
             self.board,
             self.telemetry,
@@ -120,6 +125,15 @@ class Agent:
             on_delay=telemetry.schedule_delay.observe,
             on_overrun=telemetry.overruns.inc,
         )
+        canaries = Canaries(
+            loop,
+            self.board,
+            resolver,
+            prober,
+            config.egress.canaries,
+            settings_for=config.settings_for,
+            on_internal_error=telemetry.internal_errors.inc,
+        )
         roster = Roster(
             self.board,
             schedule,
@@ -129,6 +143,7 @@ class Agent:
             clock=time.time,
             on_problems=self._count,
             on_internal_error=telemetry.internal_errors.inc,
+            on_failed_vote=canaries.ask,
         )
         self._start(roster, schedule)
         meter = loop.create_task(self._measure_lag(loop))
@@ -140,6 +155,7 @@ class Agent:
             await asyncio.wait_for(prober.idle.wait(), DRAIN)
         meter.cancel()
         await roster.close()
+        await canaries.close()
         prober.abort()
         await resolver.close()
         log.info("stopped")
@@ -174,6 +190,13 @@ class Agent:
             self.telemetry.loop_lag.observe(max(0.0, loop.time() - due))
 
 
+def _log_egress(way: Way, blocked: bool | None) -> None:
+    """One line where it changes whether a port looks blocked from here."""
+    said = {True: "port blocked from here", False: "port not blocked from here", None: "port may be blocked from here"}
+    level = logging.WARNING if blocked else logging.INFO
+    log.log(level, said[blocked], extra={"port": way.port, "family": f"ipv{way.family}"})
+
+
 def _no_reload() -> None:
     log.warning("SIGHUP is ignored: this version does not reload its configuration; restart it")
 
@@ -182,7 +205,7 @@ async def own_name() -> str | None:
     """The name to say in EHLO: this machine's FQDN where it is fit for it, else None for the address literal."""
     loop = asyncio.get_running_loop()
     try:
-        name = await asyncio.wait_for(loop.run_in_executor(None, socket.getfqdn), 3.0)
+        name = await asyncio.wait_for(loop.run_in_executor(None, socket.getfqdn), NAME_PATIENCE)
     except TimeoutError:
         return None
     return name if fit_for_ehlo(name) else None

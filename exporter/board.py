@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from exporter.checks import Assessment, assess
 from exporter.checks.history import History
 from exporter.egress import Egress, Vote, Way, vote_of
+from exporter.failure import KEPT, Failure
 from exporter.model import Domain, Ended, Endpoint, Exchanges, Peer, Result
 from exporter.reasons import Reason, Stage, Untestable
 
@@ -41,6 +42,8 @@ class State:
     last_tested: float = 0.0
     starttls_offered: float | None = None
     """When it offered STARTTLS last, Unix seconds."""
+    last_failures: tuple[Failure, ...] = ()
+    """The last probes that failed or were untestable, the latest first; a success takes none away."""
     samples: tuple[tuple[tuple[str, str], ...], ...] | None = None
     """What `exposition` made of the result, by family; kept until the next one."""
 
@@ -173,6 +176,8 @@ class Board:
             state.failures += not success
             state.consecutive_failures = 0 if success else state.consecutive_failures + 1
         reason, detail = _first(state.assessment)
+        if not success:
+            state.last_failures = (Failure.of(result, reason), *state.last_failures)[:KEPT]
         if before == (state.word, reason):
             return None
         state.since = result.finished

@@ -8,10 +8,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import replace
 
-from exporter.board import NO_ANSWER, Board, Change, DomainState, internal_error
-from exporter.model import Domain, Ended, Endpoint, Exchanges, Lookup, Peer, Problem, Result, Target
+from exporter.board import Board, Change, internal_error
+from exporter.domains import APART, Domains
+from exporter.egress import Way, vote_of
+from exporter.model import Domain, Ended, Endpoint, Lookup, Peer, Problem, Result, Target
 from exporter.probe.prober import Prober
 from exporter.reasons import Reason, Stage
 from exporter.resolve import Addresses, Resolver, connectable
@@ -22,12 +23,13 @@ log = logging.getLogger(__name__)
 
 DNS_SHARE = 1 / 3
 """The part of a probe's time-out that may be spent on DNS: slow name servers must not fail healthy mail servers."""
-APART = 1.0
-"""Seconds between the first starts of endpoints that DNS tells of at once."""
 
 
 class Roster:
-    """The sites, what is known of their names, and the turns of their endpoints."""
+    """The sites, what is known of their names, and the turns of their endpoints.
+
+    `on_failed_vote` is told each time that somebody could not be connected to, as a blocked port would answer.
+    """
 
     def __init__(
         self,
@@ -40,13 +42,18 @@ class Roster:
         clock: Callable[[], float],
         on_problems: Callable[[Iterable[Problem]], None] = lambda _: None,
         on_internal_error: Callable[[], None] = lambda: None,
+        on_failed_vote: Callable[[Way], None] = lambda _: None,
     ) -> None:
         self.board, self.schedule, self._resolver, self._prober = board, schedule, resolver, prober
         self._max_addresses, self._clock = max_addresses, clock
         self._on_problems, self._on_internal_error = on_problems, on_internal_error
+        self._on_failed_vote = on_failed_vote
+        self._domains = Domains(
+            board, schedule, resolver, clock=clock, spawn=self._spawn, come=self._add_site, go=self._remove_site,
+            on_problems=on_problems,
+        )  # fmt: skip
         self._sites: dict[Name, dict[Site, None]] = {}
         self._known: dict[Name, tuple[str, ...]] = {}
-        self._named_by: dict[Site, set[Domain]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -55,11 +62,7 @@ class Roster:
         if target.host:
             for site in sites(target, target.host):
                 self._add_site(site)
-        for name in target.domains:
-            domain = Domain(target, name)
-            interval = min(settings.interval for _, settings in target.ports)
-            self.board.domains[domain] = DomainState(domain, interval)
-            self.schedule.add(domain, interval, "", self._domain_turn)
+        self._domains.add(target)
 
     async def close(self) -> None:
         """Stop waiting for answers from DNS; take no more results."""
@@ -80,7 +83,7 @@ class Roster:
 
     def _endpoints(self, site: Site, addresses: tuple[str, ...]) -> tuple[Endpoint, ...]:
         """A site's endpoints at these addresses. What a stranger's MX points to on this machine is left alone."""
-        if site not in self._named_by:
+        if site not in self._domains:
             return site.endpoints(addresses, self._max_addresses)
         usable = tuple(address for address in addresses if connectable(address))
         return site.endpoints(usable, self._max_addresses) if usable or not addresses else ()
@@ -96,7 +99,7 @@ class Roster:
     def _remove(self, endpoint: Endpoint) -> None:
         if self.board.remove(endpoint):
             self.schedule.remove(endpoint.peer)
-            self._prober.logins.forget(endpoint.peer)
+            self._prober.forget(endpoint.peer)
 
     def _remove_site(self, site: Site) -> None:
         name = site.name
@@ -165,7 +168,7 @@ class Roster:
 
     def _usable(self, peer: Peer, name: Name, addresses: tuple[str, ...]) -> tuple[str, ...]:
         """The addresses that a peer with `addresses: any` may try: not this machine where only an MX names it."""
-        if all(site in self._named_by for site in self._sites.get(name, ()) if site.settings == peer.settings):
+        if all(site in self._domains for site in self._sites.get(name, ()) if site.settings == peer.settings):
             return tuple(address for address in addresses if connectable(address))
         return addresses
 
@@ -191,6 +194,8 @@ class Roster:
             return
         state.wait = turn.wait
         self._on_problems(state.assessment.problems)
+        if result.connected is False and (vote := vote_of(result.peer, result)):
+            self._on_failed_vote(vote.way)
         log.debug("probed", extra={"endpoint": str(result.peer), "state": state.word, "seconds": result.duration})
         if change:
             level = logging.WARNING if change.after in ("critical", "untestable") else logging.INFO
@@ -205,40 +210,6 @@ class Roster:
         except Exception as error:  # noqa: BLE001 - logged there, with its traceback
             self._report(result.peer, error)
             return self.board.record(internal_error(result.peer, error, result.finished))
-
-    # --- domains ------------------------------------------------------------------------------------------------
-
-    def _domain_turn(self, turn: Turn) -> None:
-        self._spawn(turn, self._look_up_domain(turn))
-
-    async def _look_up_domain(self, turn: Turn) -> None:
-        domain: Domain = turn.key  # type: ignore[assignment]  # the keys that this roster gave to the schedule
-        exchanges = await self._resolver.exchanges(domain.domain)
-        self.schedule.finished(turn)
-        state = self.board.domains.get(domain)
-        if state is None:
-            return
-        if state.exchanges and any(each.reason in NO_ANSWER for each in exchanges.problems):
-            exchanges = replace(exchanges, hosts=state.exchanges.hosts)  # a failed lookup takes no host away
-        self._follow(domain, state.exchanges or Exchanges(), exchanges)
-        state.exchanges, state.updated = exchanges, self._clock()
-        self._on_problems(exchanges.problems)
-
-    def _follow(self, domain: Domain, before: Exchanges, now: Exchanges) -> None:
-        """Let the sites of a domain follow its MX hosts. Domains of one target share them."""
-        old, new = {host for _, host in before.hosts}, {host for _, host in now.hosts}
-        for number, host in enumerate(sorted(new - old)):
-            for site in sites(domain.target, host):
-                if site not in self._named_by:
-                    self._named_by[site] = set()
-                    self._add_site(site, number * APART)
-                self._named_by[site].add(domain)
-        for host in sorted(old - new):
-            for site in sites(domain.target, host):
-                self._named_by[site].discard(domain)
-                if not self._named_by[site]:
-                    self._remove_site(site)
-                    del self._named_by[site]
 
     # --- waiting ------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """What the agent does around the probes: names, addresses, limits, start and end."""
 
 import asyncio
+import logging
 import resource
 import socket
 import time
@@ -19,6 +20,9 @@ from exporter.agent import (
     listen_address,
 )
 from exporter.config import Config, load
+from exporter.egress import ballot
+from exporter.model import Peer, Settings
+from exporter.reasons import Reason
 from exporter.simulated.certificates import Zoo
 from exporter.simulated.client import Client
 from exporter.simulated.scripts import SCRIPTS
@@ -103,6 +107,27 @@ def test_too_low_a_limit_means_fewer_probes_and_a_warning(
     assert descriptors_for(5000) == 1024 - SPARE_DESCRIPTORS
     assert asked == [(1024, 1024)]
     assert "too few file descriptors" in caplog.text
+
+
+# --- blocked from here ----------------------------------------------------------------------------------------
+
+
+def test_a_line_is_logged_when_it_changes_whether_a_port_is_blocked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "exporter.agent")
+    path = tmp_path / "c.yaml"
+    path.write_text("targets: [{host: 9.9.9.9, ports: [25]}]\negress: {min_hosts: 2, min_networks: 2}\n")
+    board = Agent(load(path)).board
+    timeout = Reason.CONNECTION_TIMEOUT
+    for host, port, reason in (("9.9.9.9", 587, None), ("9.9.9.9", 25, timeout), ("8.8.8.8", 25, timeout),
+                               ("7.7.7.7", 25, timeout), ("7.7.7.7", 25, None)):  # fmt: skip
+        board.vote(Peer(host, "", port, Settings()), ballot(host, host, port, reason))
+    assert [(record.levelname, record.message, record.port, record.family) for record in caplog.records] == [  # type: ignore[attr-defined]  # extra
+        ("INFO", "port not blocked from here", 587, "ipv4"),
+        ("WARNING", "port blocked from here", 25, "ipv4"),
+        ("INFO", "port not blocked from here", 25, "ipv4"),
+    ]
 
 
 # --- start and end --------------------------------------------------------------------------------------------

@@ -249,3 +249,28 @@ def test_what_is_withdrawn_votes_no_more() -> None:
         healthy(elsewhere, address=elsewhere.address), *(timed_out(mx(number, number)) for number in (1, 2, 3))
     )
     assert dict(board.blocked_ways(NOW + 1000)) == {}
+
+
+# --- the last failures ------------------------------------------------------------------------------------------
+
+
+def test_the_last_three_failures_are_kept_the_latest_first(board: Board) -> None:
+    for second in range(4):
+        board.record(failed(Reason.GREETING_TIMEOUT, finished=NOW + second))
+    kept = board.endpoints[endpoint()].last_failures
+    assert [(each.finished, each.reason) for each in kept] == [
+        (NOW + second, Reason.GREETING_TIMEOUT) for second in (3, 2, 1)
+    ]
+
+
+def test_a_success_takes_no_failure_away_and_is_none(board: Board) -> None:
+    board.record(rate_limited(NOW))
+    board.record(healthy())
+    assert [each.reason for each in board.endpoints[endpoint()].last_failures] == [Untestable.RATE_LIMITED]
+
+
+def test_failures_go_with_their_endpoint(board: Board) -> None:
+    board.record(failed(Reason.GREETING_TIMEOUT))
+    board.remove(endpoint())
+    board.add(endpoint())
+    assert board.endpoints[endpoint()].last_failures == ()

@@ -1,6 +1,5 @@
-"""Who is probed: endpoints follow DNS. Resolver, prober and clock are fakes; board and schedule are real."""
+"""Who is probed: endpoints follow DNS. The bench has the fakes."""
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,108 +10,16 @@ from typing import Any
 import pytest
 
 from exporter import checks
-from exporter.board import Board
-from exporter.model import Domain, Ended, Exchanges, Lookup, Peer, Problem, Reply, Result, Settings, Target
-from exporter.reasons import Reason, Severity, Stage
+from exporter.model import Lookup, Peer, Reply, Result
+from exporter.reasons import Reason, Stage
 from exporter.resolve import Addresses
-from exporter.roster import Roster
-from exporter.schedule import Schedule
-from tests.fake_loop import Loop
-from tests.results import NOW, failed, healthy
-
-HOST, A, B, SIX = "mail.example.test", "192.0.2.1", "192.0.2.2", "2001:db8::1"
-NOT_FOUND = Ended(Stage.DNS, Reason.DNS_NOT_FOUND, "NXDOMAIN")
-FAILURE = Ended(Stage.DNS, Reason.DNS_FAILURE, "SERVFAIL")
-
-
-class Names:
-    """A resolver that answers from `answers` and `mx`; every host is asked anew at each turn."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Addresses] = {}
-        self.mx: dict[str, Exchanges] = {}
-        self.slow = self.unavailable = False
-        self.error: Exception | None = None
-
-    def cached(self, host: str, **_: str) -> Addresses | None:
-        if self.error and not self.slow:
-            raise self.error
-        return None if self.slow else self.answers.get(host, Addresses((), NOT_FOUND))
-
-    async def addresses(self, host: str, **_: str) -> Addresses:
-        if self.error:
-            raise self.error
-        return self.answers.get(host, Addresses((), NOT_FOUND))
-
-    async def exchanges(self, domain: str) -> Exchanges:
-        if self.error:
-            raise self.error
-        return self.mx[domain]
-
-
-class Probes:
-    """A prober that answers at once: by `results` of the peer's address, else success or what DNS said."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[Peer, tuple[str, ...], Lookup | None]] = []
-        self.results: dict[str, Callable[[Peer], Result]] = {}
-        self.logins = self
-        self.forgotten: list[Peer] = []
-
-    def forget(self, peer: Peer) -> None:
-        self.forgotten.append(peer)
-
-    def probe(
-        self, peer: Peer, addresses: Sequence[str], lookup: Lookup | None, done: Callable[[Result], None]
-    ) -> None:
-        self.asked.append((peer, tuple(addresses), lookup))
-        make = self.results.get(peer.address)
-        if make:
-            done(make(peer))
-        elif addresses:
-            done(healthy(peer, lookup=lookup))
-        else:
-            problem = lookup.problem if lookup else None
-            done(Result(peer, NOW, NOW, 0.0, {}, lookup, ended=problem))
-
-
-class Bench:
-    def __init__(self, max_addresses: int = 16) -> None:
-        self.loop, self.names, self.probes, self.board = Loop(), Names(), Probes(), Board()
-        self.errors = 0
-        self.seen: Counter[str] = Counter()
-        self.schedule = Schedule(self.loop)
-        resolver: Any = self.names
-        prober: Any = self.probes
-        self.roster = Roster(
-            self.board, self.schedule, resolver, prober, max_addresses=max_addresses, clock=lambda: NOW,
-            on_problems=lambda found: self.seen.update(each.reason for each in found), on_internal_error=self.error,
-        )  # fmt: skip
-
-    def error(self) -> None:
-        self.errors += 1
-
-    async def run(self, seconds: float = 59.0) -> None:
-        """Let time pass, a second at a time, and tasks run in between."""
-        for _ in range(int(seconds)):
-            self.loop.run(1.0)
-            for _ in range(3):
-                await asyncio.sleep(0)
-
-    def addresses(self, host: str = HOST) -> list[str]:
-        return sorted(endpoint.peer.address for endpoint in self.board.endpoints if endpoint.peer.host == host)
-
-    def problems(self) -> set[str]:
-        return {each.reason for state in self.board.states.values() for each in state.assessment.problems}
+from tests.results import failed, healthy
+from tests.roster_bench import FAILURE, HOST, NOT_FOUND, SIX, A, B, Bench, host
 
 
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
-
-
-def host(name: str = HOST, target: str = "mail", ports: Sequence[int] = (25,), **settings: Any) -> Target:
-    return Target(target, tuple((port, Settings(**settings)) for port in ports), host=name)
 
 
 # --- addresses come and go ------------------------------------------------------------------------------------
@@ -216,85 +123,6 @@ async def test_a_probe_knows_what_it_waited_for(bench: Bench) -> None:
     assert lookup.seconds >= 0
 
 
-# --- domains --------------------------------------------------------------------------------------------------
-
-
-def domains(*names: str, target: str = "mail", **settings: Any) -> Target:
-    return Target(target, ((25, Settings(resolve="dns", interval=300.0, **settings)),), domains=names)
-
-
-def mx(*hosts: str) -> Exchanges:
-    return Exchanges(tuple((10 * n, name) for n, name in enumerate(hosts, 1)), records=len(hosts))
-
-
-async def settle(bench: Bench) -> None:
-    """As long as a domain may take to be asked again: one and a half intervals, and the minute of its hosts."""
-    await bench.run(460)
-
-
-async def test_mx_hosts_come_and_go(bench: Bench) -> None:
-    bench.names.answers |= {"mx1.example.test": Addresses((A,)), "mx2.example.test": Addresses((B,))}
-    bench.names.mx["example.test"] = mx("mx1.example.test")
-    bench.roster.add(domains("example.test"))
-    await bench.run(62)
-    assert {endpoint.peer.address for endpoint in bench.board.endpoints} == {A}
-    bench.names.mx["example.test"] = mx("mx2.example.test")
-    await settle(bench)
-    assert {endpoint.peer.address for endpoint in bench.board.endpoints} == {B}
-
-
-async def test_domains_of_one_target_share_their_hosts_until_the_last_goes(bench: Bench) -> None:
-    bench.names.answers["mx.example.test"] = Addresses((A,))
-    bench.names.mx |= {"one.test": mx("mx.example.test"), "two.test": mx("mx.example.test")}
-    bench.roster.add(domains("one.test", "two.test"))
-    await bench.run(62)
-    assert len(bench.board.endpoints) == 1
-    bench.names.mx["one.test"] = Exchanges(records=1, null_mx=True)
-    await settle(bench)
-    assert len(bench.board.endpoints) == 1
-    bench.names.mx["two.test"] = Exchanges(records=1, null_mx=True)
-    await settle(bench)
-    assert len(bench.board.endpoints) == 0
-
-
-async def test_an_mx_on_loopback_is_not_connected(bench: Bench) -> None:
-    bench.names.answers["mx.example.test"] = Addresses(("127.0.0.1", A))
-    bench.names.mx["example.test"] = mx("mx.example.test")
-    bench.roster.add(domains("example.test"))
-    await settle(bench)
-    assert bench.addresses("mx.example.test") == [A]
-    assert {address for _, addresses, _ in bench.probes.asked for address in addresses} == {A}
-
-
-async def test_an_mx_that_leaves_loopback_again_is_probed(bench: Bench) -> None:
-    bench.names.answers["mx.example.test"] = Addresses(("127.0.0.1",))
-    bench.names.mx["example.test"] = mx("mx.example.test")
-    bench.roster.add(domains("example.test"))
-    await settle(bench)
-    assert bench.addresses("mx.example.test") == []
-    bench.names.mx["example.test"] = Exchanges()
-    await settle(bench)
-    bench.names.answers["mx.example.test"] = Addresses((A,))
-    bench.names.mx["example.test"] = mx("mx.example.test")
-    await settle(bench)
-    assert bench.addresses("mx.example.test") == [A]
-
-
-async def test_a_failed_lookup_takes_no_host_away(bench: Bench) -> None:
-    bench.names.answers["mx.example.test"] = Addresses((A,))
-    bench.names.mx["example.test"] = mx("mx.example.test")
-    target = domains("example.test")
-    bench.roster.add(target)
-    await bench.run(62)
-    problem = Problem(Reason.DNS_FAILURE, Stage.DNS, Severity.CRITICAL, "SERVFAIL")
-    bench.names.mx["example.test"] = Exchanges(problems=(problem,))
-    await settle(bench)
-    assert bench.addresses("mx.example.test") == [A]
-    exchanges = bench.board.domains[Domain(target, "example.test")].exchanges
-    assert exchanges is not None
-    assert (exchanges.problems, exchanges.hosts) == ((problem,), ((10, "mx.example.test"),))
-
-
 # --- mistakes of ours -----------------------------------------------------------------------------------------
 
 
@@ -353,21 +181,6 @@ async def test_a_result_that_says_internal_error_is_counted(bench: Bench) -> Non
     bench.roster.add(host(A))
     await bench.run()
     assert (bench.errors, bench.seen) == (1, Counter(internal_error=1))
-
-
-async def test_an_exception_while_a_domain_is_asked_is_counted_and_it_is_asked_again(
-    bench: Bench, caplog: pytest.LogCaptureFixture
-) -> None:
-    bench.names.error = ZeroDivisionError("ours")
-    bench.roster.add(domains("example.test"))
-    await bench.run()
-    assert (bench.errors, bench.schedule.in_flight) == (1, 0)
-    assert [record.endpoint for record in caplog.records] == ["example.test"]  # type: ignore[attr-defined]  # extra
-    bench.names.error = None
-    bench.names.answers["mx.example.test"] = Addresses((A,))
-    bench.names.mx["example.test"] = mx("mx.example.test")
-    await settle(bench)
-    assert bench.addresses("mx.example.test") == [A]
 
 
 # --- what follows from a result -------------------------------------------------------------------------------

@@ -102,9 +102,14 @@ OF_POSTDROP = ("maildrop", "public")
 
 
 @contextlib.contextmanager
-def run_postfix(directory: Path, zoo: Zoo, sasl_socket: Path) -> Iterator[Server]:
-    """Run Postfix in a directory that all its users may enter. `healthy` listens on ::1 as well."""
-    server = Server("Postfix", directory, free_ports(tuple(LISTENERS)))
+def run_postfix(
+    directory: Path, zoo: Zoo, sasl_socket: Path, ports: Mapping[str, int] | None = None
+) -> Iterator[Server]:
+    """Run Postfix in a directory that all its users may enter. `healthy` listens on ::1 as well.
+
+    All listeners have free ports, or only those of `ports` have these.
+    """
+    server = Server("Postfix", directory, ports or free_ports(tuple(LISTENERS)))
     configuration = _configure(server, zoo, sasl_socket)
     _make_queues(directory)
     environment = {"MAIL_CONFIG": str(configuration), "LD_LIBRARY_PATH": str(PACKAGE / "usr/lib/postfix")}

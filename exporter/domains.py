@@ -1,0 +1,84 @@
+"""Which hosts mail domains name: asks for their MX records in turn, and lets sites come and go with the answers.
+
+Endpoints and addresses are no business of this file: the roster is told of sites.
+"""
+
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
+
+from exporter.board import NO_ANSWER, Board, DomainState
+from exporter.model import Domain, Exchanges, Problem, Target
+from exporter.resolve import Resolver
+from exporter.schedule import Schedule, Turn
+from exporter.targets import Site, sites
+
+APART = 1.0
+"""Seconds between the first starts of endpoints that DNS tells of at once."""
+
+
+class Domains:
+    """The domains of all targets and the sites they name. Domains of one target share sites.
+
+    `spawn` runs what waits for DNS in a turn; `come` is told of a site and how many seconds from now it may start,
+    `go` of one that no domain names any more.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        schedule: Schedule,
+        resolver: Resolver,
+        *,
+        clock: Callable[[], float],
+        spawn: Callable[[Turn, Coroutine[None, None, None]], None],
+        come: Callable[[Site, float], None],
+        go: Callable[[Site], None],
+        on_problems: Callable[[Iterable[Problem]], None],
+    ) -> None:
+        self._board, self._schedule, self._resolver, self._clock = board, schedule, resolver, clock
+        self._spawn, self._come, self._go, self._on_problems = spawn, come, go, on_problems
+        self._named_by: dict[Site, set[Domain]] = {}
+
+    def __contains__(self, site: Site) -> bool:
+        """Whether MX records name this site."""
+        return site in self._named_by
+
+    def add(self, target: Target) -> None:
+        """Take in a target's domains: they get their turns within the first round."""
+        for name in target.domains:
+            domain = Domain(target, name)
+            interval = min(settings.interval for _, settings in target.ports)
+            self._board.domains[domain] = DomainState(domain, interval)
+            self._schedule.add(domain, interval, "", self._turn)
+
+    def _turn(self, turn: Turn) -> None:
+        self._spawn(turn, self._look_up(turn))
+
+    async def _look_up(self, turn: Turn) -> None:
+        domain: Domain = turn.key  # type: ignore[assignment]  # the keys that `add` gave to the schedule
+        exchanges = await self._resolver.exchanges(domain.domain)
+        self._schedule.finished(turn)
+        state = self._board.domains.get(domain)
+        if state is None:
+            return
+        if state.exchanges and any(each.reason in NO_ANSWER for each in exchanges.problems):
+            exchanges = replace(exchanges, hosts=state.exchanges.hosts)  # a failed lookup takes no host away
+        self._follow(domain, state.exchanges or Exchanges(), exchanges)
+        state.exchanges, state.updated = exchanges, self._clock()
+        self._on_problems(exchanges.problems)
+
+    def _follow(self, domain: Domain, before: Exchanges, now: Exchanges) -> None:
+        """Let the sites of a domain follow its MX hosts."""
+        old, new = {host for _, host in before.hosts}, {host for _, host in now.hosts}
+        for number, host in enumerate(sorted(new - old)):
+            for site in sites(domain.target, host):
+                if site not in self._named_by:
+                    self._named_by[site] = set()
+                    self._come(site, number * APART)
+                self._named_by[site].add(domain)
+        for host in sorted(old - new):
+            for site in sites(domain.target, host):
+                self._named_by[site].discard(domain)
+                if not self._named_by[site]:
+                    self._go(site)
+                    del self._named_by[site]
