@@ -3,6 +3,7 @@
 PYTHON ?= python3
 CONFIG ?= smtp-exporter.yaml
 WORKERS ?= 2
+EXAMPLES ?= 10000
 
 # `make unit PYTHON=python3.12` has a virtual environment of its own
 ifeq ($(origin PYTHON) $(MAKECMDGOALS),command line unit)
@@ -18,7 +19,7 @@ step = @printf '%-28s' '$(1)'; said=$$($(2) 2>&1) && echo ok || { echo FAILED; e
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo run test check unit tools bench reference lock clean
+.PHONY: help demo run test check unit fuzz tools bench reference lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +41,9 @@ check: $(VENV)/.installed-dev ## style, types, import contracts
 
 unit: $(VENV)/.installed-dev ## the fast tests, without real servers; PYTHON=python3.12 for another Python
 	@$(BIN)/python -m pytest --quiet -m 'not real'
+
+fuzz: $(VENV)/.installed-dev ## minutes of hostile bytes at every stage of a probe; EXAMPLES=10000 of each kind
+	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --quiet --numprocesses=$(WORKERS) tests/fuzz/test_fuzz.py
 
 tools: ## the Debian packages that `make test` needs, installed where it is root and they are missing
 	@tools/debian-packages.sh

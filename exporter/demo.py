@@ -6,6 +6,7 @@ other, then the agent runs on it until it is told to stop.
 
 import asyncio
 import contextlib
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -145,7 +146,7 @@ async def _tell(agent: Agent, config: Path, ports: list[int], ca_file: Path, say
 Look at:
   {base}/          what is wrong, why, and what to check first
   {base}/metrics   what Prometheus sees
-  smtp-exporter probe 127.0.0.1:{ports[4]} --ca-file={ca_file}   one of them from the command line
+  {sys.argv[0]} probe 127.0.0.1:{ports[4]} --ca-file={ca_file}   one of them from the command line
   {config}   the configuration
 
 Ctrl-C ends it.""")

@@ -1,16 +1,17 @@
-"""HTTP: /metrics, the status page, health. Serves what the board holds; never waits for a probe."""
+"""HTTP: /metrics, the status page, results as JSON, health. Serves what the board holds; never waits for a probe."""
 
 import asyncio
 import time
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 
 from aiohttp import web
 from prometheus_client import exposition as text_format
 from prometheus_client.openmetrics import exposition as openmetrics_format
 
-from exporter import exposition, page
+from exporter import exposition, facts, page
 from exporter.board import Board
 from exporter.telemetry import Telemetry
 
@@ -44,6 +45,7 @@ class Pages:
             "/": self.index,
             "/style.css": self.style,
             self.telemetry_path: self.metrics,
+            "/api/v1/endpoints": self.endpoints,
             "/-/healthy": self.healthy,
             "/-/ready": self.is_ready,
         }
@@ -54,10 +56,26 @@ class Pages:
         app.on_response_prepare.append(_secure)
         return app
 
-    async def index(self, _: web.Request) -> web.Response:
+    async def index(self, request: web.Request) -> web.Response:
         """Serve the status page."""
-        text = page.render(self.board, self.clock(), self.outside, self.telemetry_path)
-        return web.Response(text=text, content_type="text/html")
+        compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+        wanted = page.Filter(request.query.get("state", ""), request.query.get("find", ""))
+        pieces = page.render(self.board, self.clock(), self.outside, self.telemetry_path, wanted)
+        body = b"".join([piece async for piece in _encoded(pieces, compress=compress)])
+        headers = {"Content-Type": "text/html; charset=utf-8", **_encoding(compress=compress)}
+        return web.Response(body=body, headers=headers)
+
+    async def endpoints(self, request: web.Request) -> web.StreamResponse:
+        """Serve the latest results as JSON (docs/api.md), as fast as the client takes them."""
+        compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+        headers = {"Content-Type": "application/json; charset=utf-8", **_encoding(compress=compress)}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        if request.method != "HEAD":
+            async for piece in _encoded(facts.render(self.board, self.clock()), compress=compress):
+                await response.write(piece)
+        await response.write_eof()
+        return response
 
     async def style(self, _: web.Request) -> web.Response:
         """Serve the style sheet of the page."""
@@ -83,25 +101,34 @@ class Pages:
         compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
         async with self._rendering:  # two scrapes at once would only stall the loop twice as long
             body = await self._render(openmetrics=openmetrics, compress=compress)
-        headers = {
-            "Content-Type": exposition.OPENMETRICS if openmetrics else exposition.TEXT,
-            "Vary": "Accept, Accept-Encoding",
-        }
-        if compress:
-            headers["Content-Encoding"] = "gzip"
+        kind = exposition.OPENMETRICS if openmetrics else exposition.TEXT
+        headers = {"Content-Type": kind, **_encoding("Accept, Accept-Encoding", compress=compress)}
         return web.Response(body=body, headers=headers)
 
     async def _render(self, *, openmetrics: bool, compress: bool) -> bytes:
-        """Render piece by piece: the loop runs probes in between, and zlib works in a thread."""
-        packer = zlib.compressobj(1, zlib.DEFLATED, 31) if compress else None  # 31: with a gzip header
-        parts: list[bytes] = []
-        for piece in exposition.render(self.board, self.clock(), openmetrics=openmetrics):
-            data = piece.encode("utf-8", "replace")
-            parts.append(await asyncio.to_thread(packer.compress, data) if packer and data else data)
-            await asyncio.sleep(0)
+        endpoints = exposition.render(self.board, self.clock(), openmetrics=openmetrics)
         own = (openmetrics_format if openmetrics else text_format).generate_latest(self.telemetry.registry)
-        parts.append(packer.compress(own) + packer.flush() if packer else own)
-        return b"".join(parts)
+        pieces = chain(endpoints, (own.decode(),))
+        return b"".join([piece async for piece in _encoded(pieces, compress=compress)])
+
+
+async def _encoded(pieces: Iterable[str], *, compress: bool) -> AsyncIterator[bytes]:
+    """Render piece by piece: the loop runs probes in between, and zlib works in a thread."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31) if compress else None  # 31: with a gzip header
+    for piece in pieces:
+        data = piece.encode("utf-8", "replace")
+        if packer and data:
+            data = await asyncio.to_thread(packer.compress, data)
+        if data:
+            yield data
+        await asyncio.sleep(0)
+    if packer:
+        yield packer.flush()
+
+
+def _encoding(vary: str = "Accept-Encoding", *, compress: bool) -> dict[str, str]:
+    """What the headers say of it (RFC 9110 8.4, 12.5.5)."""
+    return {"Vary": vary} | ({"Content-Encoding": "gzip"} if compress else {})
 
 
 async def _secure(_: web.Request, response: web.StreamResponse) -> None:

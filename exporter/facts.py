@@ -1,0 +1,98 @@
+"""What is known of an endpoint, as data for programs: `/api/v1/endpoints` and `probe --format=json` share it.
+
+The shape is documented in docs/api.md. Pure functions of the board: nothing is judged, fetched or served here.
+"""
+
+import json
+from collections.abc import Iterator
+from math import isfinite
+from typing import Any
+
+from exporter.board import Board, State
+from exporter.failure import Failure
+from exporter.families.readers import TIMED
+from exporter.model import Endpoint, Problem, Result, Verdict
+from exporter.reasons import REASONS
+
+MAX_TEXT = 1000
+"""Characters of a greeting that are shown."""
+PIECE = 16 * 1024
+"""Characters after which others may run: about a millisecond of work."""
+
+
+def facts(endpoint: Endpoint, state: State, word: str = "") -> dict[str, Any]:
+    """All facts of the latest result, the transcript included; `word` stands in the place of the state's own."""
+    peer, result, assessment = endpoint.peer, state.result, state.assessment
+    found: dict[str, Any] = {
+        "target": endpoint.target, "host": peer.host, "address": peer.address, "port": peer.port,
+        "state": word or state.word, "success": assessment.success if result else None,
+        "untestable": assessment.untestable,
+        "problems": [_problem(each, primary=each is assessment.primary) for each in assessment.problems],
+    }  # fmt: skip
+    return found | (_seen(result) if result else {})
+
+
+def with_past(endpoint: Endpoint, state: State, now: float) -> dict[str, Any]:
+    """The same, and what the agent knows beside the latest result. `now`: Unix seconds."""
+    return facts(endpoint, state) | {
+        "labels": dict(endpoint.labels),
+        "withdrawn": state.withdrawn(now),
+        "since": state.since or None,
+        "consecutive_failures": state.consecutive_failures,
+        "last_failures": [_failure(each) for each in state.last_failures],
+    }
+
+
+def render(board: Board, now: float) -> Iterator[str]:
+    """All endpoints as one JSON list, in ASCII, in pieces between which the caller may let others run."""
+    piece, size = ["["], 0
+    for number, (endpoint, state) in enumerate(tuple(board.endpoints.items())):
+        piece.append(f"{',' if number else ''}\n{json.dumps(with_past(endpoint, state, now), allow_nan=False)}")
+        size += len(piece[-1])
+        if size >= PIECE:
+            yield "".join(piece)
+            piece, size = [], 0
+    yield "".join((*piece, "\n]\n"))
+
+
+def _seen(result: Result) -> dict[str, Any]:
+    session, hello, greeting = result.session, result.hello_tls or result.hello, result.greeting
+    return {
+        "finished": result.finished,
+        "duration_seconds": round(result.duration, 6),
+        "stage_seconds": {stage: round(result.stages[stage], 6) for stage in TIMED if stage in result.stages},
+        "greeting": {"code": greeting.code, "text": greeting.text[:MAX_TEXT]} if greeting else None,
+        "extensions": dict(hello.extensions) if hello else None,
+        "tls": {"version": session.version, "cipher": session.cipher} if session and session.version else None,
+        "certificate": _certificate(result.verdict) if result.verdict else None,
+        "auth_success": result.authenticated,
+        "transcript": [{"at": round(step.at, 6), "stage": step.stage, "who": step.who, "lines": step.lines}
+                       for step in result.steps],
+    }  # fmt: skip
+
+
+def _problem(problem: Problem, *, primary: bool) -> dict[str, Any]:
+    row = REASONS[problem.reason]
+    return {"stage": problem.stage, "reason": problem.reason, "severity": problem.severity, "primary": primary,
+            "detail": problem.detail, "meaning": row.meaning, "likely_cause": row.cause,
+            "first_check": row.check}  # fmt: skip
+
+
+def _certificate(verdict: Verdict) -> dict[str, Any]:
+    leaf = verdict.certificate
+    return {"valid": verdict.valid, "subject": leaf.subject, "issuer": leaf.issuer, "names": leaf.names,
+            "serial": leaf.serial, "fingerprint_sha256": leaf.fingerprint_sha256, "key": leaf.key,
+            "not_before": _instant(leaf.not_before), "not_after": _instant(leaf.not_after),
+            "chain_not_after": _instant(verdict.chain_not_after)}  # fmt: skip
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    """The transcript in the shape of `transcript`, one line each."""
+    said = [{"at": float(line.at), "stage": line.stage, "who": line.who, "lines": [line.what]}
+            for line in failure.lines]  # fmt: skip
+    return {"finished": failure.finished, "reason": failure.reason, "transcript": said}
+
+
+def _instant(seconds: float) -> float | None:
+    """Unix seconds; JSON knows no infinity."""
+    return seconds if isfinite(seconds) else None
