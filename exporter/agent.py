@@ -117,14 +117,7 @@ class Agent:
             on_lookup=lambda kind, result: telemetry.dns_lookups.labels(kind, result).inc(),
         )
         prober = Prober(loop, self._judge, ehlo_name=await own_name())
-        spare = SPARE_DESCRIPTORS + 2 * config.max_concurrent_lookups
-        schedule = Schedule(
-            loop,
-            at_once=descriptors_for(config.max_concurrent_probes, spare),
-            per_address=config.max_probes_per_host,
-            on_delay=telemetry.schedule_delay.observe,
-            on_overrun=telemetry.overruns.inc,
-        )
+        schedule = self._schedule(loop)
         canaries = Canaries(
             loop,
             self.board,
@@ -154,11 +147,21 @@ class Agent:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(prober.idle.wait(), DRAIN)
         meter.cancel()
-        await roster.close()
-        await canaries.close()
+        for part in (roster, canaries, resolver):
+            await part.close()
         prober.abort()
-        await resolver.close()
         log.info("stopped")
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> Schedule:
+        config = self.config
+        spare = SPARE_DESCRIPTORS + 2 * config.max_concurrent_lookups
+        return Schedule(
+            loop,
+            at_once=descriptors_for(config.max_concurrent_probes, spare),
+            per_address=config.max_probes_per_host,
+            on_delay=self.telemetry.schedule_delay.observe,
+            on_overrun=self.telemetry.overruns.inc,
+        )
 
     def _start(self, roster: Roster, schedule: Schedule) -> None:
         telemetry, options = self.telemetry, self.options

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from exporter.agent import own_name
 from exporter.board import Board, DomainState, State
 from exporter.config import Config
+from exporter.egress import Egress
 from exporter.model import Domain, Endpoint, Lookup, Result, Target
 from exporter.probe.prober import Prober
 from exporter.reasons import Reason
@@ -44,7 +45,8 @@ async def look(config: Config, asked: Sequence[Asked], progress: Callable[[int, 
         asked: what to probe.
         progress: called with (finished, all) endpoints.
     """
-    seen = Seen()
+    egress = Egress(min_hosts=config.egress.min_hosts, min_networks=config.egress.min_networks)
+    seen = Seen(Board(egress))
     resolver = Resolver(config.nameservers, max_lookups=config.max_concurrent_lookups)
     prober = Prober(asyncio.get_running_loop(), Judge(), ehlo_name=await own_name())
     try:

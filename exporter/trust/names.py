@@ -11,6 +11,7 @@ from cryptography import x509
 from service_identity import CertificateError
 from service_identity.hazmat import DNS_ID, CertificatePattern, DNSPattern, IPAddress_ID, IPAddressPattern
 
+from exporter.targets import is_literal
 from exporter.trust.certificate import MAX_NAMES, Reading
 
 NAMES_SHOWN = 4
@@ -24,7 +25,7 @@ def mismatch(leaf: Reading, name: str) -> str | None:
     count = f"{len(names) - NAMES_SHOWN}" if len(names) < MAX_NAMES else "many"
     more = f" and {count} more" if len(names) > NAMES_SHOWN else ""
     shown = f"valid for {', '.join(names[:NAMES_SHOWN])}{more}" if names else "names no host in its subjectAltName"
-    hint = ": set tls.server_name to the name it is to have" if _is_address(name) else ""
+    hint = ": set tls.server_name to the name it is to have" if is_literal(name) else ""
     return f"{shown}, not for {name}{hint}"
 
 
@@ -41,18 +42,10 @@ def _patterns(leaf: Reading) -> Iterator[CertificatePattern]:
 
 def _matches(pattern: CertificatePattern, name: str) -> bool:
     with suppress(ValueError):  # of a name that is none
-        if _is_address(name):
+        if is_literal(name):
             return IPAddress_ID(name).verify(pattern)
         if isinstance(pattern, DNSPattern) and b"*" in pattern.pattern and name.startswith("xn--"):
             # service-identity shuts A-labels out of wildcards; RFC 9525 6.3 only wildcards within a label
             name = name.removeprefix("xn--")
         return DNS_ID(name).verify(pattern)
     return False
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
