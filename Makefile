@@ -51,9 +51,10 @@ tools: ## the Debian packages that `make test` needs, installed where it is root
 bench: $(VENV)/.installed-dev ## measured figures, printed
 	@for one in benchmarks/*.py; do $(BIN)/python "$$one" || exit; done
 
-reference: $(VENV)/.installed ## writes docs/ anew from the tables
+reference: $(VENV)/.installed ## writes docs/ and grafana/ anew from the tables
 	@for table in configuration metrics reasons; do $(BIN)/smtp-exporter reference $$table >docs/$$table.md || exit; done
 	@$(BIN)/smtp-exporter reference schema >docs/config.schema.json
+	@$(BIN)/python -m tools.dashboards
 
 lock: .cache/uv/bin/uv ## raises the locked versions to the newest that pyproject.toml allows
 	@$(COMPILE) --group build --output-file requirements.lock
