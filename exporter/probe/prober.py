@@ -119,13 +119,13 @@ class Prober:
 
     def _result(self, peer: Peer, lookup: Lookup | None, shell: Shell, seen: Seen, auth_ended: Ended | None) -> Result:
         """Freeze what was seen; the certificates are judged and need not be kept."""
-        finished, duration, kept = self._clock(), shell.lasted(), shell.transcript.kept
+        finished, duration, kept = self._clock(), shell.watch.lasted(), shell.transcript.kept
         return Result(
             peer=peer,
             started=finished - duration,
             finished=finished,
             duration=duration,
-            stages=shell.stages if lookup is None else {Stage.DNS: lookup.seconds} | shell.stages,
+            stages=shell.watch.stages if lookup is None else {Stage.DNS: lookup.seconds} | shell.watch.stages,
             lookup=lookup,
             address=shell.address,
             own_address=shell.own_address,

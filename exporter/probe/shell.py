@@ -7,18 +7,18 @@ as `internal_error` and nobody else's.
 import asyncio
 import errno
 import logging
-import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from exporter.model import Ended, Peer, Reply, Security, Session, Verdict
 from exporter.probe import failures
+from exporter.probe.stopwatch import Stopwatch
 from exporter.probe.transcript import Transcript
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.smtp.commands import Command, Connect, Handshake, Hear, Judge, Password, Quit, Say
 from exporter.smtp.reply import MalformedReplyError, ReplyParser, ReplyTooLongError
-from exporter.wire import HandshakeError, Wire, has_route
+from exporter.wire import EarlyDataError, HandshakeError, Wire, has_route
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,8 @@ class Shell:
         self._parser = ReplyParser()
         self._command: Command = Connect()
         self._timer: asyncio.TimerHandle | None = None
-        self.stages: dict[Stage, float] = {}
-        self.transcript = Transcript(self.lasted)
+        self.watch = Stopwatch()
+        self.transcript = Transcript(self.watch.lasted)
         self.address = self.own_address = ""
         self.connected_to: bool | None = None
         self.session: Session | None = None
@@ -65,14 +65,9 @@ class Shell:
 
     def start(self, waited: float) -> None:
         """Begin. The time-out of the whole probe has run since it `waited` for DNS, so many seconds."""
-        self._mark = time.monotonic()  # uvloop's own clock ticks in milliseconds: too coarse for a stage
-        self._began = self._mark - waited
+        self.watch.start(waited)
         self._deadline = self._loop.time() - waited + self._peer.settings.timeout
         self._guard(self._advance, None)
-
-    def lasted(self) -> float:
-        """Seconds since the probe began."""
-        return time.monotonic() - self._began
 
     @property
     def pending(self) -> bytes:
@@ -129,7 +124,7 @@ class Shell:
                 self._wire.start_tls(self._peer.settings.tls.server_name or self._peer.host, early)
             case Judge():
                 self.verdict = self._judge(self.session) if self.session else None
-                self._mark = time.monotonic()  # ours, not the server's: in no stage
+                self.watch.skip()
                 return self.verdict
             case Password():
                 password = self._password()
@@ -144,7 +139,7 @@ class Shell:
         reply = self._parser.feed(data)
         if reply is None:
             return _LATER
-        self._lap()
+        self.watch.lap(self._command.stage)
         self.established = self.established or self.session is not None
         self.transcript.heard(self._command.stage, reply)
         return reply
@@ -190,7 +185,7 @@ class Shell:
 
     def connected(self, own_address: str) -> None:
         """Take the address of our end as the answer to Connect."""
-        self._lap()
+        self.watch.lap(self._command.stage)
         self.connected_to, self.ended, self.untestable = True, None, None
         self._set_timer(self._deadline)
         self.own_address = own_address.partition("%")[0]
@@ -203,13 +198,13 @@ class Shell:
     def _hear_on(self, data: bytes) -> None:
         if not isinstance(self._command, Quit):
             self._advance(self._hear(data))
-        elif Stage.QUIT not in self.stages and (reply := self._parser.feed(data)):
+        elif Stage.QUIT not in self.watch.stages and (reply := self._parser.feed(data)):
             self.transcript.heard(Stage.QUIT, reply)
             self._farewell()
 
     def secured(self, session: Session) -> None:
         """Take the TLS session as the answer to Handshake."""
-        self._lap()
+        self.watch.lap(self._command.stage)
         self.session = session
         self.transcript.remark(Stage.TLS, f"{session.version} {session.cipher}")
         self._guard(self._advance, session)
@@ -220,8 +215,8 @@ class Shell:
 
     def _over(self, error: Exception) -> None:
         stage, security = self._command.stage, self._peer.settings.security
-        if Stage.QUIT not in self.stages:
-            self._lap()
+        if Stage.QUIT not in self.watch.stages:
+            self.watch.lap(Stage.STARTTLS if self._told_too_much(error) else stage)
         if stage is Stage.CONNECT:
             self._not_connected(error)
             return
@@ -232,6 +227,10 @@ class Shell:
             self.ended = replace(ended, detail=self.transcript.cleaned(ended.detail))
             self.transcript.remark(ended.stage, f"{ended.reason} {self.ended.detail}".strip())
         self._finish()
+
+    def _told_too_much(self, error: Exception) -> bool:
+        """Whether STARTTLS was followed by clear text: then TLS was not begun."""
+        return isinstance(error, EarlyDataError) and self._peer.settings.security is Security.STARTTLS
 
     def _handshake_failed(self, error: HandshakeError) -> None:
         """A handshake that failed late still showed its certificate: judge that, too."""
@@ -249,22 +248,16 @@ class Shell:
         self._timer = self._loop.call_at(when, self._time_is_up)
 
     def _time_is_up(self) -> None:
-        if self._command.stage is Stage.QUIT and Stage.QUIT not in self.stages:
+        if self._command.stage is Stage.QUIT and Stage.QUIT not in self.watch.stages:
             self._guard(self._farewell)
         else:
             self.failed(self._wire.handshake_error(TimeoutError()) or TimeoutError())
-
-    def _lap(self) -> None:
-        now = time.monotonic()
-        stage = self._command.stage
-        self.stages[stage] = self.stages.get(stage, 0.0) + now - self._mark
-        self._mark = now
 
     # --- the end ------------------------------------------------------------------------------------------------
 
     def _farewell(self) -> None:
         """221 came, or nothing in time: close our side and let the peer close its own."""
-        self._lap()
+        self.watch.lap(self._command.stage)
         self._wire.finish()
         self._set_timer(min(self._loop.time() + CLOSE_PATIENCE, self._deadline))
 

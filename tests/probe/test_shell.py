@@ -136,6 +136,11 @@ async def test_every_stage_that_was_reached_has_its_time(serve: "Serve", probe: 
     assert result.finished - result.started == pytest.approx(result.duration, abs=1e-5)
 
 
+async def test_tls_that_was_not_begun_has_no_time(serve: "Serve", probe: "Probe", zoo: "Zoo") -> None:
+    result = await probe((await serve(SCRIPTS["starttls_injection"](zoo))).port, anchored(STRICT, zoo))
+    assert set(result.stages) == {Stage.CONNECT, Stage.GREETING, Stage.EHLO, Stage.STARTTLS}
+
+
 async def test_the_deadline_is_for_the_whole_probe(serve: "Serve", probe: "Probe") -> None:
     async def slow(client: Client) -> None:
         await client.drip("250-mail", *["250-X"] * 200, "250 Y", size=7)

@@ -1,0 +1,32 @@
+"""Times the stages of one probe, when bytes arrive. Our own work between them is in no stage."""
+
+import time
+
+from exporter.reasons import Stage
+
+
+class Stopwatch:
+    """`stages` are seconds by stage, those reached; a failed one until it failed."""
+
+    def __init__(self) -> None:
+        self.stages: dict[Stage, float] = {}
+        self.start(0.0)
+
+    def start(self, waited: float) -> None:
+        """Begin; the probe has lasted for the seconds it `waited` for DNS."""
+        self._mark = time.monotonic()  # uvloop's own clock ticks in milliseconds: too coarse for a stage
+        self._began = self._mark - waited
+
+    def lap(self, stage: Stage) -> None:
+        """The time since the last lap belongs to this stage."""
+        now = time.monotonic()
+        self.stages[stage] = self.stages.get(stage, 0.0) + now - self._mark
+        self._mark = now
+
+    def skip(self) -> None:
+        """The time since the last lap was ours, not the server's."""
+        self._mark = time.monotonic()
+
+    def lasted(self) -> float:
+        """Seconds since the probe began."""
+        return time.monotonic() - self._began
