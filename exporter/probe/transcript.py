@@ -75,10 +75,18 @@ class Transcript:
 
     def heard(self, stage: Stage, reply: Reply) -> None:
         """Note a reply, without secrets and cut."""
-        shown: tuple[str, ...] = ()
-        for line in self.without_secrets(reply).lines[: MAX_LINES if self._room > 0 else 0]:
-            shown += (line[:MAX_LINE],)
+        size = sum(map(len, reply.lines))
+        if self._secret or size > MAX_LINE or size > self._room:
+            reply = self._cut(self.without_secrets(reply))
+        else:
+            self._room -= size
+        self.steps.append(Step(self._clock(), stage, "S", reply))
+
+    def _cut(self, reply: Reply) -> Reply:
+        shown: list[str] = []
+        for line in reply.lines[: MAX_LINES if self._room > 0 else 0]:
+            shown.append(line[:MAX_LINE])
             self._room -= len(shown[-1])
         if len(reply.lines) > len(shown):
-            shown += (f"({len(reply.lines) - len(shown)} more lines)",)
-        self.steps.append(Step(self._clock(), stage, "S", replace(reply, lines=shown)))
+            shown.append(f"({len(reply.lines) - len(shown)} more lines)")
+        return replace(reply, lines=tuple(shown))
