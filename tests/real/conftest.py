@@ -16,6 +16,7 @@ import pytest
 from exporter.simulated.certificates import Zoo
 from tests.real.dovecot import run_dovecot
 from tests.real.exim import run_exim
+from tests.real.opensmtpd import can_mount, run_opensmtpd
 from tests.real.postfix import run_postfix
 from tests.real.processes import PACKAGES, Server
 from tests.real.prometheus import Prometheus, Start, run_prometheus
@@ -87,6 +88,15 @@ def exim(new_directory: NewDirectory, zoo: Zoo) -> Iterator[Server]:
     require(there=os.geteuid() == 0, otherwise="Exim needs root")
     require(there=(PACKAGES / "exim").is_dir(), otherwise="Exim is missing: make tools")
     with run_exim(new_directory("exim"), zoo) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def opensmtpd(new_directory: NewDirectory, zoo: Zoo) -> Iterator[Server]:
+    """OpenSMTPD; its listeners are tests.real.opensmtpd.LISTENERS."""
+    require(there=os.geteuid() == 0 and can_mount(), otherwise="OpenSMTPD needs root and a mount namespace")
+    require(there=(PACKAGES / "opensmtpd").is_dir(), otherwise="OpenSMTPD is missing: make tools")
+    with run_opensmtpd(new_directory("opensmtpd"), zoo) as server:
         yield server
 
 

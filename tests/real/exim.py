@@ -13,7 +13,8 @@ from tests.real.processes import PACKAGES, Server, free_ports, running
 
 PACKAGE = PACKAGES / "exim"
 
-LISTENERS = ("healthy", "submission", "implicit", "no_tls", "expired")
+LISTENERS = ("healthy", "submission", "implicit", "no_tls", "expired", "slow", "rejecting")
+"""`slow` greets after 1 s; `rejecting` greets with 550, and closes."""
 
 CONFIGURATION = """
 exim_path = EXIM
@@ -30,9 +31,16 @@ tls_certificate = DIRECTORY/${if eq{$received_port}{P_EXPIRED}{expired}{good}}.p
 auth_advertise_hosts = ${if and{{def:tls_in_cipher}{inlist{$received_port}{P_SUBMISSION:P_IMPLICIT}}}{*}}
 host_lookup =
 rfc1413_query_timeout = 0s
+acl_smtp_connect = client
 acl_smtp_rcpt = recipient
 
 begin acl
+client:
+  drop condition = ${if eq{$received_port}{P_REJECTING}}
+  accept condition = ${if eq{$received_port}{P_SLOW}}
+    delay = 1s
+  accept
+
 recipient:
   accept domains = example.test
   accept authenticated = *

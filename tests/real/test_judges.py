@@ -1,6 +1,7 @@
 """Other judges on the same servers say success where we do: openssl, check_smtp, aiosmtplib; or a row says why not.
 
-Success is: STARTTLS (or TLS from the start), a certificate that is trusted for this name today, EHLO inside.
+Success is: STARTTLS (or TLS from the start), TLS 1.2 or newer, a certificate that is trusted for this name
+today, EHLO inside.
 """
 
 import asyncio
@@ -16,18 +17,27 @@ import pytest
 import yaml
 
 from exporter.simulated.certificates import Zoo
-from tests.real import exim, postfix
+from tests.real import exim, opensmtpd, postfix
 from tests.real.conftest import NewDirectory, require
 from tests.real.processes import Server
 
 PLUGIN = Path("/usr/lib/nagios/plugins/check_smtp")
 IMPLICIT = ("submissions", "implicit")
 """Listeners that speak TLS from the start."""
+EXPECT = {"min_tls": "TLSv1.2", "certificate": "trusted"}
 MODULES = {
-    "starttls": {"security": "starttls", "expect": {"starttls": "required", "certificate": "trusted"}},
-    "implicit": {"security": "implicit", "expect": {"certificate": "trusted"}},
+    "starttls": {"security": "starttls", "expect": {"starttls": "required", **EXPECT}},
+    "implicit": {"security": "implicit", "expect": EXPECT},
 }
-LISTENERS = [("postfix", name) for name in postfix.LISTENERS] + [("exim", name) for name in exim.LISTENERS]
+LISTENERS = [
+    (server, name)
+    for server, names in {
+        "postfix": postfix.LISTENERS,
+        "exim": exim.LISTENERS,
+        "opensmtpd": opensmtpd.LISTENERS,
+    }.items()
+    for name in names
+]
 
 Verdicts = Mapping[str, bool]
 
@@ -85,7 +95,7 @@ MAY_NOT: Mapping[tuple[str, str], str] = {
 
 
 @pytest.fixture(scope="module")
-def ours(postfix: Server, exim: Server, zoo: Zoo, new_directory: NewDirectory) -> Verdicts:
+def ours(postfix: Server, exim: Server, opensmtpd: Server, zoo: Zoo, new_directory: NewDirectory) -> Verdicts:
     """What `probe` says of each listener, by host:port: one run for STARTTLS, one for TLS from the start."""
     configuration = new_directory("judges") / "smtp-exporter.yaml"
     targets = [{"host": "not.probed.test", "ports": [25]}]
@@ -94,7 +104,7 @@ def ours(postfix: Server, exim: Server, zoo: Zoo, new_directory: NewDirectory) -
     for module in MODULES:
         hosts = [
             f"127.0.0.1:{port}"
-            for server in (postfix, exim)
+            for server in (postfix, exim, opensmtpd)
             for name, port in server.ports.items()
             if (name in IMPLICIT) == (module == "implicit")
         ]

@@ -16,14 +16,21 @@ from tests.real.processes import Server
 
 NAME = "mail.example.test"
 OK, NOT_YET_VALID, EXPIRED, SELF_SIGNED, NO_ISSUER, WRONG_HOST = 0, 9, 10, 18, 21, 62  # X509_V_ERR_* of OpenSSL
+INTERNAL_ERROR = 80
+"""RFC 8446 section 6.2."""
 ALL_MECHANISMS = {"plain", "login", "cram-md5"}
+
+
+def openssl(port: int, zoo: Zoo, *options: str, host: str = "127.0.0.1") -> subprocess.CompletedProcess[str]:
+    """Shake hands, and give all that openssl said."""
+    command = ["openssl", "s_client", "-connect", f"{host}:{port}", "-servername", NAME, "-verify_hostname", NAME]
+    command += ["-CAfile", str(zoo.ca_file), "-no-CApath", "-no-CAstore", *options]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False)
 
 
 def s_client(port: int, zoo: Zoo, *options: str, host: str = "127.0.0.1") -> tuple[str, int]:
     """Ask openssl for the TLS version and for its verdict on the certificate."""
-    command = ["openssl", "s_client", "-connect", f"{host}:{port}", "-servername", NAME, "-verify_hostname", NAME]
-    command += ["-CAfile", str(zoo.ca_file), "-no-CApath", "-no-CAstore", *options]
-    said = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False)
+    said = openssl(port, zoo, *options, host=host)
     version, verdict = re.search(r"New, (\S+),", said.stdout), re.search(r"Verify return code: (\d+)", said.stdout)
     assert version, said
     assert verdict, said
@@ -60,7 +67,9 @@ def test_postfix_certificate(postfix: Server, zoo: Zoo, listener: str, verdict: 
     assert s_client(postfix.port(listener), zoo, "-starttls", "smtp") == ("TLSv1.3", verdict)
 
 
-@pytest.mark.parametrize(("listener", "verdict"), [("healthy", OK), ("submission", OK), ("expired", EXPIRED)])
+@pytest.mark.parametrize(
+    ("listener", "verdict"), [("healthy", OK), ("submission", OK), ("expired", EXPIRED), ("slow", OK)]
+)
 def test_exim_certificate(exim: Server, zoo: Zoo, listener: str, verdict: int) -> None:
     assert s_client(exim.port(listener), zoo, "-starttls", "smtp") == ("TLSv1.3", verdict)
 
@@ -75,6 +84,22 @@ def test_exim_speaks_tls_from_the_start(exim: Server, zoo: Zoo) -> None:
 
 def test_postfix_tls12_only(postfix: Server, zoo: Zoo) -> None:
     assert s_client(postfix.port("tls12_only"), zoo, "-starttls", "smtp") == ("TLSv1.2", OK)
+
+
+def test_postfix_tls10_only_needs_a_lax_client(postfix: Server, zoo: Zoo) -> None:
+    assert openssl(postfix.port("tls10_only"), zoo, "-starttls", "smtp").returncode == 1
+    lax = ("-starttls", "smtp", "-tls1", "-cipher", "ALL:@SECLEVEL=0")
+    said = openssl(postfix.port("tls10_only"), zoo, *lax)
+    assert "Protocol  : TLSv1\n" in said.stdout
+    assert f"Verify return code: {OK} " in said.stdout
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_opensmtpd_fails_the_handshake_with_internal_error(opensmtpd: Server, zoo: Zoo, version: str) -> None:
+    said = openssl(opensmtpd.port("starttls"), zoo, "-starttls", "smtp", version)
+    assert said.returncode == 1
+    assert f"SSL alert number {INTERNAL_ERROR}\n" in said.stderr
+    assert f"Verify return code: {OK} " in said.stdout  # its certificate came first, and is good
 
 
 def test_postfix_on_ipv6(postfix: Server, zoo: Zoo) -> None:
@@ -92,6 +117,21 @@ async def test_postfix_without_starttls(postfix: Server, zoo: Zoo) -> None:
     async with client(postfix.port("no_starttls"), zoo) as smtp:
         await smtp.ehlo()
         assert smtp.supports_extension("pipelining")
+        assert not smtp.supports_extension("starttls")
+
+
+async def test_postfix_stripped_of_starttls(postfix: Server, zoo: Zoo) -> None:
+    async with client(postfix.port("stripped"), zoo) as smtp:
+        await smtp.ehlo()
+        assert smtp.supports_extension("8bitmime")
+        assert not smtp.supports_extension("starttls")
+        assert not smtp.supports_extension("pipelining")
+
+
+async def test_opensmtpd_without_starttls(opensmtpd: Server, zoo: Zoo) -> None:
+    async with client(opensmtpd.port("plain"), zoo) as smtp:
+        await smtp.ehlo()
+        assert smtp.supports_extension("8bitmime")
         assert not smtp.supports_extension("starttls")
 
 
@@ -203,6 +243,22 @@ def test_postfix_greets_slowly(postfix: Server) -> None:
 def test_postfix_rejects_in_its_greeting(postfix: Server) -> None:
     [(_, line)] = hear(postfix.port("rejecting"))
     assert line.startswith(b"554 ")
+
+
+def test_exim_greets_slowly(exim: Server) -> None:
+    [(seconds, line)] = hear(exim.port("slow"))
+    assert line.startswith(b"220 mail.example.test ESMTP Exim 4.")
+    assert 1 <= seconds < 5
+
+
+def test_exim_rejects_in_its_greeting_and_closes(exim: Server) -> None:
+    with socket.create_connection(("127.0.0.1", exim.port("rejecting")), timeout=10) as one, one.makefile("rb") as said:
+        assert said.read() == b"550 Administrative prohibition\r\n"
+
+
+def test_opensmtpd_greets_with_its_name(opensmtpd: Server) -> None:
+    [(_, line)] = hear(opensmtpd.port("starttls"))
+    assert line == b"220 mail.example.test ESMTP OpenSMTPD\r\n"
 
 
 def test_postscreen_teases_at_once_and_greets_late(postfix: Server) -> None:
