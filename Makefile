@@ -19,7 +19,7 @@ step = @printf '%-28s' '$(1)'; said=$$($(2) 2>&1) && echo ok || { echo FAILED; e
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo run test check unit fuzz tools bench reference lock clean
+.PHONY: help demo run test check unit fuzz tools bench reference lock clean scenarios
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ unit: $(VENV)/.installed-dev ## the fast tests, without real servers; PYTHON=pyt
 
 fuzz: $(VENV)/.installed-dev ## minutes of hostile bytes at every stage of a probe; EXAMPLES=10000 of each kind
 	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --quiet --numprocesses=$(WORKERS) tests/fuzz/test_fuzz.py
+
+scenarios: $(VENV)/.installed-dev ## the table of reasons and the scenarios that end in them
+	@$(BIN)/python -m tools.scenarios
 
 tools: ## the Debian packages that `make test` needs, installed where it is root and they are missing
 	@tools/debian-packages.sh

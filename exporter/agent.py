@@ -7,6 +7,7 @@ import re
 import resource
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -207,8 +208,20 @@ def _no_reload() -> None:
 async def own_name() -> str | None:
     """The name to say in EHLO: this machine's FQDN where it is fit for it, else None for the address literal."""
     loop = asyncio.get_running_loop()
+    found: asyncio.Future[str] = loop.create_future()
+
+    def tell(name: str) -> None:
+        if not found.done():
+            found.set_result(name)
+
+    def ask() -> None:
+        name = socket.getfqdn()
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, name)
+
+    threading.Thread(target=ask, daemon=True).start()  # no executor: whose end is waited for, however slow DNS is
     try:
-        name = await asyncio.wait_for(loop.run_in_executor(None, socket.getfqdn), NAME_PATIENCE)
+        name = await asyncio.wait_for(found, NAME_PATIENCE)
     except TimeoutError:
         return None
     return name if fit_for_ehlo(name) else None

@@ -208,19 +208,27 @@ class Board:
         return History(state.starttls_offered, tuple(siblings.values()), blocked)
 
     def vote(self, voter: Peer, vote: Vote | None) -> None:
-        """Take in whether somebody could be connected to; where that changes the verdict, look at all voters anew."""
-        ways = {self.egress.way_of(voter), vote.way if vote else None}
-        self.egress.cast(voter, vote)
-        for way in ways:
-            if way is None:
-                continue
+        """Take in whether somebody could be connected to; where that changes a verdict, look at its voters anew.
+
+        What connects on one port may tell of another, so all ways are looked at; they are few.
+        """
+        if not self.egress.cast(voter, vote):
+            return
+        for way in {*self.egress.ways(), *self._blocked}:
             blocked = self.egress.blocked(way)
             if self._blocked.get(way) is not blocked:
                 self._blocked[way] = blocked
                 self._on_egress(way, blocked)
-                for state in [state for each in self.egress.voters(way) if (state := self.states.get(each))]:
-                    if state.result:
-                        self._assess(state, state.result)
+                self._look_anew(way)
+
+    def _look_anew(self, way: Way) -> None:
+        """Assess the voters of a way by the verdict of now: it holds, or holds no more, from now on."""
+        for state in [state for each in self.egress.voters(way) if (state := self.states.get(each))]:
+            if state.result:
+                before = state.word
+                self._assess(state, state.result)
+                if state.word != before:
+                    state.since = state.result.finished
 
     def blocked_ways(self, now: float) -> Iterator[tuple[Way, bool]]:
         """The ways of which it can be told whether they are blocked, by results that are not withdrawn."""

@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace) -> int:
             tuple(listen_address(each) for each in options.listen or [":10225"]),
             prefix,
             outside if options.external_url else prefix,
-            flags.path(options.telemetry_path) or "/metrics",
+            flags.telemetry_path(options.telemetry_path),
             options.shard_index,
             options.shard_count,
         )
@@ -82,6 +82,8 @@ def _run(options: argparse.Namespace) -> int:
         for each in errors.errors:
             print(each, file=sys.stderr)
         return 1
+    except RuntimeError as error:
+        return _fail(str(error))
 
     async def work() -> int:
         try:

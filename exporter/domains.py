@@ -33,10 +33,11 @@ class Domains:
         spawn: Callable[[Turn, Coroutine[None, None, None]], None],
         come: Callable[[Site, float], None],
         go: Callable[[Site], None],
+        again: Callable[[Site], None],
         on_problems: Callable[[Iterable[Problem]], None],
     ) -> None:
         self._board, self._schedule, self._resolver, self._clock = board, schedule, resolver, clock
-        self._spawn, self._come, self._go, self._on_problems = spawn, come, go, on_problems
+        self._spawn, self._come, self._go, self._again, self._on_problems = spawn, come, go, again, on_problems
         self._named_by: dict[Site, set[Domain]] = {}
 
     def __contains__(self, site: Site) -> bool:
@@ -52,6 +53,7 @@ class Domains:
             self._schedule.add(domain, interval, "", self._turn)
 
     def _turn(self, turn: Turn) -> None:
+        self._schedule.pause(turn)
         self._spawn(turn, self._look_up(turn))
 
     async def _look_up(self, turn: Turn) -> None:
@@ -64,6 +66,9 @@ class Domains:
         if state.exchanges and any(each.reason in NO_ANSWER for each in exchanges.problems):
             exchanges = replace(exchanges, hosts=state.exchanges.hosts)  # a failed lookup takes no host away
         self._follow(domain, state.exchanges or Exchanges(), exchanges)
+        for _, host in exchanges.hosts:
+            for site in sites(domain.target, host):
+                self._again(site)
         state.exchanges, state.updated = exchanges, self._clock()
         self._on_problems(exchanges.problems)
 

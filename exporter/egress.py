@@ -105,14 +105,15 @@ class Egress:
         self._votes: dict[Peer, Vote] = {}
         self._counts: dict[tuple[Way, Reach], Count] = {}
 
-    def cast(self, voter: Peer, vote: Vote | None) -> None:
-        """Take in the vote of a voter in the place of its last one; None takes that back."""
+    def cast(self, voter: Peer, vote: Vote | None) -> bool:
+        """Take in the vote of a voter in the place of its last one; None takes that back. True if that is another."""
         old = self._votes.pop(voter, None)
         if old:
             self._counts[old.way, old.reach].add(old, -1)
         if vote:
             self._votes[voter] = vote
             self._counts.setdefault((vote.way, vote.reach), Count()).add(vote, 1)
+        return vote != old
 
     def way_of(self, voter: Peer) -> Way | None:
         """The way that a voter's vote is about; None where it has none."""
@@ -124,9 +125,8 @@ class Egress:
         return sorted({way for (way, _), count in self._counts.items() if count.any})
 
     def voters(self, way: Way) -> list[Peer]:
-        """Who votes on a way, of those that count."""
-        reach = self._farthest(way)
-        return [voter for voter, vote in self._votes.items() if vote.way == way and vote.reach is reach]
+        """Who votes on a way, also those that do not count now."""
+        return [voter for voter, vote in self._votes.items() if vote.way == way]
 
     def counts(self, voter: Peer) -> bool:
         """Whether a voter is among those that decide."""

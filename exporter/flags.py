@@ -21,6 +21,8 @@ NOT_YET = {
     "config_enable_auto_reload": "--config.enable-auto-reload",
 }
 """Flags of the contract that this version refuses: one that is accepted must do what it says."""
+TAKEN = frozenset({"/style.css", "/-/healthy", "/-/ready", "/api/v1/endpoints"})
+"""Paths that are served whatever the flags say."""
 PATH = re.compile(r"[A-Za-z0-9/._~-]*")
 
 
@@ -125,6 +127,18 @@ def path(text: str) -> str:
     if not PATH.fullmatch(text):
         raise ValueError(f"{text!r} is not a path: write /metrics")
     return ("/" + text.strip("/")).rstrip("/")
+
+
+def telemetry_path(text: str) -> str:
+    """Read --web.telemetry-path.
+
+    Raises:
+        ValueError: it is no path, or that of something else.
+    """
+    wanted = path(text) or "/metrics"
+    if wanted in TAKEN:
+        raise ValueError(f"--web.telemetry-path: {wanted} is the path of something else")
+    return wanted
 
 
 def outside(url: str) -> str:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 
 from exporter.board import Board, Change, internal_error
 from exporter.domains import APART, Domains
@@ -21,6 +22,8 @@ from exporter.targets import Name, Site, is_literal, name_of, sites
 
 log = logging.getLogger(__name__)
 
+REMEMBERED = 3600.0
+"""Seconds for which addresses are probed that DNS told last, while it tells nothing (contract 5, dns_timeout)."""
 DNS_SHARE = 1 / 3
 """The part of a probe's time-out that may be spent on DNS: slow name servers must not fail healthy mail servers."""
 
@@ -50,10 +53,11 @@ class Roster:
         self._on_failed_vote = on_failed_vote
         self._domains = Domains(
             board, schedule, resolver, clock=clock, spawn=self._spawn, come=self._add_site, go=self._remove_site,
-            on_problems=on_problems,
+            again=self._ask_again, on_problems=on_problems,
         )  # fmt: skip
         self._sites: dict[Name, dict[Site, None]] = {}
         self._known: dict[Name, tuple[str, ...]] = {}
+        self._told: dict[Name, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -80,6 +84,14 @@ class Roster:
         self._sites.setdefault(name, {})[site] = None
         for endpoint in self._endpoints(site, self._known.get(name, ())):
             self._add(endpoint, after)
+
+    def _ask_again(self, site: Site) -> None:
+        """Look once more at an MX host all whose addresses were of this machine: without endpoints it has no turns."""
+        name = site.name
+        named_only = all(each in self._domains for each in self._sites.get(name, ()))
+        if named_only and not self._endpoints(site, self._known.get(name, ())):
+            self._known.pop(name, None)
+            self._add_site(site, 0.0)
 
     def _endpoints(self, site: Site, addresses: tuple[str, ...]) -> tuple[Endpoint, ...]:
         """A site's endpoints at these addresses. What a stranger's MX points to on this machine is left alone."""
@@ -109,10 +121,13 @@ class Roster:
         if not self._sites[name]:
             del self._sites[name]
             self._known.pop(name, None)
+            self._told.pop(name, None)
 
     def _answered(self, name: Name, answer: Addresses) -> None:
         """Let the endpoints of all sites of a name follow its addresses."""
         before, now = self._known.get(name, ()), answer.addresses
+        if answer.problem is None:
+            self._told[name] = time.monotonic()
         if before == now:
             return
         self._known[name] = now
@@ -128,9 +143,13 @@ class Roster:
     # --- turns --------------------------------------------------------------------------------------------------
 
     def _turn(self, turn: Turn) -> None:
-        """A peer's turn. An exception of ours costs this endpoint its result, and nobody else anything."""
+        """A peer's turn."""
+        self._carefully(turn, lambda: self._begin(turn))
+
+    def _carefully(self, turn: Turn, action: Callable[[], None]) -> None:
+        """An exception of ours costs this endpoint its result, and nobody else anything."""
         try:
-            self._begin(turn)
+            action()
         except Exception as error:  # noqa: BLE001 - logged there, with its traceback
             self._failed(turn, error)
 
@@ -143,6 +162,7 @@ class Roster:
         elif answer := self._resolver.cached(name.host, mode=name.resolve, family=name.family):
             self._resolved(turn, peer, name, answer, 0.0)
         else:
+            self.schedule.pause(turn)
             self._spawn(turn, self._resolve(turn, peer, name))
 
     async def _resolve(self, turn: Turn, peer: Peer, name: Name) -> None:
@@ -153,8 +173,11 @@ class Roster:
                 answer = await self._resolver.addresses(name.host, mode=name.resolve, family=name.family)
         except TimeoutError:
             late = Ended(Stage.DNS, Reason.DNS_TIMEOUT, f"{name.host}: no answer within {patience:.0f} s")
-            answer = Addresses(self._known.get(name, ()), late)
-        self._resolved(turn, peer, name, answer, time.monotonic() - began)
+            old = began - self._told.get(name, began) > REMEMBERED
+            answer = Addresses(() if old else self._known.get(name, ()), late)
+        waited = time.monotonic() - began
+        again = partial(self._resolved, turn, peer, name, answer, waited)
+        self.schedule.resume(turn, lambda: self._carefully(turn, again))
 
     def _resolved(self, turn: Turn, peer: Peer, name: Name, answer: Addresses, waited: float) -> None:
         self._answered(name, answer)
@@ -191,6 +214,7 @@ class Roster:
         change = self._record(result)
         state = self.board.states.get(result.peer)
         if state is None:
+            self._prober.forget(result.peer)  # it was removed while it was probed
             return
         state.wait = turn.wait
         self._on_problems(state.assessment.problems)

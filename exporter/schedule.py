@@ -59,6 +59,10 @@ class Turn:
     back_off: int = 1
     running: bool = False
     queued: bool = False
+    paused: bool = False
+    """It waits for something else than a server, and takes no room meanwhile."""
+    go: "Callable[[], None] | None" = None
+    """How a paused run goes on."""
     settled: bool = False
     """It has its place in the whole interval; the first round was squeezed into FIRST_ROUND."""
 
@@ -203,18 +207,34 @@ class Schedule:
             self._starting = False
 
     def _begin(self, turn: Turn) -> None:
-        turn.queued, turn.running, turn.began = False, True, self._clock.time()
+        if not turn.paused:
+            turn.queued, turn.running, turn.began = False, True, self._clock.time()
         self.in_flight += 1
-        if self._gone(turn):
+        if turn.go:
+            turn.paused, go, turn.go = False, turn.go, None
+            go()
+        elif self._gone(turn):
             self.finished(turn)
         else:
             self._on_delay(turn.began - turn.slot)
             turn.start(turn)
 
+    def pause(self, turn: Turn) -> None:
+        """Say that a run waits for something else than a server: dead name servers must not keep others waiting."""
+        turn.paused = True
+        self.in_flight -= 1
+        self._start_ready()
+
+    def resume(self, turn: Turn, go: Callable[[], None]) -> None:
+        """Go on with a paused run as soon as there is room."""
+        turn.go = go
+        self._ready.append(turn)
+        self._start_ready()
+
     def finished(self, turn: Turn, *, refused: bool = False) -> None:
         """Say that a run is over. `refused`: it was told to come less often (421), so its wait doubles."""
-        turn.running = False
-        self.in_flight -= 1
+        self.in_flight -= not turn.paused
+        turn.running = turn.paused = False
         at = self._addresses[turn.address]
         took = self._clock.time() - turn.began
         at.load += (took - turn.took) / turn.interval

@@ -225,6 +225,17 @@ def test_hosts_in_several_networks_that_time_out_on_one_port_only_are_blocked_fr
     assert dict(board.blocked_ways(NOW)) == {Way(25, 4): True, Way(587, 4): False}
 
 
+def test_what_connects_on_another_port_later_tells_of_this_one_at_once() -> None:
+    elsewhere = mx(9, 9, 587)
+    board, _ = board_with(*(timed_out(mx(number, number)) for number in (1, 2, 3)))
+    assert set(words(board).values()) == {"critical"}
+    board.add(endpoint(of=elsewhere))
+    board.record(healthy(elsewhere, address=elsewhere.address))
+    assert sorted(words(board).values()) == ["ok", "untestable", "untestable", "untestable"]
+    board.record(replace(timed_out(elsewhere), finished=NOW + 60))
+    assert set(words(board).values()) == {"critical"}
+
+
 def test_two_hosts_behind_one_firewall_stay_critical() -> None:
     elsewhere = mx(1, 1, 587)
     board, _ = board_with(healthy(elsewhere, address=elsewhere.address), timed_out(mx(1, 1)), timed_out(mx(2, 1)))

@@ -111,6 +111,7 @@ def test_every_command_has_help(run: Run, command: str) -> None:
         (["run", "--web.listen-address=[::1]:99999"], "is not an address to listen on"),
         (["run", "--web.external-url=monitor.example.com"], "is not a URL"),
         (["run", "--web.telemetry-path=/{x}"], "'/{x}' is not a path"),
+        (["run", "--web.telemetry-path=/-/ready"], "/-/ready is the path of something else"),
         (["run", "--web.route-prefix=/a b"], "is not a path"),
         (["run", "--shard.index=2", "--shard.count=2"], "--shard.index must be from 0 to --shard.count less 1"),
         (["run", "--shard.index=-1"], "--shard.index must be"),

@@ -76,6 +76,17 @@ async def test_an_mx_that_leaves_loopback_again_is_probed(bench: Bench) -> None:
     assert bench.addresses("mx.example.test") == [A]
 
 
+async def test_an_mx_whose_address_leaves_loopback_again_is_probed_though_its_name_stayed(bench: Bench) -> None:
+    bench.names.mx["example.test"] = mx("mx.example.test")
+    bench.roster.add(domains("example.test"))
+    seen = []
+    for address in (A, "127.0.0.1", A):
+        bench.names.answers["mx.example.test"] = Addresses((address,))
+        await settle(bench)
+        seen.append(bench.addresses("mx.example.test"))
+    assert seen == [[A], [], [A]]
+
+
 async def test_a_failed_lookup_takes_no_host_away(bench: Bench) -> None:
     bench.names.answers["mx.example.test"] = Addresses((A,))
     bench.names.mx["example.test"] = mx("mx.example.test")

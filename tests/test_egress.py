@@ -86,11 +86,11 @@ def test_a_new_vote_takes_the_place_of_the_old_one() -> None:
     assert egress.ways() == []
 
 
-def test_the_voters_are_those_that_decide() -> None:
+def test_only_the_farthest_voters_decide() -> None:
     egress = Egress()
     egress.cast(voter("public"), ballot("mx", "9.0.0.1", 25, TIMEOUT))
     egress.cast(voter("private"), ballot("lan", "10.0.0.1", 25, TIMEOUT))
-    assert egress.voters(SMTP) == [voter("public")]
+    assert egress.voters(SMTP) == [voter("public"), voter("private")]
     assert egress.counts(voter("public"))
     assert not egress.counts(voter("private"))
 

@@ -364,3 +364,33 @@ def test_whatever_comes_and_goes_the_limits_hold_and_every_turn_gets_its_turn(ac
     bench.loop.run(700)  # the longest wait is 8 * 80 s
     assert bench.schedule.in_flight == 0
     assert {key for _, key in bench.starts} == alive
+
+
+# --- turns that wait for something else -----------------------------------------------------------------------
+
+
+def test_a_paused_turn_takes_no_room_and_goes_on_when_there_is_some() -> None:
+    bench = Bench(None, at_once=1)
+    waiting, other = bench.add("waits for DNS", after=0.0), bench.add("has an address", after=1.0)
+    bench.loop.run(0.5)
+    bench.schedule.pause(waiting)
+    bench.loop.run(1.0)
+    assert [key for _, key in bench.starts] == ["waits for DNS", "has an address"]
+    went_on: list[str] = []
+    bench.schedule.resume(waiting, lambda: went_on.append("now"))
+    assert (went_on, bench.schedule.in_flight) == ([], 1)
+    bench.finish(other)
+    assert (went_on, bench.schedule.in_flight) == (["now"], 1)
+    bench.finish(waiting)
+    assert bench.schedule.in_flight == 0
+
+
+def test_a_turn_may_end_while_it_is_paused() -> None:
+    bench = Bench(None, at_once=1)
+    turn = bench.add("a domain", interval=60.0, after=0.0)
+    bench.loop.run(0.5)
+    bench.schedule.pause(turn)
+    bench.finish(turn)
+    assert bench.schedule.in_flight == 0
+    bench.loop.run(60.0)
+    assert len(bench.times("a domain")) == 2

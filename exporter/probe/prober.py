@@ -1,6 +1,7 @@
 """Probes peers and makes Results: what conversations share. One call of `probe`, one Result, never an exception."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from exporter.smtp.dialogue import Seen, converse
 from exporter.trust import Judge
 
 Done = Callable[[Result], None]
+log = logging.getLogger(__name__)
 
 
 class Prober:
@@ -59,7 +61,13 @@ class Prober:
         def finish(shell: Shell) -> None:
             try:
                 auth_ended = self._logins.note(peer, seen, shell.ended, began, shell.own_address)
-                self._conclude(shell, self._result(peer, lookup, shell, seen, auth_ended), done)
+                result = self._result(peer, lookup, shell, seen, auth_ended)
+            except Exception as error:
+                log.exception("internal error", extra={"endpoint": str(peer)})
+                mistake = Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, type(error).__name__)
+                result = Result(peer, now, self._clock(), shell.watch.lasted(), {}, lookup, ended=mistake)
+            try:
+                self._conclude(shell, result, done)
             finally:
                 self._over(shell)
 

@@ -12,7 +12,7 @@ from aiosmtplib.esmtp import parse_esmtp_extensions
 
 from exporter.model import Hello, Reply
 
-MAX_KEYWORDS = 32
+MAX_KEYWORDS, MAX_PARAMETERS = 32, 200
 MAX_REMEMBERED = (64, 4096)
 """Lines and characters of an answer that is worth remembering; no server may fill the memory with others."""
 _KEYWORD = re.compile(r"[A-Za-z0-9-]{1,32}")
@@ -29,7 +29,7 @@ def hello(verb: Literal["EHLO", "HELO"], reply: Reply) -> Hello:
 
 def _read(reply: Reply) -> Hello:
     extensions, mechanisms = parse_esmtp_extensions("\n".join(line.rstrip() for line in reply.lines))
-    kept = ((keyword.upper(), parameters.strip()) for keyword, parameters in extensions.items()
+    kept = ((keyword.upper(), parameters.strip()[:MAX_PARAMETERS]) for keyword, parameters in extensions.items()
             if _KEYWORD.fullmatch(keyword))  # fmt: skip
     offered = (name.upper() for name in mechanisms if _MECHANISM.fullmatch(name))
     return Hello("EHLO", dict(islice(kept, MAX_KEYWORDS)), frozenset(islice(offered, MAX_KEYWORDS)))

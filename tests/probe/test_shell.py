@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from exporter.checks import assess
 from exporter.model import Peer, Result, Settings, TlsSettings
 from exporter.probe import prober as prober_module
+from exporter.probe.logins import Logins
 from exporter.probe.prober import Prober
 from exporter.probe.transcript import MAX_LINES
 from exporter.reasons import REASONS, Reason, Stage
@@ -193,6 +194,18 @@ async def test_a_bug_in_the_judge_is_an_internal_error_and_no_lost_result(
     assert result.ended is not None
     assert (result.ended.reason, result.ended.detail) == (Reason.INTERNAL_ERROR, "ZeroDivisionError")
     assert result.session is not None
+
+
+async def test_a_bug_while_the_result_is_made_loses_no_result(
+    serve: "Serve", probe: "Probe", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("a bug of ours")
+
+    monkeypatch.setattr(Logins, "note", fails)
+    result = await probe((await serve(SmtpServer())).port, IN_CLEAR)
+    assert result.ended is not None
+    assert (result.ended.reason, result.ended.detail) == (Reason.INTERNAL_ERROR, "KeyError")
 
 
 async def test_abort_ends_all_conversations_at_once(serve: "Serve", probe: "Probe", prober: Prober) -> None:
