@@ -3,6 +3,7 @@
 Endpoints and addresses are no business of this file: the roster is told of sites.
 """
 
+import logging
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 
@@ -14,6 +15,8 @@ from exporter.targets import Site, sites
 
 APART = 1.0
 """Seconds between the first starts of endpoints that DNS tells of at once."""
+
+log = logging.getLogger(__name__)
 
 
 class Domains:
@@ -69,8 +72,17 @@ class Domains:
         for _, host in exchanges.hosts:
             for site in sites(domain.target, host):
                 self._again(site)
+        self._tell(domain, state.exchanges or Exchanges(), exchanges)
         state.exchanges, state.updated = exchanges, self._clock()
         self._on_problems(exchanges.problems)
+
+    def _tell(self, domain: Domain, before: Exchanges, now: Exchanges) -> None:
+        """One line where the problems of a domain's records change."""
+        reasons = [problem.reason for problem in now.problems]
+        if reasons != [problem.reason for problem in before.problems]:
+            said = {"domain": domain.domain, "reasons": " ".join(reasons) or "none"}
+            said |= {"detail": now.problems[0].detail} if now.problems else {}
+            log.log(logging.WARNING if reasons else logging.INFO, "domain changed", extra=said)
 
     def _follow(self, domain: Domain, before: Exchanges, now: Exchanges) -> None:
         """Let the sites of a domain follow its MX hosts."""

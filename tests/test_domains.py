@@ -115,3 +115,18 @@ async def test_an_exception_while_a_domain_is_asked_is_counted_and_it_is_asked_a
     bench.names.mx["example.test"] = mx("mx.example.test")
     await settle(bench)
     assert bench.addresses("mx.example.test") == [A]
+
+
+async def test_a_line_is_logged_when_the_problems_of_a_domain_change(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    gone = Problem(Reason.DNS_NOT_FOUND, Stage.DNS, Severity.CRITICAL, "example.test does not exist")
+    bench.names.mx["example.test"] = Exchanges(problems=(gone,))
+    bench.roster.add(domains("example.test"))
+    for _ in range(2):
+        await settle(bench)
+    bench.names.mx["example.test"] = Exchanges()
+    await settle(bench)
+    lines = [vars(record) for record in caplog.records if record.getMessage() == "domain changed"]
+    assert [line["reasons"] for line in lines] == ["dns_not_found", "none"]
