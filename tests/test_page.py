@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from exporter import page
-from exporter.board import Board
-from exporter.model import Endpoint, Hello, Reply, Step
+from exporter.board import Board, DomainState
+from exporter.model import Domain, Endpoint, Exchanges, Hello, Problem, Reply, Settings, Step, Target
 from exporter.page import MOST, PIECE, Filter
-from exporter.reasons import Reason, Stage
+from exporter.reasons import REASONS, Reason, Severity, Stage
 from tests.results import HOST, NOW, endpoint, failed, healthy, peer
 
 EVIL = '<script>alert(1)</script><img src=x onerror="x">\u202e\x1b[31m'
@@ -196,3 +196,13 @@ def test_many_endpoints_are_sorted_in_pieces(board: Board) -> None:
     for port in range(1, 5001):
         board.add(endpoint(of=peer(port=port)))
     assert [next(pieces) for pieces in [page.render(board, NOW)] for _ in range(5)] == [""] * 5
+
+
+def test_a_broken_domain_is_told_with_cause_and_check(board: Board) -> None:
+    domain = Domain(Target("mail", ((25, Settings()),), domains=("exmaple.test",)), "exmaple.test")
+    gone = Problem(Reason.DNS_NOT_FOUND, Stage.DNS, Severity.CRITICAL, "<b>exmaple.test</b> does not exist")
+    board.domains[domain] = DomainState(domain, 300.0, Exchanges(problems=(gone,)), NOW)
+    html = "".join(page.render(board, NOW))
+    assert "<h3>exmaple.test</h3>" in html
+    assert REASONS[Reason.DNS_NOT_FOUND].check in html
+    assert "<b>exmaple" not in html

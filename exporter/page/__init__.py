@@ -15,7 +15,7 @@ from itertools import islice
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exporter import __version__
-from exporter.board import Board, State
+from exporter.board import Board, DomainState, State
 from exporter.failure import Failure
 from exporter.families.readers import TIMED
 from exporter.model import Endpoint
@@ -122,9 +122,15 @@ def render(
     rows, matching, counts = yield from _worst(board, wanted)
     page = _environment().get_template("index.html").generate(
         rows=rows, left_out=matching - len(rows), counts=[(word, counts[word]) for word in WORDS if counts[word]],
-        now=now, prefix=prefix, metrics=metrics, wanted=wanted, words=WORDS,
+        now=now, prefix=prefix, metrics=metrics, wanted=wanted, words=WORDS, domains=_broken(board),
     )  # fmt: skip
     yield from _pieces(page)
+
+
+def _broken(board: Board) -> list[DomainState]:
+    """The first domains whose records have problems."""
+    broken = (state for state in board.domains.values() if state.exchanges and state.exchanges.problems)
+    return list(islice(broken, MOST))
 
 
 def _worst(board: Board, wanted: Filter) -> Generator[str, None, tuple[list[Row], int, Counter[str]]]:
