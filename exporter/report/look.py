@@ -7,18 +7,15 @@ from dataclasses import dataclass, field, replace
 
 from exporter.agent import own_name
 from exporter.board import Board, DomainState, State
+from exporter.checks import CLOSED
 from exporter.config import Config
 from exporter.egress import Egress
 from exporter.model import Domain, Endpoint, Lookup, Result, Target
 from exporter.probe.prober import Prober
-from exporter.reasons import Reason
 from exporter.report.asked import Asked
 from exporter.resolve import Resolver, connectable
 from exporter.targets import Site, sites
 from exporter.trust import Judge
-
-CLOSED = frozenset({Reason.CONNECTION_REFUSED, Reason.CONNECTION_TIMEOUT, Reason.CONNECTION_PROHIBITED})
-"""What a usual port answers that this host does not use."""
 
 
 @dataclass(slots=True)

@@ -23,11 +23,3 @@ def has_route(address: str) -> bool:
     except OSError as error:
         return error.errno not in NO_ROUTE
     return not (target.version == 6 and target.is_global and not source.is_global)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
