@@ -9,15 +9,16 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from aiohttp import web
 
 from exporter.board import Board
 from exporter.canaries import Canaries
+from exporter.changes import endpoint_changed, way_changed
 from exporter.config import Config
-from exporter.egress import Egress, Way
+from exporter.egress import Egress
 from exporter.model import Problem
 from exporter.probe.prober import Prober
 from exporter.resolve import Resolver
@@ -35,6 +36,7 @@ DRAIN = 4.0
 SPARE_DESCRIPTORS = 100
 """Descriptors kept for scrapes, logs and files; each lookup may need two more."""
 LAG_EVERY = 0.5
+EXPIRE_EVERY = 30.0
 NAME_PATIENCE = 1.0
 """Seconds that finding this machine's name may take: a slow resolver must not keep the first probes waiting."""
 HOST_NAME = re.compile(r"([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
@@ -65,7 +67,7 @@ class Agent:
         self.stop = asyncio.Event()
         self.telemetry = Telemetry()
         egress = Egress(min_hosts=config.egress.min_hosts, min_networks=config.egress.min_networks)
-        self.board = Board(egress, _log_egress)
+        self.board = Board(egress, on_egress=way_changed, on_change=endpoint_changed, soon=_soon)
         self.pages = Pages(
             self.board,
             self.telemetry,
@@ -140,14 +142,15 @@ class Agent:
             on_failed_vote=canaries.ask,
         )
         self._start(roster, schedule)
-        meter = loop.create_task(self._measure_lag(loop))
+        side_jobs = [loop.create_task(job) for job in (self._measure_lag(loop), self._expire_votes())]
         await self.stop.wait()
         log.info("stopping", extra={"in_flight": schedule.in_flight})
         schedule.stop()
         self.pages.ready = False
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(prober.idle.wait(), DRAIN)
-        meter.cancel()
+        for job in side_jobs:
+            job.cancel()
         for part in (roster, canaries, resolver):
             await part.close()
         prober.abort()
@@ -193,12 +196,15 @@ class Agent:
             await asyncio.sleep(LAG_EVERY)
             self.telemetry.loop_lag.observe(max(0.0, loop.time() - due))
 
+    async def _expire_votes(self) -> None:
+        """Whether a port looks blocked must change with time, too, also while nobody scrapes."""
+        while True:
+            await asyncio.sleep(EXPIRE_EVERY)
+            self.board.expire_votes(time.time())
 
-def _log_egress(way: Way, blocked: bool | None) -> None:
-    """One line where it changes whether a port looks blocked from here."""
-    said = {True: "port blocked from here", False: "port not blocked from here", None: "port may be blocked from here"}
-    level = logging.WARNING if blocked else logging.INFO
-    log.log(level, said[blocked], extra={"port": way.port, "family": f"ipv{way.family}"})
+
+def _soon(call: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_soon(call)
 
 
 def _no_reload() -> None:

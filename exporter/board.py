@@ -3,7 +3,7 @@
 Everything that shows results (metrics, page, API) reads here; nothing but the roster writes. No I/O.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -21,6 +21,8 @@ NO_ANSWER = frozenset({Reason.DNS_FAILURE, Reason.DNS_TIMEOUT})
 """Critical ones of a domain: nothing new is known of its records."""
 STALE_WAITS, STALE_SECONDS = 3, 180.0
 """A result older than 3 times the wait in force, and 3 minutes, is withdrawn (contract 4)."""
+ANEW = 50
+"""Endpoints assessed before others may run: less than a millisecond."""
 
 
 @dataclass(slots=True)
@@ -92,15 +94,23 @@ class Change:
 class Board:
     """States by peer, endpoints by label set, domains. Iterate over copies: a scrape is taken in slices.
 
-    `on_egress` is told when it changes whether a port looks blocked from here (None: it cannot be told).
+    `on_egress` is told when it changes whether a port looks blocked from here (None: it cannot be told), `on_change` of
+    each endpoint whose state that changes. There may be thousands: `soon` calls what looks at the next of them, after
+    others ran.
     """
 
     def __init__(
-        self, egress: Egress | None = None, on_egress: Callable[[Way, bool | None], None] = lambda _way, _blocked: None
+        self,
+        egress: Egress | None = None,
+        *,
+        on_egress: Callable[[Way, bool | None], None] = lambda _way, _blocked: None,
+        on_change: Callable[[Peer, "Change"], None] = lambda _peer, _change: None,
+        soon: Callable[[Callable[[], None]], object] = lambda call: call(),
     ) -> None:
         self.egress = egress or Egress()
-        self._on_egress = on_egress
+        self._on_egress, self._on_change, self._soon = on_egress, on_change, soon
         self._blocked: dict[Way, bool | None] = {}
+        self._anew: deque[State] = deque()
         self.states: dict[Peer, State] = {}
         self.endpoints: dict[Endpoint, State] = {}
         self.domains: dict[Domain, DomainState] = {}
@@ -164,7 +174,7 @@ class Board:
         state = self.states.get(result.peer)
         if state is None:
             return None
-        before = state.word, _first(state.assessment)[0]
+        before = _summary(state)
         state.result = result
         self.vote(result.peer, vote_of(result.peer, result))
         self._assess(state, result)
@@ -175,13 +185,9 @@ class Board:
         if success is not None:
             state.failures += not success
             state.consecutive_failures = 0 if success else state.consecutive_failures + 1
-        reason, detail = _first(state.assessment)
         if not success:
-            state.last_failures = (Failure.of(result, reason), *state.last_failures)[:KEPT]
-        if before == (state.word, reason):
-            return None
-        state.since = result.finished
-        return Change(before[0], state.word, before[1], reason, detail)
+            state.last_failures = (Failure.of(result, _first(state.assessment)[0]), *state.last_failures)[:KEPT]
+        return _changed(state, before, result.finished)
 
     def _assess(self, state: State, result: Result) -> None:
         """Ask the checks. A refusal is an excuse for an hour after the last probe that was tested, then no more."""
@@ -219,31 +225,56 @@ class Board:
             if self._blocked.get(way) is not blocked:
                 self._blocked[way] = blocked
                 self._on_egress(way, blocked)
-                self._look_anew(way)
+                self._look_anew(way, voter)
 
-    def _look_anew(self, way: Way) -> None:
-        """Assess the voters of a way by the verdict of now: it holds, or holds no more, from now on."""
-        for state in [state for each in self.egress.voters(way) if (state := self.states.get(each))]:
-            if state.result:
-                before = state.word
-                self._assess(state, state.result)
-                if state.word != before:
-                    state.since = state.result.finished
+    def _look_anew(self, way: Way, caster: Peer) -> None:
+        """Assess the other voters of a way by the verdict of now: it holds, or holds no more, from now on."""
+        idle = not self._anew
+        self._anew.extend(
+            self.states[each] for each in self.egress.voters(way) if each != caster and each in self.states
+        )
+        if idle and self._anew:
+            self._look_on()
 
-    def blocked_ways(self, now: float) -> Iterator[tuple[Way, bool]]:
-        """The ways of which it can be told whether they are blocked, by results that are not withdrawn."""
+    def _look_on(self) -> None:
+        for _ in range(min(ANEW, len(self._anew))):
+            state = self._anew.popleft()
+            if (result := state.result) and self.states.get(state.peer) is state:
+                before = _summary(state)
+                self._assess(state, result)
+                if change := _changed(state, before, result.finished):
+                    self._on_change(state.peer, change)
+        if self._anew:
+            self._soon(self._look_on)
+
+    def expire_votes(self, now: float) -> None:
+        """Take back the votes of results that are withdrawn: what was seen long ago tells nothing of today."""
+        for voter in [each for each in self.egress.all_voters() if (s := self.states.get(each)) and s.withdrawn(now)]:
+            self.vote(voter, None)
+
+    def blocked_ways(self) -> Iterator[tuple[Way, bool]]:
+        """The ways of which it can be told whether they are blocked."""
         for way in self.egress.ways():
-            for voter in self.egress.voters(way):
-                if (state := self.states.get(voter)) and state.withdrawn(now):
-                    self.vote(voter, None)
-            blocked = self.egress.blocked(way)
-            if blocked is not None:
+            if (blocked := self.egress.blocked(way)) is not None:
                 yield way, blocked
 
 
 def internal_error(peer: Peer, error: BaseException, now: float) -> Result:
     """Make the result of a probe that a mistake of ours ended."""
     return Result(peer, now, now, 0.0, {}, ended=Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, type(error).__name__))
+
+
+def _summary(state: State) -> tuple[str, str]:
+    return state.word, _first(state.assessment)[0]
+
+
+def _changed(state: State, before: tuple[str, str], at: float) -> Change | None:
+    """What is another state or primary reason than before; since when is noted."""
+    reason, detail = _first(state.assessment)
+    if before == (state.word, reason):
+        return None
+    state.since = at
+    return Change(before[0], state.word, before[1], reason, detail)
 
 
 def _first(assessment: Assessment) -> tuple[str, str]:

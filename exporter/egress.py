@@ -128,6 +128,10 @@ class Egress:
         """Who votes on a way, also those that do not count now."""
         return [voter for voter, vote in self._votes.items() if vote.way == way]
 
+    def all_voters(self) -> list[Peer]:
+        """Who votes, on whatever way."""
+        return list(self._votes)
+
     def counts(self, voter: Peer) -> bool:
         """Whether a voter is among those that decide."""
         vote = self._votes.get(voter)

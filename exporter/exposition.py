@@ -106,7 +106,7 @@ def render(board: Board, now: float, *, openmetrics: bool) -> Iterator[str]:
     for index, family in enumerate(FAMILIES):
         yield from _family(index, family, lines, openmetrics=openmetrics)
     yield from _domains(board, now, openmetrics=openmetrics)
-    if ways := tuple(board.blocked_ways(now)):
+    if ways := tuple(board.blocked_ways()):
         yield header(EGRESS_FAMILY, openmetrics=openmetrics)
         yield "".join(f"{EGRESS_FAMILY.name}{{{_way(way)}}} {blocked:d}\n" for way, blocked in ways)
 

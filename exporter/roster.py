@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 
 from exporter.board import Board, Change, internal_error
+from exporter.changes import endpoint_changed
 from exporter.domains import APART, Domains
 from exporter.egress import Way, vote_of
 from exporter.model import Domain, Ended, Endpoint, Lookup, Peer, Problem, Result, Target
@@ -222,10 +223,7 @@ class Roster:
             self._on_failed_vote(vote.way)
         log.debug("probed", extra={"endpoint": str(result.peer), "state": state.word, "seconds": result.duration})
         if change:
-            level = logging.WARNING if change.after in ("critical", "untestable") else logging.INFO
-            said = {"endpoint": str(result.peer), "state": change.after, "was": change.before}
-            said |= {"reason": change.reason_after, "detail": change.detail}
-            log.log(level, "endpoint changed", extra={name: value for name, value in said.items() if value})
+            endpoint_changed(result.peer, change)
 
     def _record(self, result: Result) -> Change | None:
         """Put a result on the board. A check of ours that fails must not cost more than this endpoint."""

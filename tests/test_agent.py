@@ -115,7 +115,7 @@ def test_too_low_a_limit_means_fewer_probes_and_a_warning(
 def test_a_line_is_logged_when_it_changes_whether_a_port_is_blocked(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "exporter.agent")
+    caplog.set_level(logging.INFO, "exporter.changes")
     path = tmp_path / "c.yaml"
     path.write_text("targets: [{host: 9.9.9.9, ports: [25]}]\negress: {min_hosts: 2, min_networks: 2}\n")
     board = Agent(load(path)).board

@@ -1,10 +1,12 @@
 """What is remembered of each peer, and for how long."""
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from exporter.board import GRACE, Board, Change, DomainState, internal_error
+from exporter.board import ANEW, GRACE, STALE_SECONDS, Board, Change, DomainState, internal_error
 from exporter.egress import Way
 from exporter.model import Domain, Exchanges, Hello, Peer, Reply, Result, Settings, Target
 from exporter.reasons import Reason, Untestable
@@ -222,7 +224,7 @@ def test_hosts_in_several_networks_that_time_out_on_one_port_only_are_blocked_fr
     )
     assert set(words(board).values()) == {"ok", "untestable"}
     assert told == [(Way(587, 4), False), (Way(25, 4), True)]
-    assert dict(board.blocked_ways(NOW)) == {Way(25, 4): True, Way(587, 4): False}
+    assert dict(board.blocked_ways()) == {Way(25, 4): True, Way(587, 4): False}
 
 
 def test_what_connects_on_another_port_later_tells_of_this_one_at_once() -> None:
@@ -240,7 +242,7 @@ def test_two_hosts_behind_one_firewall_stay_critical() -> None:
     elsewhere = mx(1, 1, 587)
     board, _ = board_with(healthy(elsewhere, address=elsewhere.address), timed_out(mx(1, 1)), timed_out(mx(2, 1)))
     assert [word for name, word in words(board).items() if name.endswith(":25")] == ["critical", "critical"]
-    assert dict(board.blocked_ways(NOW)) == {Way(587, 4): False}
+    assert dict(board.blocked_ways()) == {Way(587, 4): False}
 
 
 def test_one_that_connects_ends_the_excuse_of_all() -> None:
@@ -259,7 +261,39 @@ def test_what_is_withdrawn_votes_no_more() -> None:
     board, _ = board_with(
         healthy(elsewhere, address=elsewhere.address), *(timed_out(mx(number, number)) for number in (1, 2, 3))
     )
-    assert dict(board.blocked_ways(NOW + 1000)) == {}
+    board.expire_votes(NOW + STALE_SECONDS)
+    assert dict(board.blocked_ways()) == {Way(25, 4): True, Way(587, 4): False}
+    board.expire_votes(NOW + STALE_SECONDS + 1)
+    assert dict(board.blocked_ways()) == {}
+
+
+def test_who_is_excused_or_not_any_more_is_told_of_once_and_so_is_the_voter() -> None:
+    elsewhere = mx(9, 9, 587)
+    told: list[tuple[str, str]] = []
+    board = Board(on_change=lambda who, change: told.append((str(who), change.after)))
+    for result in (healthy(elsewhere, address=elsewhere.address), *(timed_out(mx(n, n)) for n in (1, 2, 3))):
+        board.add(endpoint(of=result.peer))
+        change = board.record(result)
+    assert change == Change("pending", "untestable", "", "egress_blocked", "what was seen")
+    assert told == [("mx1[9.1.0.1]:25", "untestable"), ("mx2[9.2.0.2]:25", "untestable")]
+
+
+def test_thousands_are_looked_at_anew_in_pieces() -> None:
+    """Until its turn comes, an endpoint is shown as it was."""
+    elsewhere, later = mx(9, 9, 587), list[Callable[[], None]]()
+    board = Board(soon=later.append)
+    for voter in (mx(number, number % 3) for number in range(3 * ANEW)):
+        board.add(endpoint(of=voter))
+        board.record(timed_out(voter))
+    assert set(words(board).values()) == {"critical"}
+    board.add(endpoint(of=elsewhere))
+    board.record(healthy(elsewhere, address=elsewhere.address))
+    pieces = 0
+    while later:
+        later.pop(0)()
+        pieces += 1
+    assert Counter(words(board).values()) == {"untestable": 3 * ANEW, "ok": 1}
+    assert pieces >= 2
 
 
 # --- the last failures ------------------------------------------------------------------------------------------

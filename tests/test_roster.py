@@ -189,7 +189,7 @@ async def test_a_result_that_says_internal_error_is_counted(bench: Bench) -> Non
 async def test_a_line_is_logged_when_state_or_primary_reason_change_and_only_then(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "exporter.roster")
+    caplog.set_level(logging.INFO, "exporter.changes")
     bench.roster.add(host(A))
     reasons = [Reason.GREETING_TIMEOUT, Reason.GREETING_TIMEOUT, Reason.EHLO_CLOSED, None, None]
     results = iter(reasons)
