@@ -6,6 +6,7 @@ Counts votes as results come, so that a verdict costs the same for ten endpoints
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
@@ -91,10 +92,16 @@ def vote_of(peer: Peer, result: Result) -> Vote | None:
 
 def ballot(host: str, address: str, port: int, reason: Reason | None) -> Vote:
     """A vote on the way to an address."""
+    family, reach, network = _place(address)
+    return Vote(Way(port, family), reach, host, network, reason)
+
+
+@lru_cache(maxsize=1 << 16)
+def _place(address: str) -> tuple[int, Reach, str]:
+    """The family of an address, how far away it is, and its network."""
     ip = ip_address(address)
     reach = Reach.LOOPBACK if ip.is_loopback else Reach.PUBLIC if ip.is_global else Reach.PRIVATE
-    network = str(ip_network(f"{address}/{PREFIX[ip.version]}", strict=False))
-    return Vote(Way(port, ip.version), reach, host, network, reason)
+    return ip.version, reach, str(ip_network(f"{address}/{PREFIX[ip.version]}", strict=False))
 
 
 class Egress:
@@ -107,13 +114,16 @@ class Egress:
 
     def cast(self, voter: Peer, vote: Vote | None) -> bool:
         """Take in the vote of a voter in the place of its last one; None takes that back. True if that is another."""
-        old = self._votes.pop(voter, None)
+        old = self._votes.get(voter)
+        if vote == old:
+            return False
         if old:
+            del self._votes[voter]
             self._counts[old.way, old.reach].add(old, -1)
         if vote:
             self._votes[voter] = vote
             self._counts.setdefault((vote.way, vote.reach), Count()).add(vote, 1)
-        return vote != old
+        return True
 
     def way_of(self, voter: Peer) -> Way | None:
         """The way that a voter's vote is about; None where it has none."""

@@ -158,7 +158,7 @@ class Roster:
         """Ask for the addresses if need be, then probe."""
         peer: Peer = turn.key  # type: ignore[assignment]  # the keys that this roster gave to the schedule
         name = name_of(peer)
-        if is_literal(peer.host):
+        if peer.host == peer.address or is_literal(peer.host):
             self._probe(turn, peer, (peer.host,), None)
         elif answer := self._resolver.cached(name.host, mode=name.resolve, family=name.family):
             self._resolved(turn, peer, name, answer, 0.0)
@@ -221,7 +221,8 @@ class Roster:
         self._on_problems(state.assessment.problems)
         if result.connected is False and (vote := vote_of(result.peer, result)):
             self._on_failed_vote(vote.way)
-        log.debug("probed", extra={"endpoint": str(result.peer), "state": state.word, "seconds": result.duration})
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("probed", extra={"endpoint": str(result.peer), "state": state.word, "seconds": result.duration})
         if change:
             endpoint_changed(result.peer, change)
 

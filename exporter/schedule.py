@@ -9,6 +9,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Protocol
 
 FIRST_ROUND = 60.0
@@ -17,6 +18,10 @@ GOLDEN = 0.618033988749895
 """Multiples of it, modulo 1, spread any number of turns evenly."""
 MAX_BACK_OFF, BACK_OFF_SECONDS = 8, 900.0
 """A 421 doubles the wait, up to so many intervals or seconds (contract 5, rate_limited)."""
+EARLY = 0.001
+"""uvloop's timers count whole milliseconds, and may come so many seconds early; to wait again would be a busy loop."""
+LATE = 10.0
+"""Seconds after which a schedule that should have moved has come to a halt."""
 CROWDED = 0.9
 """The share of the time that the turns at one address may fill."""
 
@@ -79,7 +84,11 @@ class Address:
 
 
 class Schedule:
-    """Starts turns when they are due and there is room for them."""
+    """Starts turns when they are due and there is room for them.
+
+    With a `tick`, in seconds, turns start only at multiples of it, several together: for a process that sleeps in
+    between, waking up costs as much as the work.
+    """
 
     def __init__(
         self,
@@ -87,10 +96,11 @@ class Schedule:
         *,
         at_once: int = 1000,
         per_address: int = 1,
+        tick: float = 0.0,
         on_delay: Callable[[float], None] = lambda _: None,
         on_overrun: Callable[[], None] = lambda: None,
     ) -> None:
-        self._clock, self._at_once, self._per_address = clock, at_once, per_address
+        self._clock, self._at_once, self._per_address, self._grid = clock, at_once, per_address, tick
         self._on_delay, self._on_overrun = on_delay, on_overrun
         self._turns: dict[Hashable, Turn] = {}
         self._addresses: dict[str, Address] = {}
@@ -100,6 +110,7 @@ class Schedule:
         self._starting = False
         self._timer: Timer | None = None
         self._stopped = False
+        self._moved = 0.0
         self.in_flight = 0
 
     # --- who ----------------------------------------------------------------------------------------------------
@@ -166,11 +177,14 @@ class Schedule:
     def _set_timer(self) -> None:
         if self._timer:
             self._timer.cancel()
-        self._timer = self._clock.call_at(self._heap[0][0], self._tick) if self._heap and not self._stopped else None
+        self._timer = None
+        if self._heap and not self._stopped:
+            due = self._heap[0][0]
+            self._timer = self._clock.call_at(ceil(due / self._grid) * self._grid if self._grid else due, self._tick)
 
     def _tick(self) -> None:
         """Start what is due, as far as there is room."""
-        now = self._clock.time()
+        now = self._clock.time() + EARLY
         while self._heap and self._heap[0][0] <= now:
             due, _, turn = heapq.heappop(self._heap)
             if due == turn.due and not self._gone(turn):
@@ -207,6 +221,7 @@ class Schedule:
             self._starting = False
 
     def _begin(self, turn: Turn) -> None:
+        self._moved = self._clock.time()
         if not turn.paused:
             turn.queued, turn.running, turn.began = False, True, self._clock.time()
         self.in_flight += 1
@@ -216,7 +231,7 @@ class Schedule:
         elif self._gone(turn):
             self.finished(turn)
         else:
-            self._on_delay(turn.began - turn.slot)
+            self._on_delay(max(0.0, turn.began - turn.slot))
             turn.start(turn)
 
     def pause(self, turn: Turn) -> None:
@@ -233,6 +248,7 @@ class Schedule:
 
     def finished(self, turn: Turn, *, refused: bool = False) -> None:
         """Say that a run is over. `refused`: it was told to come less often (421), so its wait doubles."""
+        self._moved = self._clock.time()
         self.in_flight -= not turn.paused
         turn.running = turn.paused = False
         at = self._addresses[turn.address]
@@ -259,6 +275,13 @@ class Schedule:
             turn.wait = wait
             turn.due = max(turn.slot + wait, self._clock.time())
             self._push(turn)
+
+    def moves(self, longest: float) -> bool:
+        """Whether turns come due and their places become free. `longest`: seconds that a run may take."""
+        now = self._clock.time()
+        overdue = bool(self._heap) and now - self._heap[0][0] > LATE
+        stuck = bool(self._ready) and now - self._moved > longest + LATE
+        return self._stopped or not (overdue or stuck)
 
     # --- the end ------------------------------------------------------------------------------------------------
 

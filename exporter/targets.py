@@ -58,6 +58,8 @@ def sites(target: Target, host: str) -> Iterator[Site]:
 
 def is_literal(host: str) -> bool:
     """Whether a host is an IP address already."""
+    if not (host[-1:].isdigit() or ":" in host):
+        return False  # a name, told at once
     try:
         ip_address(host)
     except ValueError:

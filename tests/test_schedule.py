@@ -1,22 +1,23 @@
 """When turns start. The clock is a fake loop: time moves only when a test says so."""
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.schedule import BACK_OFF_SECONDS, Schedule, Turn
-from tests.fake_loop import Loop
+from tests.fake_loop import Handle, Loop
 
 
 class Bench:
     """A schedule on a fake loop, whose turns take `took` seconds; None: until a test finishes them."""
 
-    def __init__(self, took: float | None = 0.0, **limits: int) -> None:
-        self.loop, self.took = Loop(), took
+    def __init__(self, took: float | None = 0.0, loop: Loop | None = None, **limits: Any) -> None:
+        self.loop, self.took = loop or Loop(), took
         self.starts: list[tuple[float, Hashable]] = []
         self.delays: list[float] = []
         self.overruns = 0
@@ -65,6 +66,36 @@ def test_first_round_is_spread_evenly_over_the_interval_or_a_minute(interval: fl
     assert Counter(key for _, key in bench.starts) == Counter(range(300))
     tenths = Counter(int(at / spread * 10) for at, _ in bench.starts)
     assert all(28 <= tenths[tenth] <= 32 for tenth in range(10)), tenths
+
+
+def test_with_a_tick_turns_start_together_at_its_multiples_and_no_later() -> None:
+    bench = Bench(tick=0.5)
+    for number in range(300):
+        bench.add(number, 10.0)
+    bench.loop.run(59.9)
+    assert {at % 0.5 for at, _ in bench.starts} == {0.0}
+    assert max(bench.delays) <= 0.5
+    assert {len(bench.times(number)) for number in range(300)} <= {5, 6}
+
+
+def test_a_clock_whose_timers_come_a_little_early_is_not_asked_again_and_again() -> None:
+    """Those of uvloop count whole milliseconds: waiting for the rest of one would be a busy loop."""
+
+    class Early(Loop):
+        asked = 0
+
+        def call_at(self, when: float, callback: Callable[[], None]) -> Handle:
+            self.asked += 1
+            return super().call_at(int(when * 1000) / 1000, callback)
+
+    loop = Early()
+    bench = Bench(loop=loop)
+    for number in range(10):
+        bench.add(number, 1.0)
+    bench.loop.run(99.99)
+    assert len(bench.starts) == 1000
+    assert loop.asked <= 2 * len(bench.starts)
+    assert min(bench.delays) >= 0
 
 
 def test_the_ports_of_one_host_do_not_start_together() -> None:
@@ -394,3 +425,35 @@ def test_a_turn_may_end_while_it_is_paused() -> None:
     assert bench.schedule.in_flight == 0
     bench.loop.run(60.0)
     assert len(bench.times("a domain")) == 2
+
+
+# --- does it move ---------------------------------------------------------------------------------------------
+
+
+def test_a_schedule_moves_while_it_waits_works_or_has_nothing_to_do() -> None:
+    bench = Bench(took=1.0)
+    assert bench.schedule.moves(30.0)
+    bench.add("a", 10.0)
+    for _ in range(100):
+        bench.loop.run(1)
+        assert bench.schedule.moves(30.0)
+    bench.schedule.stop()
+    bench.loop.now += 1000
+    assert bench.schedule.moves(30.0)
+
+
+def test_a_schedule_whose_turns_are_long_overdue_does_not_move() -> None:
+    bench = Bench()
+    bench.add("a", 10.0)
+    bench.loop.now += 25  # and its timer was not called
+    assert not bench.schedule.moves(30.0)
+
+
+def test_a_schedule_whose_places_nobody_frees_does_not_move() -> None:
+    bench = Bench(took=None, at_once=1)
+    for key in "ab":
+        bench.add(key, 60.0, after=0.0)
+    bench.loop.run(35)
+    assert bench.schedule.moves(30.0)
+    bench.loop.run(10)
+    assert not bench.schedule.moves(30.0)
