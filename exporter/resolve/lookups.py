@@ -28,21 +28,40 @@ REMEMBERED = 3600.0
 """Seconds that records may be used after they expired, while nothing newer is to be had."""
 SILENCE = 30.0
 """Seconds without any answer from any nameserver after which they count as unavailable."""
-CAPACITY = 100_000
+CAPACITY = 200_000
+"""Entries and records that a cache holds: hostile answers carry thousands of records."""
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Bounded(dict[K, V], Generic[K, V]):
-    """A dict of at most CAPACITY entries: `put` drops what was put longest ago."""
+class Bounded(Generic[K, V]):
+    """A cache of bounded weight: `put` drops what was put longest ago."""
 
-    def put(self, key: K, value: V) -> None:
-        """Store as the newest entry."""
-        self.pop(key, None)
-        while len(self) >= CAPACITY:
-            del self[next(iter(self))]
-        self[key] = value
+    def __init__(self) -> None:
+        self._entries: dict[K, tuple[V, int]] = {}
+        self._weight = 0
+
+    def __len__(self) -> int:
+        """How many entries it holds."""
+        return len(self._entries)
+
+    def get(self, key: K) -> V | None:
+        """What was put last; None where that is nothing, or was dropped."""
+        found = self._entries.get(key)
+        return found[0] if found else None
+
+    def put(self, key: K, value: V, records: int) -> None:
+        """Store as the newest entry one that holds so many records."""
+        self._drop(key)
+        self._entries[key] = value, 1 + records
+        self._weight += 1 + records
+        while self._weight > CAPACITY and len(self._entries) > 1:
+            self._drop(next(iter(self._entries)))
+
+    def _drop(self, key: K) -> None:
+        _, weight = self._entries.pop(key, (None, 0))
+        self._weight -= weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +161,7 @@ class Lookups:
         known = self._learnt((name, rdtype), answer, self._clock() + min(ttl, most), epoch)
         if answer.said == "timeout":
             known = replace(known, silences=silences)
-        self._known.put((name, rdtype), known)
+        self._known.put((name, rdtype), known, len(known.records))
         return known
 
     def _learnt(self, key: tuple[str, Type], answer: Answer, expires: float, epoch: int) -> Known:

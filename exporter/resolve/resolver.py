@@ -69,7 +69,7 @@ class Resolver:
         if found is None:
             answers = self._answers
             found = await self._search(host, mode, family)
-            answers.put((host, mode, family), found)
+            answers.put((host, mode, family), found, len(found.addresses))
         return found
 
     async def exchanges(self, domain: str) -> Exchanges:
@@ -97,7 +97,7 @@ class Resolver:
             listed = of_family(self._hosts.content.get(host, ()), family)
             found = Addresses(listed, None, now + HOSTS_FILE_FRESH) if listed else None
         if found is not None:
-            self._answers.put((host, mode, family), found)
+            self._answers.put((host, mode, family), found, len(found.addresses))
         return found
 
     async def _search(self, host: str, mode: Mode, family: Family) -> Addresses:
