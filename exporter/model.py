@@ -199,6 +199,8 @@ class Verdict:
     not_trusted: str | None = None
     unsuitable: str | None = None
     weak: str | None = None
+    sent_not_after: float = 0.0
+    """Earliest expiry among the certificates sent; 0 where none could be read."""
 
     @property
     def valid(self) -> bool:
@@ -221,6 +223,8 @@ class Session:
     cipher: str | None = None
     chain: tuple[bytes, ...] = ()
     """DER certificates as the server sent them, the leaf first."""
+    dh_bits: int | None = None
+    """The size of the finite-field group, where the cipher is a DHE one of TLS 1.2 or older and it was seen."""
 
 
 @dataclass(frozen=True, slots=True)

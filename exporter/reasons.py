@@ -411,7 +411,7 @@ REASONS: dict[Reason, Row] = {
     Reason.TLS_WEAK: Row(
         _TLS, W,
         "The session agreed on has no forward secrecy, or uses what OpenSSL's default level would refuse.",
-        "Old cipher settings: RSA key exchange, 3DES, RC4.",
+        "Old cipher settings: RSA key exchange, 3DES, RC4, or a Diffie-Hellman group below 2048 bits.",
         "The server's cipher settings (RFC 9325).",
     ),
     Reason.CERTIFICATE_EXPIRED: Row(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvloop
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exporter.model import Session
 from exporter.simulated.client import Client
@@ -17,6 +19,7 @@ from exporter.simulated.dialogues import HANDSHAKE_FAILURE
 from exporter.simulated.ports import closed_port
 from exporter.simulated.server import Script, Server
 from exporter.wire import ClosedError, EarlyDataError, HandshakeError, Wire, has_route, is_tls_record
+from exporter.wire.groups import dh_bits
 
 if TYPE_CHECKING:
     from exporter.simulated.certificates import Zoo
@@ -223,9 +226,9 @@ def with_tls(*, early: bytes | None = None, name: str = HOST) -> Callable[[Ear],
     return prepare
 
 
-def secure(zoo: "Zoo", *, close_notify: bool = True, **options: Any) -> Script:
+def secure(zoo: "Zoo", *, kind: str = "good", close_notify: bool = True, **options: Any) -> Script:
     async def script(client: Client) -> None:
-        await client.start_tls(zoo.good, **options)
+        await client.start_tls(zoo[kind], **options)
         await client.say("220 inside")
         await client.hang_up(close_notify=close_notify)
 
@@ -237,6 +240,20 @@ def test_speaks_every_version_of_tls(run: Any, zoo: "Zoo", version: str) -> None
     ear = run(greeted(secure(zoo, versions=(version, version)), prepare=with_tls()))
     assert (ear.session.version, len(ear.session.chain), ear.heard) == (version, 2, b"220 inside\r\n")
     assert ear.session.cipher
+
+
+@pytest.mark.parametrize("version", ["TLSv1", "TLSv1.1", "TLSv1.2"])
+@pytest.mark.parametrize("bits", [1024, 2048])
+def test_tells_the_size_of_a_finite_field_group(run: Any, zoo: "Zoo", version: str, bits: int) -> None:
+    script = secure(zoo, kind="good_rsa", versions=(version, version), ciphers="kDHE", dh_bits=bits)
+    session = run(greeted(script, prepare=with_tls())).session
+    assert (session.version, session.cipher[:4], session.dh_bits) == (version, "DHE-", bits)
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_without_dhe_there_is_no_group_to_tell(run: Any, zoo: "Zoo", version: str) -> None:
+    ear = run(greeted(secure(zoo, versions=(version, version)), prepare=with_tls()))
+    assert ear.session.dh_bits is None
 
 
 @pytest.mark.parametrize("close_notify", [True, False], ids=["close_notify", "without"])
@@ -453,3 +470,72 @@ def test_whether_a_packet_could_leave(
 )
 def test_a_tls_record_is_known_by_its_first_bytes(data: bytes, tls: bool) -> None:
     assert is_tls_record(data) is tls
+
+
+# --- groups ------------------------------------------------------------------------------------------------------
+
+
+def handshake(kind: int, body: bytes) -> bytes:
+    """One handshake message (RFC 5246 7.4)."""
+    return bytes([kind]) + len(body).to_bytes(3) + body
+
+
+def records(data: bytes, size: int = 0x4000, kind: int = 22) -> bytes:
+    """These bytes in records of this size (RFC 5246 6.2.1)."""
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    return b"".join(bytes([kind]) + b"\x03\x03" + len(piece).to_bytes(2) + piece for piece in pieces)
+
+
+def server_key_exchange(dh_p: bytes) -> bytes:
+    """What a server says with DHE: dh_p, then dh_g, dh_Ys and the signature, which nobody reads."""
+    return handshake(12, len(dh_p).to_bytes(2) + dh_p + b"\x00\x01\x02" + b"\x00\x01\x05" + b"signature")
+
+
+HELLO_AND_CERTIFICATE = handshake(2, b"h" * 80) + handshake(11, b"c" * 3000)
+PRIME = b"\xff" * 128
+OLD = HELLO_AND_CERTIFICATE + server_key_exchange(PRIME) + handshake(14, b"")
+
+
+@pytest.mark.parametrize(
+    ("raw", "bits"),
+    [
+        pytest.param(records(OLD), 1024, id="one record"),
+        pytest.param(records(OLD, 1), 1024, id="one byte in each record"),
+        pytest.param(records(OLD, 1000), 1024, id="messages cut by records"),
+        pytest.param(records(server_key_exchange(b"\0\0" + PRIME)), 1024, id="leading zeros count for nothing"),
+        pytest.param(records(server_key_exchange(b"\x7f" + PRIME[1:])), 1023, id="a bit less"),
+        pytest.param(records(handshake(0, b"") + server_key_exchange(PRIME)), 1024, id="after an empty message"),
+        pytest.param(records(HELLO_AND_CERTIFICATE), None, id="no such message"),
+        pytest.param(records(OLD)[:3100], None, id="cut in dh_p"),
+        pytest.param(records(OLD)[:3098], None, id="cut in the length of dh_p"),
+        pytest.param(records(handshake(12, b"")) + records(OLD), None, id="an empty message of the type"),
+        pytest.param(records(b"\x01", kind=20) + records(OLD), None, id="after the change to ciphers"),
+        pytest.param(records(OLD, kind=23), None, id="enciphered"),
+        pytest.param(b"", None, id="nothing"),
+    ],
+)
+def test_a_group_is_found_in_the_bytes_of_a_handshake(raw: bytes, bits: int | None) -> None:
+    assert dh_bits(raw) == bits
+
+
+PIECES = st.binary(max_size=40) | st.sampled_from((b"\x16\x03\x03", b"\x0c\x00\x00", b"\xff\xff", b"\0" * 5, PRIME))
+
+
+@settings(deadline=None, derandomize=True)  # a busy machine fails no test
+@given(st.lists(PIECES, max_size=30).map(b"".join), st.booleans(), st.integers(1, 400))
+def test_hostile_bytes_make_a_size_that_fits_or_none(data: bytes, framed: bool, size: int) -> None:
+    raw = records(data, size) if framed else data
+    assert 0 <= (dh_bits(raw) or 0) <= 8 * len(raw)
+
+
+@settings(deadline=None, derandomize=True)  # a busy machine fails no test
+@given(st.binary(min_size=1, max_size=300), st.integers(1, 400), st.integers(0, 600))
+def test_however_a_group_is_cut_it_is_told_right_or_not_at_all(dh_p: bytes, size: int, kept: int) -> None:
+    whole = records(server_key_exchange(dh_p), size)
+    assert dh_bits(whole) == int.from_bytes(dh_p).bit_length()
+    assert dh_bits(whole[:kept]) in (None, dh_bits(whole))
+
+
+@pytest.mark.parametrize("raw", [b"\x16\x03\x03\0\0" * 3277, records(b"\0" * 16380)], ids=["records", "messages"])
+def test_empty_records_and_messages_are_passed_over_one_by_one(raw: bytes) -> None:
+    assert dh_bits(raw) is None

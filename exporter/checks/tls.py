@@ -10,10 +10,12 @@ from exporter.reasons import Reason
 WEAK_CIPHER = re.compile(r"NULL|EXP|DES|RC[24]|MD5|IDEA|SEED|^A(EC)?DH")
 FORWARD_SECRECY = re.compile(r"^(TLS_|ECDHE-|DHE-)")
 """OpenSSL's names; every suite of TLS 1.3 has forward secrecy."""
+LEAST_GROUP = 2048
+"""Bits: the smallest finite-field group that OpenSSL takes at level 2, the default in Debian (112 bits of security)."""
 
 
 def check(result: Result) -> Iterator[Problem]:
-    """Version (RFC 8996) and cipher (RFC 9325) of the session."""
+    """Version (RFC 8996) and cipher and group (RFC 9325) of the session."""
     session, expect = result.session, result.peer.settings.expect
     if result.peer.settings.security is Security.NONE or session is None or session.version is None:
         return
@@ -26,3 +28,6 @@ def check(result: Result) -> Iterator[Problem]:
         yield from problem(Reason.TLS_WEAK, f"cipher {cipher}")
     elif not FORWARD_SECRECY.search(cipher):
         yield from problem(Reason.TLS_WEAK, f"no forward secrecy: {cipher}")
+    elif session.dh_bits and session.dh_bits < LEAST_GROUP:
+        refused = f"OpenSSL at Debian's default level, 2, refuses less than {LEAST_GROUP}"
+        yield from problem(Reason.TLS_WEAK, f"Diffie-Hellman group of {session.dh_bits} bits; {refused}")

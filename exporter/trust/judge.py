@@ -107,6 +107,7 @@ def _weigh(chain: tuple[bytes, ...], name: str, store: TrustStore, now: float) -
         not_trusted=None if self_signed else path.distrust,
         unsuitable=_unsuitable(path),
         weak=_weak(path),
+        sent_not_after=min(one.facts.not_after for one in sent),
     )
     return _standing(verdict, (*sent, *path.readings), now)
 

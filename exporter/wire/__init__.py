@@ -1,7 +1,7 @@
 """Connections to peers, in clear or inside TLS. The only opener of sockets to targets. No SMTP, no reasons.
 
-`connection` is the wire itself, `tls` its one context and what a handshake shows, `route` whether a packet could leave
-this machine, `errors` how a connection ends.
+`connection` is the wire itself, `tls` its one context and what a handshake shows, `groups` what ssl keeps to itself of
+it, `route` whether a packet could leave this machine, `errors` how a connection ends.
 """
 
 from exporter.wire.connection import Listener, Wire

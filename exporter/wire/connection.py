@@ -15,11 +15,13 @@ from typing import Protocol
 from exporter.model import Session
 from exporter.targets import is_literal
 from exporter.wire.errors import ClosedError, EarlyDataError, HandshakeError
-from exporter.wire.tls import context, is_tls_record, sent_chain
+from exporter.wire.tls import context, is_tls_record, session
 
 RECEIVE = 16 * 1024
 READS = 64
 """How often in a row one connection is read before others have their turn."""
+MORE = getattr(socket, "MSG_MORE", 0)
+"""Linux: what is sent may wait for what follows at once."""
 RAW = 16 * 1024
 """How many bytes of a handshake are kept until it ends: OpenSSL does not tell what it stumbled over."""
 
@@ -75,12 +77,12 @@ class Wire:
 
     def _connect_done(self) -> None:
         assert self._socket  # noqa: S101 - the loop calls only while the descriptor is registered
-        self._loop.remove_writer(self._fd)
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             self._fail(OSError(code, os.strerror(code)))
             return
-        self._loop.add_reader(self._fd, self._readable)
+        self._loop.add_reader(self._fd, self._readable)  # first, so that the loop keeps its handle of the descriptor
+        self._loop.remove_writer(self._fd)
         self._listener.connected(self._socket.getsockname()[0])
 
     # --- writing ------------------------------------------------------------------------------------------------
@@ -96,14 +98,14 @@ class Wire:
             data = self._outgoing.read()
         self._send(data)
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes, flags: int = 0) -> None:
         if not (self._socket and data):
             return
         if self._unsent:
             self._unsent += data
             return
         try:
-            sent = self._socket.send(data)
+            sent = self._socket.send(data, flags)
         except BlockingIOError:
             sent = 0
         except ConnectionError:
@@ -183,7 +185,8 @@ class Wire:
         if server_name and is_literal(server_name):  # RFC 6066 3: no literals
             server_name = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context().wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        name = server_name.encode() if server_name else None  # bytes: no need to look for other letters in an A-label
+        self._tls = context().wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         self._handshaking, self._raw = True, early[:RAW]
         self._incoming.write(early)
         self._loop.call_soon(self._shake_hands)
@@ -203,8 +206,8 @@ class Wire:
             self._send(self._outgoing.read())  # our alert tells the server's log why
             self._ended(error)
         else:
-            self._handshaking, self._raw = False, b""
-            self._listener.secured(self._session(finished=True))
+            agreed, self._handshaking, self._raw = session(self._tls, self._raw), False, b""
+            self._listener.secured(agreed)
             self._send(self._outgoing.read())  # our Finished, unless it has gone out with what the listener wrote
             self._acknowledge()
             self._decrypt()
@@ -216,11 +219,6 @@ class Wire:
         """
         if self._socket and hasattr(socket, "TCP_QUICKACK"):  # Linux
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-
-    def _session(self, *, finished: bool = False) -> Session:
-        assert self._tls  # noqa: S101 - only called while a handshake was begun
-        cipher = self._tls.cipher() if finished else None
-        return Session(self._tls.version() if cipher else None, cipher[0] if cipher else None, sent_chain(self._tls))
 
     # --- the end ------------------------------------------------------------------------------------------------
 
@@ -235,14 +233,16 @@ class Wire:
 
     def handshake_error(self, cause: Exception) -> HandshakeError | None:
         """What is to be said of a handshake that ends now, for this cause; None where none is under way."""
-        return HandshakeError(cause, self._raw, self._session()) if self._tls and self._handshaking else None
+        if not (self._tls and self._handshaking):
+            return None
+        return HandshakeError(cause, self._raw, session(self._tls, self._raw))
 
     def finish(self) -> None:
         """Say that we have nothing more to say: close_notify inside TLS, then FIN. Reading goes on."""
         if self._tls and not self._handshaking:
             with contextlib.suppress(ssl.SSLError):  # it wants the peer's close_notify; no need to (RFC 8446 6.1)
                 self._tls.unwrap()
-            self._send(self._outgoing.read())
+            self._send(self._outgoing.read(), MORE)  # the FIN travels with it
         if self._socket:
             with contextlib.suppress(OSError):  # the peer was faster
                 self._socket.shutdown(socket.SHUT_WR)

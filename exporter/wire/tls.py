@@ -4,6 +4,9 @@ import ssl
 import warnings
 from functools import cache
 
+from exporter.model import Session
+from exporter.wire.groups import dh_bits
+
 
 @cache
 def context() -> ssl.SSLContext:
@@ -21,6 +24,15 @@ def context() -> ssl.SSLContext:
     ctx.set_ciphers("DEFAULT:@SECLEVEL=0")
     ctx.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)  # named from Python 3.12 on
     return ctx
+
+
+def session(tls: ssl.SSLObject, raw: bytes) -> Session:
+    """What a handshake has shown so far; `raw` are the first bytes of the server in it."""
+    version, agreed = tls.version(), tls.cipher()
+    if not version or not agreed:  # not finished: a cipher alone is none agreed on
+        return Session(chain=sent_chain(tls))
+    cipher = agreed[0]
+    return Session(version, cipher, sent_chain(tls), dh_bits(raw) if cipher.startswith("DHE-") else None)
 
 
 def sent_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:

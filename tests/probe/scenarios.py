@@ -12,6 +12,7 @@ from exporter.model import AuthSettings, Ended, Expect, Lookup, Security, Settin
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.simulated.certificates import Zoo
 from exporter.simulated.client import Client
+from exporter.simulated.groups import DhBits
 from exporter.simulated.healthy import SmtpServer, saying
 from exporter.simulated.scripts import SCRIPTS, ScriptFor
 from exporter.simulated.server import Script
@@ -37,6 +38,11 @@ def expecting(**expect: Any) -> Settings:
 
 def _answering_auth(code: int, zoo: Zoo) -> Script:
     return SmtpServer(zoo.good, auth=("PLAIN",), on={"AUTH": saying(f"{code} so be it")})
+
+
+def _dhe_only(bits: DhBits, zoo: Zoo) -> Script:
+    suite = {"versions": ("TLSv1.2", "TLSv1.2"), "ciphers": "DHE-RSA-AES128-GCM-SHA256"}
+    return SmtpServer(zoo.good_rsa, tls={**suite, "dh_bits": bits})
 
 
 def _script(script: Script) -> ScriptFor:
@@ -111,6 +117,7 @@ HEALTHY: tuple[Scenario, ...] = (
     Scenario("healthy_helo_only", settings=IN_CLEAR),
     Scenario("healthy_helo_only, no STARTTLS wanted", settings=expecting(starttls="forbidden")),
     Scenario("tls_sni", settings=STRICT),
+    Scenario("DHE only, with a group of 2048 bits", settings=STRICT, script=partial(_dhe_only, 2048)),
     Scenario("certificate_good", settings=STRICT),
     Scenario("certificate_good_rsa", settings=STRICT),
     Scenario("certificate_wildcard", settings=STRICT),
@@ -267,6 +274,7 @@ BROKEN: tuple[Scenario, ...] = (
     Scenario("tls_1_1_only", {R.TLS_VERSION_TOO_OLD: C}, STRICT),
     Scenario("tls_1_1_only, and enough", {}, expecting(min_tls="TLSv1.1")),
     Scenario("tls_weak", {R.TLS_WEAK: W}, STRICT),
+    Scenario("tls_weak, a group of 1024 bits", {R.TLS_WEAK: W}, STRICT, partial(_dhe_only, 1024)),
     Scenario("plaintext_on_tls_port", {R.PLAINTEXT_ON_TLS_PORT: C}, IMPLICIT),
     Scenario("plaintext_to_client_hello", {R.PLAINTEXT_ON_TLS_PORT: C}, IMPLICIT),
     Scenario("busy_in_clear_on_tls_port", {R.GREETING_TEMPORARY: C}, IMPLICIT),
