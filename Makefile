@@ -50,6 +50,7 @@ scenarios: $(VENV)/.installed-dev ## the table of reasons and the scenarios that
 
 tools: ## the Debian packages that `make test` needs, installed where it is root and they are missing
 	@tools/debian-packages.sh
+	@tools/axe.sh
 
 bench: $(VENV)/.installed-dev ## measured figures, printed
 	@for one in benchmarks/*.py; do $(BIN)/python "$$one" || exit; done

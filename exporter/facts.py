@@ -1,16 +1,17 @@
-"""What is known of an endpoint, as data for programs: `/api/v1/endpoints` and `probe --format=json` share it.
+"""What is known of endpoints and mail domains, as data for programs: /api/v1 and `probe --format=json` share it.
 
 The shape is documented in docs/api.md. Pure functions of the board: nothing is judged, fetched or served here.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import isfinite
 from typing import Any
 
-from exporter.board import Board, State
+from exporter.board import Board, DomainState, State
 from exporter.failure import Failure
 from exporter.families.readers import TIMED
+from exporter.filters import ANYTHING, Filter, word_of, word_of_domain
 from exporter.model import Endpoint, Problem, Result, Verdict
 from exporter.reasons import REASONS
 
@@ -18,6 +19,8 @@ MAX_TEXT = 1000
 """Characters of a greeting that are shown."""
 PIECE = 16 * 1024
 """Characters after which others may run: about a millisecond of work."""
+PASSED = 500
+"""Entries that are not asked for, after which others may run."""
 
 
 def facts(endpoint: Endpoint, state: State, word: str = "") -> dict[str, Any]:
@@ -27,9 +30,27 @@ def facts(endpoint: Endpoint, state: State, word: str = "") -> dict[str, Any]:
         "target": endpoint.target, "host": peer.host, "address": peer.address, "port": peer.port,
         "state": word or state.word, "success": assessment.success if result else None,
         "untestable": assessment.untestable,
-        "problems": [_problem(each, primary=each is assessment.primary) for each in assessment.problems],
+        "problems": [_problem(each) | {"primary": each is assessment.primary} for each in assessment.problems],
     }  # fmt: skip
     return found | (_seen(result) if result else {})
+
+
+def domain_facts(state: DomainState, hosts: Iterable[State], now: float) -> dict[str, Any]:
+    """What is known of a mail domain. `hosts`: the states of its MX hosts; `now`: Unix seconds."""
+    exchanges, word = state.exchanges, word_of_domain(state, hosts, now)
+    found: dict[str, Any] = {
+        "target": state.domain.target.name, "domain": state.domain.domain, "state": word,
+        "success": {"ok": True, "warning": True, "critical": False}.get(word),
+        "problems": [_problem(each) for each in exchanges.problems] if exchanges else [],
+    }  # fmt: skip
+    if exchanges is None:
+        return found
+    return found | {
+        "updated": state.updated,
+        "mx": [{"host": host, "preference": preference} for preference, host in exchanges.hosts],
+        "mx_records": exchanges.records,
+        "null_mx": exchanges.null_mx,
+    }
 
 
 def with_past(endpoint: Endpoint, state: State, now: float) -> dict[str, Any]:
@@ -43,15 +64,35 @@ def with_past(endpoint: Endpoint, state: State, now: float) -> dict[str, Any]:
     }
 
 
-def render(board: Board, now: float) -> Iterator[str]:
-    """All endpoints as one JSON list, in ASCII, in pieces between which the caller may let others run."""
-    piece, size = ["["], 0
-    for number, (endpoint, state) in enumerate(tuple(board.endpoints.items())):
-        piece.append(f"{',' if number else ''}\n{json.dumps(with_past(endpoint, state, now), allow_nan=False)}")
-        size += len(piece[-1])
-        if size >= PIECE:
+def render(board: Board, now: float, wanted: Filter = ANYTHING) -> Iterator[str]:
+    """The endpoints asked for as one JSON list, in ASCII, in pieces between which the caller may let others run."""
+    return _listed(
+        with_past(endpoint, state, now) if wanted.wants(endpoint, state, word_of(state, now)) else None
+        for endpoint, state in tuple(board.endpoints.items())
+    )
+
+
+def render_domains(board: Board, now: float, wanted: Filter = ANYTHING) -> Iterator[str]:
+    """The mail domains asked for, in the same way."""
+    return _listed(
+        domain_facts(state, hosts, now) | {"labels": dict(domain.target.labels)}
+        if wanted.wants_domain(state, word_of_domain(state, hosts := tuple(board.of_domain(domain)), now))
+        else None
+        for domain, state in tuple(board.domains.items())
+    )
+
+
+def _listed(entries: Iterable[dict[str, Any] | None]) -> Iterator[str]:
+    """One list; None is an entry that is not asked for."""
+    piece, size, passed, comma = ["["], 0, 0, ""
+    for entry in entries:
+        passed += entry is None
+        if entry is not None:
+            piece.append(f"{comma}\n{json.dumps(entry, allow_nan=False)}")
+            size, comma = size + len(piece[-1]), ","
+        if size >= PIECE or passed >= PASSED:
             yield "".join(piece)
-            piece, size = [], 0
+            piece, size, passed = [], 0, 0
     yield "".join((*piece, "\n]\n"))
 
 
@@ -71,11 +112,10 @@ def _seen(result: Result) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _problem(problem: Problem, *, primary: bool) -> dict[str, Any]:
+def _problem(problem: Problem) -> dict[str, Any]:
     row = REASONS[problem.reason]
-    return {"stage": problem.stage, "reason": problem.reason, "severity": problem.severity, "primary": primary,
-            "detail": problem.detail, "meaning": row.meaning, "likely_cause": row.cause,
-            "first_check": row.check}  # fmt: skip
+    return {"stage": problem.stage, "reason": problem.reason, "severity": problem.severity, "detail": problem.detail,
+            "meaning": row.meaning, "likely_cause": row.cause, "first_check": row.check}  # fmt: skip
 
 
 def _certificate(verdict: Verdict) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from prometheus_client.openmetrics import exposition as openmetrics_format
 
 from exporter import exposition, facts, page
 from exporter.board import Board
+from exporter.filters import Filter
 from exporter.telemetry import Telemetry
 
 SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -43,9 +44,11 @@ class Pages:
         """The aiohttp application with all routes."""
         routes: dict[str, Handler] = {
             "/": self.index,
-            "/style.css": self.style,
+            "/endpoint": self.endpoint,
+            **dict.fromkeys((f"/{name}" for name in page.STATIC), self.static),
             self.telemetry_path: self.metrics,
             "/api/v1/endpoints": self.endpoints,
+            "/api/v1/domains": self.domains,
             "/-/healthy": self.healthy,
             "/-/ready": self.is_ready,
         }
@@ -58,28 +61,35 @@ class Pages:
 
     async def index(self, request: web.Request) -> web.Response:
         """Serve the status page."""
-        compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
-        wanted = page.Filter(request.query.get("state", ""), request.query.get("find", ""))
-        pieces = page.render(self.board, self.clock(), self.outside, self.telemetry_path, wanted)
-        body = b"".join([piece async for piece in _encoded(pieces, compress=compress)])
-        headers = {"Content-Type": "text/html; charset=utf-8", **_encoding(compress=compress)}
-        return web.Response(body=body, headers=headers)
+        wanted = _wanted(request)
+        return await _html(
+            request, page.render(self.board, self.clock(), self._links, wanted, page.health(self.telemetry))
+        )
+
+    async def endpoint(self, request: web.Request) -> web.Response:
+        """Serve the page of one endpoint."""
+        target, host, address, port = (request.query.get(key, "") for key in ("target", "host", "address", "port"))
+        pieces = page.render_endpoint(self.board, self.clock(), (target, host, address, port), self._links)
+        if not pieces:
+            raise web.HTTPNotFound(text="There is no such endpoint, or none any more.\n")
+        return await _html(request, pieces)
+
+    @property
+    def _links(self) -> page.Links:
+        return page.Links(self.outside, self.telemetry_path)
 
     async def endpoints(self, request: web.Request) -> web.StreamResponse:
         """Serve the latest results as JSON (docs/api.md), as fast as the client takes them."""
-        compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
-        headers = {"Content-Type": "application/json; charset=utf-8", **_encoding(compress=compress)}
-        response = web.StreamResponse(headers=headers)
-        await response.prepare(request)
-        if request.method != "HEAD":
-            async for piece in _encoded(facts.render(self.board, self.clock()), compress=compress):
-                await response.write(piece)
-        await response.write_eof()
-        return response
+        return await _json(request, facts.render(self.board, self.clock(), _wanted(request)))
 
-    async def style(self, _: web.Request) -> web.Response:
-        """Serve the style sheet of the page."""
-        return web.Response(text=page.style(), content_type="text/css")
+    async def domains(self, request: web.Request) -> web.StreamResponse:
+        """Serve what is known of the mail domains, in the same way."""
+        return await _json(request, facts.render_domains(self.board, self.clock(), _wanted(request)))
+
+    async def static(self, request: web.Request) -> web.Response:
+        """Serve the style sheet and the script of the pages."""
+        name = request.path.rpartition("/")[2]
+        return web.Response(text=page.static(name), content_type=page.STATIC[name], charset="utf-8")
 
     async def healthy(self, _: web.Request) -> web.Response:
         """Say that the event loop answers."""
@@ -110,6 +120,32 @@ class Pages:
         own = (openmetrics_format if openmetrics else text_format).generate_latest(self.telemetry.registry)
         pieces = chain(endpoints, (own.decode(),))
         return b"".join([piece async for piece in _encoded(pieces, compress=compress)])
+
+
+def _wanted(request: web.Request) -> Filter:
+    """What the query asks for; a query that makes no sense is answered with 400."""
+    try:
+        return Filter.of(request.query)
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from error
+
+
+async def _html(request: web.Request, pieces: Iterable[str]) -> web.Response:
+    compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+    body = b"".join([piece async for piece in _encoded(pieces, compress=compress)])
+    return web.Response(body=body, headers={"Content-Type": "text/html; charset=utf-8", **_encoding(compress=compress)})
+
+
+async def _json(request: web.Request, pieces: Iterable[str]) -> web.StreamResponse:
+    compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+    headers = {"Content-Type": "application/json; charset=utf-8", **_encoding(compress=compress)}
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    if request.method != "HEAD":
+        async for piece in _encoded(pieces, compress=compress):
+            await response.write(piece)
+    await response.write_eof()
+    return response
 
 
 async def _encoded(pieces: Iterable[str], *, compress: bool) -> AsyncIterator[bytes]:

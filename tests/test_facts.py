@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,26 +12,32 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter import facts, page
-from exporter.board import Board
+from exporter.board import Board, DomainState
+from exporter.filters import ANYTHING, Filter
 from exporter.model import (
     AuthSettings,
+    Domain,
     Endpoint,
+    Exchanges,
     Expect,
     Hello,
     Peer,
+    Problem,
     Reply,
     Result,
     Settings,
     Step,
+    Target,
     TlsSettings,
     Verdict,
 )
 from exporter.probe.prober import Prober
-from exporter.reasons import Reason, Stage, Untestable
+from exporter.reasons import REASONS, Reason, Severity, Stage, Untestable
+from exporter.report import Seen, as_json
 from exporter.simulated.healthy import SmtpServer, saying
 from exporter.simulated.scripts import SCRIPTS
 from exporter.trust import Judge
-from tests.results import LEAF, NOW, endpoint, failed, healthy, peer
+from tests.results import HOST, LEAF, NOW, endpoint, failed, healthy, peer
 
 if TYPE_CHECKING:
     from exporter.simulated.certificates import Zoo
@@ -93,7 +100,9 @@ async def test_no_credentials_are_in_what_is_kept(serve: "Serve", zoo: "Zoo", mo
     one = endpoint(of=Peer("mail.example.test", "127.0.0.1", server.port, login))
     board, result = await probed(one)
     board.record(healthy(one.peer))
-    shown = "".join((*facts.render(board, result.finished), *page.render(board, result.finished)))
+    named = one.target, one.peer.host, one.peer.address, str(one.peer.port)
+    pages = *page.render(board, result.finished), *page.render_endpoint(board, result.finished, named)
+    shown = "".join((*facts.render(board, result.finished), *pages))
     assert shown.count("535 5.7.8 ") == 2
     for secret in ("Spring2019", "U3ByaW5nMjAxOQ", "AHVzZXIAU3ByaW5nMjAxOQ"):
         assert secret not in shown
@@ -160,6 +169,77 @@ def test_the_past_of_an_endpoint(board: Board) -> None:
 
 def test_no_endpoints_are_an_empty_list() -> None:
     assert rendered(Board()) == []
+    assert json.loads("".join(facts.render_domains(Board(), NOW))) == []
+
+
+def test_only_what_is_asked_for_is_listed(board: Board) -> None:
+    for port in range(26, 26 + 2 * facts.PASSED):
+        board.add(endpoint(of=peer(port=port)))
+    pieces = list(facts.render(board, NOW, Filter(port="1000")))
+    assert [each["port"] for each in json.loads("".join(pieces))] == [1000]
+    assert len(pieces) == 3
+
+
+# --- mail domains ---------------------------------------------------------------------------------------------
+
+
+def with_domain(exchanges: Exchanges | None) -> Board:
+    """A board with one domain, whose host is there and well."""
+    board = Board()
+    target = Target("customers", ((25, Settings()),), domains=("example.test",), labels=(("team", "mail"),))
+    domain = Domain(target, "example.test")
+    board.domains[domain] = DomainState(domain, 300.0, exchanges, NOW)
+    board.add(endpoint("customers"))
+    board.record(healthy())
+    return board
+
+
+def domains(board: Board, wanted: Filter = ANYTHING) -> Any:
+    return json.loads("".join(facts.render_domains(board, NOW, wanted)))
+
+
+def test_a_domain_tells_its_hosts_and_its_problems() -> None:
+    gone = Problem(Reason.DNS_TIMEOUT, Stage.DNS, Severity.WARNING, "no answer within 5 s")
+    (found,) = domains(with_domain(Exchanges(((10, HOST),), records=2, problems=(gone,))))
+    assert (found["target"], found["domain"], found["state"], found["success"]) == (
+        "customers", "example.test", "warning", True,
+    )  # fmt: skip
+    (problem,) = found["problems"]
+    assert (problem["stage"], problem["reason"], problem["severity"]) == ("dns", "dns_timeout", "warning")
+    assert problem["first_check"] == REASONS[Reason.DNS_TIMEOUT].check
+    assert (found["mx"], found["mx_records"]) == ([{"host": HOST, "preference": 10}], 2)
+    assert (found["null_mx"], found["updated"], found["labels"]) == (False, NOW, {"team": "mail"})
+
+
+def test_a_domain_that_has_not_been_asked_for_yet() -> None:
+    (found,) = domains(with_domain(None))
+    assert (found["state"], found["success"], found["problems"]) == ("pending", None, [])
+
+
+def test_domains_are_filtered_too() -> None:
+    board = with_domain(Exchanges(((10, HOST),)))
+    assert len(domains(board, Filter("ok", find="example"))) == 1
+    assert domains(board, Filter("critical")) == []
+
+
+def test_a_probe_lists_domains_after_their_endpoints() -> None:
+    gone = Problem(Reason.DNS_NOT_FOUND, Stage.DNS, Severity.CRITICAL, "example.test does not exist")
+    board = with_domain(Exchanges(problems=(gone,)))
+    next(iter(board.domains.values())).updated = time.time()
+    of_host, of_domain = json.loads(as_json(Seen(board)))
+    assert (of_host["host"], "domain" in of_host) == (HOST, False)
+    assert (of_domain["domain"], of_domain["state"], "host" in of_domain) == ("example.test", "critical", False)
+
+
+def test_every_key_of_a_domain_is_documented() -> None:
+    text = DOCUMENT.read_text("utf-8").partition("## Mail domains")[2]
+    (found,) = domains(with_domain(Exchanges(((10, HOST),))))
+    assert [key for key in (*found, *found["mx"][0]) if f"`{key}`" not in text] == []
+
+
+def test_every_filter_is_documented() -> None:
+    text = DOCUMENT.read_text("utf-8")
+    assert [key for key in Filter.__dataclass_fields__ if f"`{key}`" not in text] == ["page"]
 
 
 def test_many_endpoints_come_in_many_pieces() -> None:

@@ -1,5 +1,8 @@
-"""The status page: what it shows, that it is bounded, and that it comes in pieces."""
+"""The status page and that of one endpoint: what they show, that they are bounded, that they come in pieces."""
 
+import math
+import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -7,14 +10,19 @@ import pytest
 
 from exporter import page
 from exporter.board import Board, DomainState
-from exporter.model import Domain, Endpoint, Exchanges, Hello, Problem, Reply, Settings, Step, Target
-from exporter.page import MOST, PIECE, Filter
-from exporter.reasons import REASONS, Reason, Severity, Stage
-from tests.results import HOST, NOW, endpoint, failed, healthy, peer
+from exporter.egress import ballot
+from exporter.filters import Filter
+from exporter.model import Domain, Endpoint, Exchanges, Problem, Reply, Settings, Step, Target, Verdict
+from exporter.page import PIECE, Fact, Links, health
+from exporter.page.rows import COUNTED, EXAMPLES, ROWS
+from exporter.page.text import instant, span
+from exporter.reasons import REASONS, UNTESTABLE, Reason, Severity, Stage, Untestable
+from exporter.telemetry import Telemetry
+from tests.results import HOST, LEAF, NOW, endpoint, failed, healthy, peer
 
 EVIL = '<script>alert(1)</script><img src=x onerror="x">\u202e\x1b[31m'
-ROW = 40 * 1024
-"""More than one row without transcripts takes."""
+ROW = 16 * 1024
+"""More than one row takes."""
 
 
 class Tags(HTMLParser):
@@ -26,6 +34,7 @@ class Tags(HTMLParser):
         self.attributes: set[str] = set()
         self.text = ""
         self.transcripts: list[str] = []
+        self.widths: list[str | None] = []
         self.feed(text)
         self.close()
 
@@ -34,6 +43,8 @@ class Tags(HTMLParser):
         self.attributes |= {name for name, _ in attrs}
         if tag == "pre":
             self.transcripts.append("")
+        if tag == "rect" and "x" in dict(attrs):
+            self.widths.append(dict(attrs)["width"])
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -48,6 +59,11 @@ def board() -> Board:
 
 def seen(board: Board, **options: Any) -> Tags:
     return Tags("".join(page.render(board, NOW, **options)))
+
+
+def seen_of(board: Board, of: Endpoint, now: float = NOW) -> Tags:
+    one = of.peer
+    return Tags("".join(page.render_endpoint(board, now, (of.target, one.host, one.address, str(one.port)))))
 
 
 def heard(*lines: str) -> Step:
@@ -69,52 +85,155 @@ def talkative(board: Board, number: int) -> None:
             board.record(rejected(one, *["\x01" * 200] * 40, finished=NOW - back, greeting=Reply(554, (EVIL * 900,))))
 
 
-# --- what it shows --------------------------------------------------------------------------------------------
+# --- what is wrong ---------------------------------------------------------------------------------------------
 
 
-def test_the_last_failures_are_shown_the_latest_first(board: Board) -> None:
+def test_what_is_wrong_is_told_once_with_all_that_it_concerns(board: Board) -> None:
+    for port in range(1, 10):
+        board.add(endpoint(of=peer(port=port)))
+        board.record(failed(Reason.GREETING_TIMEOUT, peer(port=port), finished=NOW - port))
+    text = " ".join(seen(board).text.split())
+    assert text.count(REASONS[Reason.GREETING_TIMEOUT].check) == 1
+    assert "greeting_timeout 9 endpoints since 2027-01-15 07:59:51 UTC, 9 s ago" in text
+    assert "all 9 with greeting_timeout" in text
+    group = text[text.index("What is wrong") : text.index("All endpoints")]
+    assert group.count(f"{HOST}:") == EXAMPLES
+
+
+def test_the_worst_come_first(board: Board) -> None:
     board.add(endpoint())
-    for back in (4, 3, 2, 1):
-        board.record(rejected(endpoint(), f"failure {back}", finished=NOW - back))
-    said = seen(board)
-    assert [each.strip() for each in said.transcripts] == [f"0.250 S 554 failure {back}" for back in (1, 2, 3)]
-    assert "since 2027-01-15 07:59:56 UTC" in said.text
-
-
-def test_an_endpoint_that_is_well_again_shows_its_failures_and_nothing_else(board: Board) -> None:
-    board.add(endpoint())
-    board.record(rejected(endpoint(), "go away"))
-    board.record(healthy(steps=(heard("all is well"),)))
-    said = seen(board)
-    assert [each.strip() for each in said.transcripts] == ["0.250 S 554 go away"]
-    assert "all is well" not in said.text
-
-
-def test_a_warning_shows_its_transcript(board: Board) -> None:
-    board.add(endpoint())
-    in_clear: dict[str, Any] = {
-        "starttls": None,
-        "session": None,
-        "established": False,
-        "hello_tls": None,
-        "ehlo_tls": None,
-    }
-    board.record(healthy(hello=Hello("EHLO"), verdict=None, steps=(heard("hm"),), **in_clear))
-    assert [each.strip() for each in seen(board).transcripts] == ["0.250 S 554 hm"]
-
-
-def test_a_problem_comes_with_help_and_stage_times(board: Board) -> None:
-    board.add(endpoint())
-    board.record(failed(Reason.GREETING_TIMEOUT))
+    board.record(healthy())
+    for port, result in enumerate(
+        (
+            failed(Reason.GREETING_TIMEOUT, peer(port=587)),
+            healthy(peer(port=588), finished=NOW - 9999),
+            failed(Reason.CONNECTION_TIMEOUT, peer(port=589), untestable=Untestable.NO_IPV6, ended=None),
+            healthy(peer(port=590), verdict=Verdict(LEAF, NOW, expired="expired")),
+        ),
+        587,
+    ):
+        board.add(endpoint(of=peer(port=port)))
+        board.record(result)
+    board.add(endpoint(of=peer(port=591)))
     text = seen(board).text
-    assert "Connect by hand and wait" in text
-    assert "greeting 500.0 ms" in text
+    table = text[text.index("All endpoints") :]
+    order = sorted((587, 588, 589, 590, 591, 25), key=lambda port: table.index(f"{HOST}:{port}"))
+    assert order == [587, 588, 589, 590, 591, 25]
+    for counted in ("1 critical", "1 stale", "1 untestable", "1 warning", "1 pending", "1 ok"):
+        assert counted in text
+    for help_ in (UNTESTABLE[Untestable.NO_IPV6].check, "too old to tell anything"):
+        assert help_ in text
+
+
+def test_a_withdrawn_result_is_stale_until_the_next(board: Board) -> None:
+    board.add(endpoint())
+    board.record(healthy(finished=NOW - 181))
+    assert "1 stale" in seen(board).text
+    assert "1 ok" not in seen(board).text
+    board.record(healthy())
+    assert "1 stale" not in seen(board).text
+
+
+def test_a_broken_domain_is_told_with_cause_and_check(board: Board) -> None:
+    domain = Domain(Target("mail", ((25, Settings()),), domains=("exmaple.test",)), "exmaple.test")
+    gone = Problem(Reason.DNS_NOT_FOUND, Stage.DNS, Severity.CRITICAL, "<b>exmaple.test</b> does not exist")
+    board.domains[domain] = DomainState(domain, 300.0, Exchanges(problems=(gone,)), NOW)
+    said = seen(board)
+    for part in ("exmaple.test", "1 mail domain", REASONS[Reason.DNS_NOT_FOUND].check, "<b>exmaple.test</b>"):
+        assert part in said.text
+    assert "1 mail domain" not in seen(board, wanted=Filter(state="ok")).text
+
+
+def test_blocked_ports_and_the_health_of_the_agent_are_shown(board: Board) -> None:
+    for net in range(12):
+        voter = peer(host=f"h{net}")
+        board.vote(voter, ballot(voter.host, f"8.8.{net}.9", 25, Reason.CONNECTION_TIMEOUT))
+    text = " ".join(seen(board, facts=[Fact("Overruns", "7")]).text.split())
+    assert "blocked port 25, IPv4" in text
+    assert "Overruns7" in text
+
+
+def test_the_agent_tells_how_it_does() -> None:
+    telemetry = Telemetry()
+    assert {fact.name: fact.value for fact in health(telemetry)}["Probes start"] == "not measured yet"
+    for late in (*[0.004] * 98, 0.2, 99.0):
+        telemetry.schedule_delay.observe(late)
+        telemetry.loop_lag.observe(99.0)
+    telemetry.reload_successful.set(1)
+    telemetry.reload_time.set(NOW)
+    telemetry.in_flight.set_function(lambda: 12)
+    telemetry.overloaded.set(2)
+    found = {fact.name: (fact.value, fact.well) for fact in health(telemetry)}
+    assert found["Probes start"] == ("99% at most 250 ms late", True)
+    assert found["Event loop runs"] == ("often more than 10 s late", True)
+    assert found["Configuration of"] == ("2027-01-15 08:00:00 UTC", True)
+    assert found["Last reload"] == ("succeeded", True)
+    assert found["Probes under way"] == ("12", True)
+    assert found["Overloaded addresses"] == ("2", False)
+
+
+# --- one endpoint ---------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_an_endpoint_tells_what_to_do_and_what_was_seen(board: Board) -> None:
+    of = endpoint("corporate", (("team", "mail"),))
+    board.add(of)
+    board.record(healthy(verdict=Verdict(LEAF, NOW, expired="expired 3 days ago")))
+    text = " ".join(seen_of(board, of, NOW + 60).text.split())
+    for part in (
+        "warning mail.example.test:25", "corporate", "192.0.2.1", "team=mail", "relay, security starttls, every 1 min",
+        "expired 3 days ago", REASONS[Reason.CERTIFICATE_EXPIRED].check, "220 mail.example.test ESMTP Postfix",
+        "PIPELINING SIZE", "TLSv1.3 TLS_AES_256_GCM_SHA384", "not valid, 80 days left", "Example Issuing CA",
+        "greeting 2.0 ms", "250.0 ms in all", "08:00:00 UTC, 1 min ago",
+    ):  # fmt: skip
+        assert part in text
+
+
+def test_the_last_conversation_and_the_last_failures_are_shown_the_latest_first(board: Board) -> None:
+    board.add(endpoint())
+    for back in (5, 4, 3, 2):
+        board.record(rejected(endpoint(), f"failure {back}", finished=NOW - back))
+    board.record(healthy(steps=(heard("all is well"),)))
+    said = seen_of(board, endpoint())
+    assert [each.strip() for each in said.transcripts] == [
+        f"0.250 S 554 {text}" for text in ("all is well", "failure 2", "failure 3", "failure 4")
+    ]
+
+
+def test_of_an_endpoint_not_probed_yet_there_is_a_page(board: Board) -> None:
+    board.add(endpoint())
+    assert "pending" in seen_of(board, endpoint()).text
+
+
+@pytest.mark.parametrize("named", [("", "", "", ""), ("mail", HOST, "192.0.2.1", "26"), (EVIL, EVIL, EVIL, EVIL)])
+def test_of_an_endpoint_that_is_not_there_is_no_page(board: Board, named: tuple[str, str, str, str]) -> None:
+    board.add(endpoint())
+    assert page.render_endpoint(board, NOW, named) == []
+
+
+def test_a_certificate_without_end_has_a_page(board: Board) -> None:
+    board.add(endpoint())
+    board.record(healthy(verdict=Verdict(replace(LEAF, not_after=math.inf), math.nan)))
+    assert "beyond the year 9999" in seen_of(board, endpoint()).text
+    assert "inf days left" in seen(board).text
+
+
+# --- all endpoints --------------------------------------------------------------------------------------------
+
+
+def test_stage_times_are_a_bar_and_text(board: Board) -> None:
+    board.add(endpoint())
+    board.record(failed(Reason.GREETING_TIMEOUT, stages={Stage.CONNECT: 0.1, Stage.GREETING: 0.4}))
+    said = seen(board)
+    assert "connect 100.0 ms, greeting 400.0 ms" in said.text
+    assert said.widths == ["20.00", "80.00"]
 
 
 def test_links_keep_the_prefix(board: Board) -> None:
-    text = "".join(page.render(board, NOW, "/monitor", "/scrape"))
-    for path in ("/scrape", "/api/v1/endpoints", "/style.css", "/-/healthy"):
-        assert f'href="/monitor{path}"' in text
+    board.add(endpoint())
+    text = "".join(page.render(board, NOW, Links("/monitor", "/scrape")))
+    for path in ("/scrape", "/api/v1/endpoints", "/api/v1/domains", "/style.css", "/endpoint?target=mail"):
+        assert f'href="/monitor{path}' in text
 
 
 @pytest.mark.parametrize(
@@ -122,13 +241,8 @@ def test_links_keep_the_prefix(board: Board) -> None:
     [
         pytest.param(Filter(), {25, 465, 587}, id="all"),
         pytest.param(Filter("critical"), {465}, id="a state"),
-        pytest.param(Filter("ok"), {25}, id="another state"),
-        pytest.param(Filter(find=":587"), {587}, id="a port"),
         pytest.param(Filter(find=" TARGET 465 "), {465}, id="a target, whatever its case"),
-        pytest.param(Filter(find="192.0.2.1"), {25, 465, 587}, id="an address"),
         pytest.param(Filter("critical", ":587"), set(), id="both"),
-        pytest.param(Filter("nothing"), set(), id="no state of ours"),
-        pytest.param(Filter(find=EVIL), set(), id="hostile"),
     ],
 )
 def test_filters(board: Board, wanted: Filter, ports: set[int]) -> None:
@@ -140,7 +254,22 @@ def test_filters(board: Board, wanted: Filter, ports: set[int]) -> None:
     assert {port for port in (25, 465, 587) if f"{HOST}:{port}" in said.text} == ports
     assert ("No endpoint is like that" in said.text) is (not ports)
     assert all(f"1 {word}" in said.text for word in ("critical", "ok", "pending"))
-    assert "script" not in said.tags
+
+
+def test_each_page_has_its_part_and_none_is_lost(board: Board) -> None:
+    many = 2 * COUNTED + 7
+    for port in range(1, many + 1):
+        board.add(endpoint(of=peer(port=port)))
+        board.record(healthy(peer(port=port)))
+    board.record(failed(Reason.GREETING_TIMEOUT, peer(port=many)))
+    ports = list[str]()
+    for number in range(1, -(-many // ROWS) + 1):
+        said = seen(board, wanted=Filter(page=number))
+        table = said.text[said.text.index("All endpoints") :]
+        ports += re.findall(rf"{HOST}:([0-9]+)", table)
+        assert f"of {many:,}" in table
+    assert ports == [str(many), *map(str, range(1, many))]
+    assert f"1,001-{many:,} of {many:,}" in seen(board, wanted=Filter(page=99)).text
 
 
 # --- hostile text ---------------------------------------------------------------------------------------------
@@ -150,59 +279,54 @@ def test_what_a_peer_said_stays_text(board: Board) -> None:
     one = endpoint(EVIL, (("note", EVIL),), peer(port=587))
     board.add(one)
     board.record(rejected(one, EVIL, "\udcff", "</pre></details>"))
-    text = "".join(page.render(board, NOW))
-    said = Tags(text)
-    assert not {"script", "img"} & set(said.tags)
-    assert "onerror" not in said.attributes
-    assert said.text.count("<script>alert(1)</script>") >= 3
-    assert not {"\x1b", "\u202e"} & set(text)
-    assert "</pre></details>" in said.transcripts[0]
+    for said in (seen(board), seen_of(board, one)):
+        assert not {"img", "b"} & set(said.tags)
+        assert said.tags.count("script") == 1
+        assert not {"onerror", "style", "onclick"} & said.attributes
+        assert said.text.count("<script>alert(1)</script>") >= 3
+        assert [c for c in said.text if not c.isprintable() and c != "\n"] == []
+    assert "</pre></details>" in seen_of(board, one).transcripts[0]
 
 
 # --- bounds ---------------------------------------------------------------------------------------------------
 
 
-def test_the_worst_are_shown_and_the_rest_counted(board: Board) -> None:
-    for port in range(1, 3001):
-        board.add(endpoint(of=peer(port=port)))
-    board.record(healthy(peer(port=1)))
-    board.record(failed(Reason.GREETING_TIMEOUT, peer(port=2999)))
-    said = seen(board)
-    assert said.tags.count("tr") == MOST + 1
-    assert said.text.index(f"{HOST}:2999") < said.text.index(f"{HOST}:3")
-    assert f"{3000 - MOST} more endpoints are not shown here" in said.text
-    assert "1 critical" in said.text
-    assert "2998 pending" in said.text
-
-
-def test_however_talkative_the_servers_the_page_is_bounded(board: Board) -> None:
+def test_however_talkative_the_servers_the_pages_are_bounded(board: Board) -> None:
     talkative(board, 20)
-    text = "".join(page.render(board, NOW))
-    assert len(text) < 20 * ROW
-    said = Tags(text)
-    assert len(said.transcripts) == 20 * 3
+    assert len("".join(page.render(board, NOW))) < 20 * ROW
+    said = seen_of(board, endpoint(EVIL, of=peer(port=1)))
+    assert len(said.transcripts) == 4
     assert all(len(each.strip().splitlines()) <= 40 for each in said.transcripts)
     assert all(len(line) < 1000 for each in said.transcripts for line in each.splitlines())
 
 
 def test_it_comes_in_pieces_none_of_which_takes_long(board: Board) -> None:
-    talkative(board, 20)
+    talkative(board, 90)
     pieces = list(page.render(board, NOW))
     assert len(pieces) > sum(map(len, pieces)) // (PIECE + 8192)
     assert max(map(len, pieces)) < PIECE + 8192
 
 
 def test_many_endpoints_are_sorted_in_pieces(board: Board) -> None:
-    for port in range(1, 5001):
+    for port in range(1, 5 * COUNTED + 1):
         board.add(endpoint(of=peer(port=port)))
     assert [next(pieces) for pieces in [page.render(board, NOW)] for _ in range(5)] == [""] * 5
 
 
-def test_a_broken_domain_is_told_with_cause_and_check(board: Board) -> None:
-    domain = Domain(Target("mail", ((25, Settings()),), domains=("exmaple.test",)), "exmaple.test")
-    gone = Problem(Reason.DNS_NOT_FOUND, Stage.DNS, Severity.CRITICAL, "<b>exmaple.test</b> does not exist")
-    board.domains[domain] = DomainState(domain, 300.0, Exchanges(problems=(gone,)), NOW)
-    html = "".join(page.render(board, NOW))
-    assert "<h3>exmaple.test</h3>" in html
-    assert REASONS[Reason.DNS_NOT_FOUND].check in html
-    assert "<b>exmaple" not in html
+# --- words ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-1.0, "0 s"), (0.0, "0 s"), (59.9, "59 s"), (60.0, "1 min"), (7199.0, "1 h"), (86400.0 * 9, "9 d")],
+)
+def test_a_span_is_told_in_its_greatest_unit(seconds: float, said: str) -> None:
+    assert span(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.0, ""), (NOW, "2027-01-15 08:00:00 UTC"), (math.inf, "beyond the year 9999"), (1e15, "beyond the year 9999")],
+)
+def test_an_instant_is_utc(seconds: float, said: str) -> None:
+    assert instant(seconds) == said

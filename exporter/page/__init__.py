@@ -1,94 +1,40 @@
-"""The status page: what is wrong first, then every endpoint. Plain HTML that works without JavaScript.
+"""The status page: what is wrong first, then every endpoint; one endpoint in full. Works without JavaScript.
 
-A pure function of the board, in pieces: others run in between. Jinja2 escapes everything; control characters of peers
-are shown as escapes. Endpoints on the page and lines of each are bounded, so the page is.
+Pure functions of the board, in pieces: others run in between. Jinja2 escapes everything; control characters of peers
+are shown as escapes. What stands on a page is bounded (`rows`), so the page is.
 """
 
-from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
-from heapq import nsmallest
-from itertools import islice
+from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exporter import __version__
-from exporter.board import Board, DomainState, State
-from exporter.failure import Failure
+from exporter.board import Board
 from exporter.families.readers import TIMED
-from exporter.model import Endpoint
-from exporter.reasons import REASONS, UNTESTABLE
+from exporter.filters import ANYTHING, STATES, Filter
+from exporter.page.health import Fact, health
+from exporter.page.rows import Row, help_for, survey
+from exporter.page.text import instant, span, visible
 
-WORDS = ("critical", "untestable", "warning", "pending", "ok")
-"""States, the worst first: the order of the page."""
-MOST = 200
-"""Endpoints on the page; more are counted, not shown."""
+__all__ = ["PIECE", "STATIC", "Fact", "Links", "health", "instant", "render", "render_endpoint", "static", "visible"]
+
 PIECE = 16 * 1024
 """Characters after which others may run: a few milliseconds of work."""
-COUNTED = 1000
-"""Endpoints sorted before others may run."""
-DAY = 86400
+STATIC = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+"""What the pages load, and its type."""
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """Which endpoints are asked for: in this state, and with this text in target, host, address or host:port."""
+class Links:
+    """Where the pages' links lead."""
 
-    state: str = ""
-    find: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One endpoint on the page."""
-
-    endpoint: Endpoint
-    state: State
-
-    word: str
-    """The state, as it was when the rows were sorted."""
-
-    @property
-    def place(self) -> tuple[int, str, str, int, str]:
-        """Where it stands on the page."""
-        peer = self.endpoint.peer
-        return WORDS.index(self.word), self.endpoint.target, peer.host, peer.port, peer.address
-
-    def matches(self, wanted: Filter) -> bool:
-        """Whether it is asked for."""
-        peer = self.endpoint.peer
-        text = f"{self.endpoint.target} {peer.host} {peer.address} {peer.host}:{peer.port}".lower()
-        return wanted.state in ("", self.word) and wanted.find.strip().lower() in text
-
-    @property
-    def transcripts(self) -> tuple[Failure, ...]:
-        """The last failures; where the latest result is only a warning, that one before them."""
-        failures = self.state.last_failures
-        if self.word == "warning" and self.state.result:
-            return (Failure.of(self.state.result, self.word), *failures)
-        return failures
-
-    @property
-    def days_left(self) -> float | None:
-        """Days until the certificate expires; negative afterwards."""
-        result = self.state.result
-        if result is None or result.verdict is None:
-            return None
-        return (result.verdict.certificate.not_after - result.finished) / DAY
-
-
-def visible(text: str) -> str:
-    """Escape what cannot be seen: control characters, direction marks, line ends."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def instant(seconds: float) -> str:
-    """Unix seconds as UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if seconds else ""
+    prefix: str = ""
+    """Before every path, without a slash at the end."""
+    metrics: str = "/metrics"
+    """The path of the metrics."""
 
 
 @cache
@@ -97,54 +43,52 @@ def _environment() -> Environment:
         loader=PackageLoader("exporter.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
-    environment.filters |= {"visible": visible, "instant": instant}
-    environment.globals |= {"REASONS": REASONS, "UNTESTABLE": UNTESTABLE, "TIMED": TIMED, "version": __version__}
+    environment.filters |= {"visible": visible, "instant": instant, "span": span}
+    environment.globals |= {"version": __version__, "states": STATES, "help_for": help_for,
+                            "timed": TIMED}  # fmt: skip
     return environment
 
 
-def style() -> str:
-    """The style sheet."""
-    return _environment().get_template("style.css").render()
+@cache
+def static(name: str) -> str:
+    """A file of STATIC."""
+    return files("exporter.page").joinpath("static", name).read_text("utf-8")
 
 
 def render(
-    board: Board, now: float, prefix: str = "", metrics: str = "/metrics", wanted: Filter = Filter()
+    board: Board, now: float, links: Links = Links(), wanted: Filter = ANYTHING, facts: Sequence[Fact] = ()
 ) -> Iterator[str]:
-    """Render the page, in pieces between which the caller may let others run; some are empty.
+    """Render the status page, in pieces between which the caller may let others run; some are empty.
 
     Args:
         board: what to show.
         now: Unix seconds.
-        prefix: before every link, without a slash at the end.
-        metrics: the path of the metrics.
+        links: where its links lead.
         wanted: which endpoints to show.
+        facts: how the agent does.
     """
-    rows, matching, counts = yield from _worst(board, wanted)
-    page = _environment().get_template("index.html").generate(
-        rows=rows, left_out=matching - len(rows), counts=[(word, counts[word]) for word in WORDS if counts[word]],
-        now=now, prefix=prefix, metrics=metrics, wanted=wanted, words=WORDS, domains=_broken(board),
-    )  # fmt: skip
-    yield from _pieces(page)
+    seen = yield from survey(board, now, wanted)
+    ways = tuple(board.blocked_ways())
+    template = _environment().get_template("index.html")
+    yield from _pieces(template.generate(seen=seen, wanted=wanted, now=now, links=links, facts=facts, ways=ways))
 
 
-def _broken(board: Board) -> list[DomainState]:
-    """The first domains whose records have problems."""
-    broken = (state for state in board.domains.values() if state.exchanges and state.exchanges.problems)
-    return list(islice(broken, MOST))
+def render_endpoint(board: Board, now: float, named: tuple[str, str, str, str], links: Links = Links()) -> list[str]:
+    """Render the page of one endpoint, in pieces; there are none where it does not exist.
 
-
-def _worst(board: Board, wanted: Filter) -> Generator[str, None, tuple[list[Row], int, Counter[str]]]:
-    """The rows to be shown, what is wrong first; how many match, and how many endpoints there are in each state."""
-    worst, matching = list[Row](), 0
-    counts: Counter[str] = Counter()
-    every = iter(tuple(board.endpoints.items()))  # a copy: it may change while others run
-    while some := [Row(endpoint, state, state.word) for endpoint, state in islice(every, COUNTED)]:
-        counts.update(row.word for row in some)
-        asked = [row for row in some if row.matches(wanted)]
-        matching += len(asked)
-        worst = nsmallest(MOST, worst + asked, key=lambda row: row.place)
-        yield ""
-    return worst, matching, counts
+    Args:
+        board: what to show.
+        now: Unix seconds.
+        named: its target, host, address and port.
+        links: where its links lead.
+    """
+    rows = [
+        Row.of(endpoint, state, now)
+        for endpoint, state in board.endpoints.items()
+        if (endpoint.target, (peer := endpoint.peer).host, peer.address, str(peer.port)) == named
+    ]
+    template = _environment().get_template("endpoint.html")
+    return list(_pieces(template.generate(rows=rows, now=now, links=links, wanted=ANYTHING))) if rows else []
 
 
 def _pieces(texts: Iterable[str]) -> Iterator[str]:

@@ -4,7 +4,7 @@ import json
 import time
 
 from exporter import exposition
-from exporter.facts import facts
+from exporter.facts import domain_facts, facts
 from exporter.report.look import Seen
 
 
@@ -18,6 +18,8 @@ def as_prometheus(seen: Seen) -> str:
 
 
 def as_json(seen: Seen) -> str:
-    """All facts of all endpoints, the transcript included."""
+    """All facts of all endpoints, the transcript included; after them the mail domains that were asked for."""
     found = [facts(endpoint, state, seen.word(endpoint, state)) for endpoint, state in seen.rows()]
+    now = time.time()
+    found += [domain_facts(state, seen.board.of_domain(domain), now) for domain, state in seen.board.domains.items()]
     return json.dumps(found, indent=2, allow_nan=False) + "\n"

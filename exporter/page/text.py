@@ -1,0 +1,26 @@
+"""How times and the text of peers are written for people. Markup is escaped by the templates, not here."""
+
+from datetime import UTC, datetime
+
+UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def visible(text: str) -> str:
+    """Escape what cannot be seen: control characters, direction marks, line ends."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def instant(seconds: float) -> str:
+    """Unix seconds as UTC; empty where there is none."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if seconds else ""
+    except (OverflowError, ValueError, OSError):
+        return "beyond the year 9999"
+
+
+def span(seconds: float) -> str:
+    """A duration in its greatest unit: 2 h."""
+    size, unit = next((each for each in UNITS if seconds >= each[0]), UNITS[-1])
+    return f"{max(0, int(seconds // size))} {unit}"
