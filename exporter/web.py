@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -13,6 +12,7 @@ from prometheus_client.openmetrics import exposition as openmetrics_format
 
 from exporter import exposition, facts, page
 from exporter.board import Board
+from exporter.encoding import encoded
 from exporter.filters import Filter
 from exporter.telemetry import Telemetry
 
@@ -119,7 +119,7 @@ class Pages:
         endpoints = exposition.render(self.board, self.clock(), openmetrics=openmetrics)
         own = (openmetrics_format if openmetrics else text_format).generate_latest(self.telemetry.registry)
         pieces = chain(endpoints, (own.decode(),))
-        return b"".join([piece async for piece in _encoded(pieces, compress=compress)])
+        return b"".join([piece async for piece in encoded(pieces, compress=compress)])
 
 
 def _wanted(request: web.Request) -> Filter:
@@ -132,7 +132,7 @@ def _wanted(request: web.Request) -> Filter:
 
 async def _html(request: web.Request, pieces: Iterable[str]) -> web.Response:
     compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
-    body = b"".join([piece async for piece in _encoded(pieces, compress=compress)])
+    body = b"".join([piece async for piece in encoded(pieces, compress=compress)])
     return web.Response(body=body, headers={"Content-Type": "text/html; charset=utf-8", **_encoding(compress=compress)})
 
 
@@ -142,24 +142,10 @@ async def _json(request: web.Request, pieces: Iterable[str]) -> web.StreamRespon
     response = web.StreamResponse(headers=headers)
     await response.prepare(request)
     if request.method != "HEAD":
-        async for piece in _encoded(pieces, compress=compress):
+        async for piece in encoded(pieces, compress=compress):
             await response.write(piece)
     await response.write_eof()
     return response
-
-
-async def _encoded(pieces: Iterable[str], *, compress: bool) -> AsyncIterator[bytes]:
-    """Render piece by piece: the loop runs probes in between, and zlib works in a thread."""
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31) if compress else None  # 31: with a gzip header
-    for piece in pieces:
-        data = piece.encode("utf-8", "replace")
-        if packer and data:
-            data = await asyncio.to_thread(packer.compress, data)
-        if data:
-            yield data
-        await asyncio.sleep(0)
-    if packer:
-        yield packer.flush()
 
 
 def _encoding(vary: str = "Accept-Encoding", *, compress: bool) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """What is served over HTTP, asked by aiohttp's own client."""
 
-import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +10,6 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter import facts, page
 from exporter.board import Board
 from exporter.exposition import OPENMETRICS, TEXT
 from exporter.reasons import Reason
@@ -160,28 +158,6 @@ async def test_with_gzip_it_is_the_same(get: Get, path: str) -> None:
     answer = await get(path, Accept_Encoding="gzip")
     assert (answer.headers["Content-Encoding"], answer.headers["Vary"]) == ("gzip", "Accept-Encoding")
     assert gzip.decompress(await answer.read()) == await (await get(path)).read()
-
-
-@pytest.mark.parametrize("path", ["/", "/api/v1/endpoints"])
-@pytest.mark.parametrize("encoding", ["identity", "gzip"])
-async def test_others_run_between_the_pieces(get: Get, board: Board, path: str, encoding: str) -> None:
-    for port in range(26, 326):
-        board.add(endpoint(of=peer(port=port)))
-        board.record(failed(Reason.GREETING_TIMEOUT, peer(port=port)))
-    pieces = len(list(page.render(board, NOW) if path == "/" else facts.render(board, NOW)))
-    turns = 0
-
-    async def turn() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    other = asyncio.create_task(turn())
-    assert await (await get(path, Accept_Encoding=encoding)).read()
-    other.cancel()
-    assert pieces > 4
-    assert turns >= pieces
 
 
 # --- paths ----------------------------------------------------------------------------------------------------

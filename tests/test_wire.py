@@ -3,7 +3,9 @@
 import asyncio
 import errno
 import os
+import socket
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from exporter.simulated.dialogues import HANDSHAKE_FAILURE
 from exporter.simulated.ports import closed_port
 from exporter.simulated.server import Script, Server
 from exporter.wire import ClosedError, EarlyDataError, HandshakeError, Wire, has_route, is_tls_record
+from exporter.wire.arrival import ROOM, SO_TIMESTAMPNS, STAMP, stamp, waited
 from exporter.wire.groups import dh_bits
 
 if TYPE_CHECKING:
@@ -539,3 +542,38 @@ def test_however_a_group_is_cut_it_is_told_right_or_not_at_all(dh_p: bytes, size
 @pytest.mark.parametrize("raw", [b"\x16\x03\x03\0\0" * 3277, records(b"\0" * 16380)], ids=["records", "messages"])
 def test_empty_records_and_messages_are_passed_over_one_by_one(raw: bytes) -> None:
     assert dh_bits(raw) is None
+
+
+# --- when bytes arrived ---------------------------------------------------------------------------------------
+
+
+def test_the_kernel_tells_how_long_bytes_have_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as ours:
+        stamp(ours)
+        theirs, _ = listening.accept()
+        with theirs:
+            theirs.send(b"220 here\r\n")
+            data, ancillary, _, _ = ours.recvmsg(100, ROOM)
+    assert data == b"220 here\r\n"
+    now = time.time()
+    monkeypatch.setattr("exporter.wire.arrival.time.time", lambda: now + 60)
+    assert 60 <= waited(ancillary) < 120
+
+
+@pytest.mark.parametrize(
+    "ancillary",
+    [
+        [],
+        [(socket.SOL_SOCKET, SO_TIMESTAMPNS, b"short")],
+        [(socket.SOL_SOCKET, 1, bytes(16))],
+        [(socket.IPPROTO_TCP, SO_TIMESTAMPNS, bytes(16))],
+    ],
+    ids=["nothing", "another size", "another option", "another level"],
+)
+def test_where_nothing_is_told_bytes_arrived_when_they_were_read(ancillary: list[tuple[int, int, bytes]]) -> None:
+    assert waited(ancillary) == 0
+
+
+def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:
+    ahead = STAMP.pack(int(time.time()) + 3600, 0)
+    assert waited([(socket.SOL_SOCKET, SO_TIMESTAMPNS, ahead)]) == 0

@@ -111,6 +111,7 @@ class Shell:
                 self.transcript.said(command.stage, command.shown or command.line)
                 if command.shown:
                     self.transcript.hide(command.line.rpartition(" ")[2])
+                self.watch.skip()
                 self._wire.write(f"{command.line}\r\n".encode())
                 return self._hear(b"")
             case Hear():
@@ -121,10 +122,10 @@ class Shell:
                 implicit = self._peer.settings.security is Security.IMPLICIT
                 early = None if implicit else self._parser.pending
                 self._parser.clear()
+                self.watch.skip()
                 self._wire.start_tls(self._peer.settings.tls.server_name or self._peer.host, early)
             case Judge():
                 self.verdict = self._judge(self.session) if self.session else None
-                self.watch.skip()
                 return self.verdict
             case Password():
                 password = self._password()
@@ -139,7 +140,7 @@ class Shell:
         reply = self._parser.feed(data)
         if reply is None:
             return _LATER
-        self.watch.lap(self._command.stage)
+        self.watch.lap(self._command.stage, self._wire.waited)
         self.established = self.established or self.session is not None
         self.transcript.heard(self._command.stage, reply)
         return reply
@@ -179,6 +180,7 @@ class Shell:
         self._set_timer(min(self._loop.time() + QUIT_PATIENCE, self._deadline))
         self._parser.clear()
         self.transcript.said(Stage.QUIT, "QUIT")
+        self.watch.skip()
         self._wire.write(b"QUIT\r\n")
 
     # --- what the wire tells ------------------------------------------------------------------------------------
@@ -204,7 +206,7 @@ class Shell:
 
     def secured(self, session: Session) -> None:
         """Take the TLS session as the answer to Handshake."""
-        self.watch.lap(self._command.stage)
+        self.watch.lap(self._command.stage, self._wire.waited)
         self.session = session
         self.transcript.remark(Stage.TLS, f"{session.version} {session.cipher}")
         self._guard(self._advance, session)

@@ -1,4 +1,4 @@
-"""Times the stages of one probe, when bytes arrive. Our own work between them is in no stage."""
+"""Times the stages of one probe: from when we speak until the answer arrives. Our own work is in no stage."""
 
 import time
 
@@ -17,11 +17,11 @@ class Stopwatch:
         self._mark = time.monotonic()  # uvloop's own clock ticks in milliseconds: too coarse for a stage
         self._began = self._mark - waited
 
-    def lap(self, stage: Stage) -> None:
-        """The time since the last lap belongs to this stage."""
-        now = time.monotonic()
-        self.stages[stage] = self.stages.get(stage, 0.0) + now - self._mark
-        self._mark = now
+    def lap(self, stage: Stage, waited: float = 0.0) -> None:
+        """The time since the last lap belongs to this stage, but for the seconds that its bytes waited for us."""
+        end = max(self._mark, time.monotonic() - waited)
+        self.stages[stage] = self.stages.get(stage, 0.0) + end - self._mark
+        self._mark = end
 
     def skip(self) -> None:
         """The time since the last lap was ours, not the server's."""

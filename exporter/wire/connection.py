@@ -14,6 +14,7 @@ from typing import Protocol
 
 from exporter.model import Session
 from exporter.targets import is_literal
+from exporter.wire.arrival import ROOM, stamp, waited
 from exporter.wire.errors import ClosedError, EarlyDataError, HandshakeError
 from exporter.wire.tls import context, is_tls_record, session
 
@@ -53,6 +54,8 @@ class Wire:
         self._tls: ssl.SSLObject | None = None
         self._handshaking = False
         self._raw = b""
+        self.waited = 0.0
+        """Seconds for which the bytes that were read last had lain here."""
 
     def connect(self, address: str, port: int, source: str | None = None) -> None:
         """Begin to connect to an IP literal.
@@ -64,6 +67,7 @@ class Wire:
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stamp(sock)
             if source:
                 sock.bind((source, 0))
             sock.connect((address, port))
@@ -130,12 +134,13 @@ class Wire:
             if not self._socket:
                 return
             try:
-                data = self._socket.recv(RECEIVE)
+                data, ancillary, _, _ = self._socket.recvmsg(RECEIVE, ROOM)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
                 self._ended(error)
                 return
+            self.waited = waited(ancillary)
             self._take(data)
 
     def _take(self, data: bytes) -> None:

@@ -1,0 +1,56 @@
+"""Long answers made piece by piece: the event loop runs probes in between, and zlib works in a thread."""
+
+import asyncio
+import time
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterable
+
+SLICE = 0.008
+"""Seconds for which the event loop may be held by one answer."""
+BLOCK = 512 * 1024
+"""Characters that are encoded at once: for each a thread must get hold of the interpreter, twice."""
+
+
+class Encoder:
+    """Turns text into bytes, with gzip where asked for: level 1 is a third of the work of the usual 9."""
+
+    def __init__(self, *, compress: bool) -> None:
+        self._packer = zlib.compressobj(1, zlib.DEFLATED, 31) if compress else None  # 31: with a gzip header
+
+    def encode(self, pieces: list[str]) -> bytes:
+        """The next pieces."""
+        data = "".join(pieces).encode("utf-8", "replace")
+        return self._packer.compress(data) if self._packer else data
+
+    def end(self) -> bytes:
+        """What is left."""
+        return self._packer.flush() if self._packer else b""
+
+
+async def encoded(
+    pieces: Iterable[str], *, compress: bool, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[bytes]:
+    """Encode pieces as they are made. While one block is packed, the next is made.
+
+    Args:
+        pieces: each takes a few milliseconds to make; some may be empty.
+        compress: whether with gzip.
+        clock: monotonic seconds.
+    """
+    encoder, block, size = Encoder(compress=compress), list[str](), 0
+    packing: asyncio.Future[bytes] | None = None
+    loop, resumed = asyncio.get_running_loop(), clock()
+    for piece in pieces:
+        block.append(piece)
+        size += len(piece)
+        if size >= BLOCK:
+            if packing:
+                yield await packing
+            packing = loop.run_in_executor(None, encoder.encode, block)
+            block, size = [], 0
+        if clock() - resumed > SLICE:
+            await asyncio.sleep(0)
+            resumed = clock()
+    if packing:
+        yield await packing
+    yield encoder.encode(block) + encoder.end()
