@@ -78,6 +78,23 @@ def samples(state: State) -> tuple[tuple[tuple[str, str], ...], ...]:
     return state.samples
 
 
+def alone(families: Iterable[Family], state: State) -> str:
+    """What these families say of one state, without the labels of an endpoint; those that say nothing are left out."""
+    return "".join(
+        f"{header(family, openmetrics=False)}{''.join(lines)}"
+        for family in families
+        if (
+            lines := [
+                f"{family.name}{_alone(family, own)} {number(n)}\n" for own, n in family.read(state) if isfinite(n)
+            ]
+        )
+    )
+
+
+def _alone(family: Family, own: tuple[str, ...]) -> str:
+    return f"{{{labels(zip(family.labels, own, strict=True))}}}" if own else ""
+
+
 def header(family: Family | DomainFamily | EgressFamily, *, openmetrics: bool) -> str:
     """HELP and TYPE. OpenMetrics names a counter without its suffix."""
     name = family.name.removesuffix("_total") if openmetrics and family.kind == "counter" else family.name
