@@ -1,0 +1,255 @@
+"""What strangers may take of us: time, bytes and places, over real sockets on loopback; time passes by hand."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+
+import pytest
+from aiohttp import web
+
+from exporter.door import Limits
+from tests.door.conftest import HASH, Build, House, Write
+
+GET = b"GET /metrics HTTP/1.1\r\nHost: x\r\n"
+LIMITS = Limits()
+LAST = GET + b"Connection: close\r\n\r\n"
+
+
+class Knock:
+    """A connection that is held open."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+
+    async def __aenter__(self) -> "Knock":
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.house.port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.writer.transport.abort()
+
+    async def say(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def answer(self) -> bytes:
+        """Read one answer of known text."""
+        return await self.reader.readuntil(b"up 1 http\n")
+
+    async def ended(self) -> bytes:
+        """Read to the end, however it comes."""
+        with contextlib.suppress(ConnectionError):
+            return await self.reader.read()
+        return b""
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the server notice what happened to its connections."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - the sockets of loopback tell no event
+            await asyncio.sleep(0)
+
+
+async def heard(house: House, count: int) -> None:
+    """Wait until the one connection was heard to say so much."""
+    await until(lambda: [each.heard for each in house.door.connections.waiting] == [count])
+
+
+async def held(house: House, count: int) -> None:
+    """Wait until so many connections have a place."""
+    places = house.door.connections
+    await until(lambda: len(places.waiting) + len(places.answering) == count)
+
+
+async def running(house: House, seconds: float) -> None:
+    """Wait until the only deadline is this one."""
+    await until(lambda: house.timers.running == [seconds])
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [(b"", b""), (b"GET /metrics", b"HTTP/1.1 408 "), (GET, b"HTTP/1.1 408 "), (GET + b"X: 1\r\n", b"HTTP/1.1 408 ")],
+    ids=["nothing", "half a request line", "no end of the headers", "half the headers"],
+)
+async def test_who_asks_too_slowly_is_sent_away(said: bytes, answer: bytes, build: Build) -> None:
+    house = await build()
+    async with Knock(house) as one:
+        await one.say(said)
+        await heard(house, len(said))
+        house.timers.expire(LIMITS.asking)
+        assert (await one.ended()).startswith(answer)
+    await held(house, 0)
+    assert house.timers.running == []
+
+
+async def test_dripping_bytes_buy_no_time(build: Build) -> None:
+    house = await build()
+    async with Knock(house) as one:
+        for count, byte in enumerate(GET, 1):
+            await one.say(bytes([byte]))
+            await heard(house, count)
+        assert [seconds for seconds, *_ in house.timers.set] == [LIMITS.asking]
+
+
+async def test_the_second_question_may_not_be_slow_either(build: Build) -> None:
+    house = await build()
+    async with Knock(house) as one:
+        await one.say(GET + b"\r\n")
+        await one.answer()
+        await one.say(GET)
+        await running(house, LIMITS.asking)
+        house.timers.expire(LIMITS.asking)
+        assert (await one.ended()).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_who_asks_no_more_is_sent_away_without_a_word(build: Build) -> None:
+    house = await build()
+    async with Knock(house) as one:
+        await one.say(GET + b"\r\n")
+        await one.answer()
+        await running(house, LIMITS.idle)
+        house.timers.expire(LIMITS.idle)
+        assert await one.ended() == b""
+
+
+async def test_who_does_not_hear_that_it_was_refused_is_let_go(build: Build) -> None:
+    house = await build(limits=Limits(question=3000))
+    async with Knock(house) as one:
+        await one.say(GET + b"X: " + b"a" * 4000)
+        await running(house, LIMITS.closing)
+        house.timers.expire(LIMITS.closing)
+        await held(house, 0)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"GET /" + b"a" * 9000, GET + b"X: " + b"a" * 9000, GET + b"".join(b"X%d: 1\r\n" % n for n in range(9000))],
+    ids=["request line", "one header", "many headers"],
+)
+async def test_who_asks_too_much_is_sent_away(said: bytes, build: Build) -> None:
+    house = await build()
+    async with Knock(house) as one:
+        with contextlib.suppress(ConnectionError):
+            await one.say(said + b"\r\n\r\n")
+        assert (await one.ended())[9:13] in {b"400 ", b"431 ", b""}  # nothing where it was reset
+    await held(house, 0)
+
+
+async def test_endless_headers_are_cut_off(build: Build) -> None:
+    house = await build(limits=Limits(question=3000))
+    answer = await house.ask(GET, *(b"X%d: 1\r\n" % n for n in range(100)), b"Y: " + b"a" * 3000)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_body_that_is_too_large_is_refused(build: Build) -> None:
+    house = await build()
+    async with Knock(house) as one:
+        await one.say(b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
+        await running(house, LIMITS.closing)
+        house.timers.expire(LIMITS.closing)
+        assert (await one.ended()).startswith(b"HTTP/1.1 413 ")
+
+
+async def test_a_body_that_does_not_come_takes_only_the_time_of_an_answer(build: Build) -> None:
+    house = await build()
+    async with Knock(house) as one:
+        await one.say(b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+        await running(house, LIMITS.answering)
+        house.timers.expire(LIMITS.answering)
+        assert await one.ended() == b""
+    await held(house, 0)
+
+
+async def test_an_answer_that_nobody_takes_is_dropped(build: Build) -> None:
+    async def large(_: web.Request) -> web.Response:
+        return web.Response(body=b"x" * 50_000_000)
+
+    house = await build(get=large)
+    async with Knock(house) as one:
+        await one.say(GET + b"\r\n")
+        await one.reader.readuntil(b"\r\n\r\n")
+        await running(house, LIMITS.answering)
+        house.timers.expire(LIMITS.answering)
+        await until(lambda: not house.door.connections.by_protocol)
+
+
+async def test_strangers_give_way_to_who_comes(build: Build) -> None:
+    house = await build(limits=Limits(at_once=3))
+    async with Knock(house) as first, Knock(house) as second, Knock(house) as third:
+        for one in (first, second, third):
+            await one.say(b"GET")
+        await held(house, 3)
+        assert b"up 1" in await house.ask(LAST)
+        assert await first.ended() == b""
+
+
+async def test_who_is_known_is_kept_while_strangers_give_way(build: Build) -> None:
+    house = await build(limits=Limits(at_once=2))
+    async with Knock(house) as known:
+        await known.say(GET + b"\r\n")
+        await known.answer()
+        await running(house, LIMITS.idle)
+        for _ in range(10):
+            async with Knock(house) as stranger:
+                await stranger.say(b"GET")
+                await held(house, 2)
+        await known.say(GET + b"\r\n")
+        assert b"up 1" in await known.answer()
+
+
+async def test_a_wrong_password_makes_nobody_known(build: Build, write: Write) -> None:
+    house = await build(write(f"basic_auth_users: {{alice: {HASH}}}"))
+    assert (await house.ask(GET + b"\r\n")).startswith(b"HTTP/1.1 401 ")
+    await held(house, 0)
+
+
+async def test_while_all_are_being_answered_nobody_is_let_in(build: Build) -> None:
+    go = asyncio.Event()
+
+    async def slow(_: web.Request) -> web.Response:
+        await go.wait()
+        return web.Response(text="up 1 http\n")
+
+    house = await build(limits=Limits(at_once=1), get=slow)
+    async with Knock(house) as one:
+        await one.say(GET + b"\r\n")
+        await until(lambda: bool(house.door.connections.answering))
+        async with Knock(house) as late:
+            assert await late.ended() == b""
+        go.set()
+        assert b"up 1" in await one.answer()
+
+
+async def test_a_thousand_connections_hold_only_so_many_places(build: Build) -> None:
+    house = await build(limits=Limits(at_once=20))
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(300):
+            one = await stack.enter_async_context(Knock(house))
+            await one.say(b"GET /")
+        await asyncio.sleep(0)
+        assert len(house.door.connections.by_protocol) <= 21
+        assert b"up 1" in await house.ask(LAST)
+    await held(house, 0)
+
+
+async def test_questions_sent_together_are_answered_in_order(build: Build) -> None:
+    house = await build()
+    answer = await house.ask(GET + b"\r\n" + GET + b"\r\n" + LAST)
+    assert answer.count(b"HTTP/1.1 200 OK") == 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_rubbish_harms_nobody(seed: int, build: Build) -> None:
+    house = await build()
+    chance = random.Random(seed)  # noqa: S311 - rubbish is no secret
+    said = bytearray(LAST * 3)
+    for _ in range(chance.randrange(1, 30)):
+        said[chance.randrange(len(said))] = chance.randrange(256)
+    async with Knock(house) as one:
+        with contextlib.suppress(ConnectionError):
+            await one.say(bytes(said))
+            one.writer.write_eof()
+        await one.ended()
+    await held(house, 0)
+    assert b"up 1" in await house.ask(LAST)
