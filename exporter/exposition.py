@@ -25,7 +25,7 @@ from exporter.model import Domain, Endpoint
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-NEW, KNOWN = 50, 1000
+NEW, KNOWN = 25, 1000
 """Endpoints rendered before others may run, a few milliseconds: those with a new result, and those kept from before."""
 
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -44,7 +44,8 @@ def _clean(value: str) -> str:
 
 def number(value: float) -> str:
     """Write a value: whole numbers without a fraction."""
-    return str(int(value)) if value == int(value) else repr(float(value))
+    whole = int(value)
+    return str(whole) if value == whole else repr(value)
 
 
 @lru_cache(maxsize=1 << 17)
@@ -65,17 +66,16 @@ def samples(state: State) -> tuple[tuple[tuple[str, str], ...], ...]:
     """What each family says of a state: (its own labels as text, value as text); rendered once a result."""
     if state.samples is None:
         state.samples = tuple(
-            tuple(
-                (
-                    "".join(f',{name}="{_clean(value)}"' for name, value in zip(family.labels, own, strict=True)),
-                    number(n),
-                )
-                for own, n in family.read(state)
-                if isfinite(n)
-            )
-            for family in FAMILIES
-        )
+            [tuple([(_own(family.labels, own), number(n)) for own, n in family.read(state) if isfinite(n)])
+             for family in FAMILIES]  # lists: twice as fast as generators
+        )  # fmt: skip
     return state.samples
+
+
+@lru_cache(maxsize=1 << 15)
+def _own(names: tuple[str, ...], values: tuple[str, ...]) -> str:
+    """A family's own labels, as they follow those of the endpoint or domain; most endpoints say the same."""
+    return "".join([f',{name}="{_clean(value)}"' for name, value in zip(names, values, strict=True)])
 
 
 def alone(families: Iterable[Family], state: State) -> str:
@@ -160,11 +160,7 @@ def _domains(board: Board, now: float, *, openmetrics: bool) -> Iterator[str]:
         yield header(family, openmetrics=openmetrics)
         for start in range(0, len(lines), KNOWN):
             yield "".join(
-                f"{family.name}{{{prefix}{_own(family, own)}}} {number(value)}\n"
+                f"{family.name}{{{prefix}{_own(family.labels, own)}}} {number(value)}\n"
                 for prefix, (state, states) in lines[start : start + KNOWN]
                 for own, value in family.read(state, states)
             )
-
-
-def _own(family: DomainFamily, values: tuple[str, ...]) -> str:
-    return "".join(f',{name}="{_clean(value)}"' for name, value in zip(family.labels, values, strict=True))
