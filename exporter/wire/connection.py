@@ -194,7 +194,10 @@ class Wire:
         self._tls = context().wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         self._handshaking, self._raw = True, early[:RAW]
         self._incoming.write(early)
-        self._loop.call_soon(self._shake_hands)
+        if early:  # it may fail at once: never while the listener is still asking
+            self._loop.call_soon(self._shake_hands)
+        else:
+            self._shake_hands()
 
     def _shake_hands(self) -> None:
         if not self._tls:
