@@ -52,8 +52,9 @@ tools: ## the Debian packages that `make test` needs, installed where it is root
 	@tools/debian-packages.sh
 	@tools/axe.sh
 
-bench: $(VENV)/.installed-dev ## measured figures, printed
-	@for one in benchmarks/*.py; do $(BIN)/python "$$one" || exit; done
+bench: $(VENV)/.installed-dev ## the table of figures, measured, into docs/performance.md; SHORT=1 shows that it works
+	@tools/debian-packages.sh prometheus-blackbox-exporter
+	@$(BIN)/python -m benchmarks $(if $(SHORT),--short,--write)
 
 reference: $(VENV)/.installed ## writes docs/ and grafana/ anew from the tables
 	@for table in configuration metrics reasons; do $(BIN)/smtp-exporter reference $$table >docs/$$table.md || exit; done

@@ -70,16 +70,18 @@ def is_literal(host: str) -> bool:
 def shard(target: Target, index: int, count: int) -> Target | None:
     """The part of a target that shard `index` of `count` probes; None where it has none.
 
-    Rendezvous hashing of the host or domain: the same on every machine and version, and a new shard takes its share
-    from all others without moving anything else.
+    Rendezvous hashing: the same on every machine and version, and a new shard takes its share from all others without
+    moving anything else. The host or domain alone is hashed, neither port nor target name: what shares an address must
+    share a process, for only there `max_probes_per_host` holds and endpoints that are alike share one probe; and a
+    target that is renamed stays where it is. MX hosts that domains of several shards name are probed by each of them.
     """
     if count == 1:
         return target
     if target.host:
-        return target if _winner(f"{target.name}/{target.host}", count) == index else None
-    ours = tuple(domain for domain in target.domains if _winner(f"{target.name}/{domain}", count) == index)
+        return target if _winner(target.host, count) == index else None
+    ours = tuple(domain for domain in target.domains if _winner(domain, count) == index)
     return replace(target, domains=ours) if ours else None
 
 
-def _winner(key: str, count: int) -> int:
-    return max(range(count), key=lambda index: blake2b(f"{index}/{key}".encode(), digest_size=8).digest())
+def _winner(name: str, count: int) -> int:
+    return max(range(count), key=lambda index: blake2b(f"{index}/{name}".encode(), digest_size=8).digest())

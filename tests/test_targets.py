@@ -1,6 +1,6 @@
 """Targets to endpoints, and which process probes which."""
 
-from collections import Counter
+import functools
 
 import pytest
 
@@ -51,9 +51,18 @@ def test_literals(text: str, literal: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "of_16"), [("mx1.example.com", 9), ("mx2.example.com", 13), ("192.0.2.1", 9), ("mail.example.org", 14)]
+    ("name", "of_2", "of_16"),
+    [
+        ("mx1.example.com", 1, 14),
+        ("mx2.example.com", 1, 1),
+        ("192.0.2.1", 1, 2),
+        ("2001:db8::25", 1, 9),
+        ("mail.example.org", 0, 11),
+        ("xn--bcher-kva.example", 0, 8),
+    ],
 )
-def test_shards_are_the_same_on_every_machine_and_version(name: str, of_16: int) -> None:
+def test_shards_are_the_same_on_every_machine_and_version(name: str, of_2: int, of_16: int) -> None:
+    assert [index for index in range(2) if shard(host(name), index, 2)] == [of_2]
     assert [index for index in range(16) if shard(host(name), index, 16)] == [of_16]
 
 
@@ -62,21 +71,36 @@ def test_one_shard_has_everything() -> None:
     assert shard(target, 0, 1) is target
 
 
-def winners(count: int) -> dict[int, int]:
-    return {n: next(i for i in range(count) if shard(host(f"mx{n}.example"), i, count)) for n in range(3000)}
+@pytest.mark.parametrize("index", range(4))
+def test_targets_of_one_host_are_in_one_shard(index: int) -> None:
+    here = [shard(host("mail.example.test", target), index, 4) for target in ("", "corporate mail", "second account")]
+    assert len({each is None for each in here}) == 1
 
 
-def test_each_target_is_in_one_shard_and_shards_are_alike_in_size() -> None:
-    sizes = Counter(winners(4).values())
-    assert sum(sizes.values()) == 3000
-    assert all(650 <= sizes[index] <= 850 for index in range(4)), sizes
+DOMAINS = tuple(f"d{n}.example" for n in range(100_000))
+
+
+@functools.cache
+def shards(count: int) -> list[frozenset[str]]:
+    """What each shard has of a hundred thousand domains."""
+    target = Target("customers", ((25, Settings()),), domains=DOMAINS)
+    return [frozenset(part.domains) for index in range(count) if (part := shard(target, index, count))]
+
+
+def test_each_name_is_in_exactly_one_shard() -> None:
+    assert sum(len(part) for part in shards(4)) == len(DOMAINS)
+    assert frozenset().union(*shards(4)) == frozenset(DOMAINS)
+
+
+def test_shards_are_alike_in_size() -> None:
+    mean = len(DOMAINS) / 4
+    assert all(0.98 * mean < len(part) < 1.02 * mean for part in shards(4)), [len(part) for part in shards(4)]
 
 
 def test_a_new_shard_takes_its_share_and_moves_nothing_else() -> None:
-    before, after = winners(4), winners(5)
-    moved = [n for n in before if before[n] != after[n]]
-    assert all(after[n] == 4 for n in moved)
-    assert 450 <= len(moved) <= 750
+    *before, new = shards(5)
+    assert all(now < then for now, then in zip(before, shards(4), strict=True))
+    assert 0.98 * len(DOMAINS) / 5 < len(new) < 1.02 * len(DOMAINS) / 5
 
 
 def test_domains_of_one_target_are_divided() -> None:

@@ -1,5 +1,6 @@
 #!/bin/bash
-# The Debian packages that `make test` needs: says nothing where all is there; otherwise installs it, as root.
+# The Debian packages that `make test` needs, or only those named (`make bench`): says nothing where all is there;
+# otherwise installs it, as root.
 # Mail servers conflict with one another under apt, so they are unpacked side by side into .cache/mta/NAME, never
 # installed: no maintainer script of theirs runs, only their libraries and system accounts are added.
 # Where it is not root, or there is no apt, it says what is missing, and fails when CI=true.
@@ -13,6 +14,7 @@ declare -A binary=([postfix]='usr/lib/postfix/sbin/smtpd' [exim]='usr/sbin/exim4
 accounts=(postfix Debian-exim opensmtpd opensmtpq) # compiled in, or named in main.cf
 groups=(postdrop)
 mta=.cache/mta
+if [[ $# != 0 ]]; then install=("$@") unpack=() accounts=() groups=(); fi
 
 missing_packages() {
   for package in "${install[@]}"; do
@@ -76,7 +78,7 @@ needed=$(missing | sort | tr '\n' ' ')
 [[ -z $needed ]] && exit
 if [[ $EUID != 0 ]] || ! command -v apt-get >/dev/null; then
   echo "tools: MISSING, and only root on Debian or Ubuntu can install it: $needed" >&2
-  echo "tools: the tests that need it will NOT run; with CI=true this is an error" >&2
+  echo "tools: what needs it will NOT run; with CI=true this is an error" >&2
   if [[ ${CI:-} == true ]]; then exit 1; else exit 0; fi
 fi
 echo "tools: $needed"

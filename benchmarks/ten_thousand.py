@@ -1,0 +1,166 @@
+"""10,000 endpoints every 60 s in one process: start, schedule, memory, and what a scrape costs and disturbs.
+
+One agent, four parts. It starts, and the time runs until it is ready (the configuration is parsed) and until the
+server has had a whole conversation. A round passes without a scrape, and its stage times are read. A round with one
+scrape every 15 s gives overruns, start delay (the bound of a histogram's bucket), CPU and memory. Scrapes back to back,
+but for a tenth of a second, give the time of a scrape, the worst case of stage times, and the stall: a thread asks for
+/-/healthy every millisecond and notes the longest wait, with scrapes and without. An answer takes two turns of the
+loop, so this is the stall or more, never less; server and scraper share two cores with the agent.
+"""
+
+import http.client
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from benchmarks.agent import Metrics, agent, delay_quantile, endpoints, scraped
+from benchmarks.figures import Figure
+from benchmarks.processes import Process
+from benchmarks.server import MailServer, mail_server
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much and how long, in seconds."""
+
+    endpoints: int = 10_000
+    interval: int = 60
+    scrape_every: float = 15.0
+
+
+def figures(*, short: bool) -> Iterator[Figure]:
+    """Start, a quiet round, a scraped round, a round under scrapes back to back."""
+    size = Size(200, 1, 0.5) if short else Size()
+    with mail_server() as server:
+        config = endpoints(server, size.endpoints, f"{size.interval}s", timeout=f"{min(5, size.interval)}s")
+        began = time.monotonic()
+        with agent(config) as process:
+            yield _start(process, server, size, began)
+            time.sleep(size.interval + 2)
+            quiet = scraped(process)
+            yield from _on_schedule(process, size, quiet)
+            scraped_at_times = scraped(process)
+            with Pings(process.port) as alone:
+                time.sleep(size.interval / 4)
+            with Pings(process.port) as beside:
+                seconds = _scrape_back_to_back(process, size.interval / 2)
+            yield _scrape(seconds, process, size)
+            yield _stall(beside, alone)
+            _scrape_back_to_back(process, size.interval)
+            yield _stages(quiet, scraped_at_times, scraped(process))
+
+
+def _start(process: Process, server: MailServer, size: Size, began: float) -> Figure:
+    process.wait_for("/-/ready")
+    ready = time.monotonic() - began
+    while not server.conversations:
+        time.sleep(0.005)
+    probed = time.monotonic() - began
+    return Figure(
+        f"start with {size.endpoints} targets",
+        "configuration parsed and first probes running within 3 s",
+        f"ready after {ready:.2f} s, first probe done after {probed:.2f} s",
+        met=probed < 3,
+    )
+
+
+def _on_schedule(process: Process, size: Size, before: Metrics) -> Iterator[Figure]:
+    cpu, began = process.cpu, time.monotonic()
+    for n in range(1, round(size.interval / size.scrape_every) + 1):
+        time.sleep(max(0.0, began + (n - 0.5) * size.scrape_every - time.monotonic()))
+        process.get("/metrics")
+    time.sleep(max(0.0, began + size.interval - time.monotonic()))
+    core = (process.cpu - cpu) / (time.monotonic() - began)
+    resident, shared = process.megabytes(), process.megabytes("Pss")
+    after = scraped(process)
+    what = f"{size.endpoints} endpoints every {size.interval} s, a scrape every {size.scrape_every:g} s: "
+    overruns = after.sums["smtp_exporter_probe_overruns_total"]
+    delay = delay_quantile(0.99, before, after)
+    late = f"{overruns:.0f} overruns, {1000 * delay:.0f} ms or less"
+    good = f"{after.sums['smtp_probe_success']:.0f} of {len(after.probes)} good"
+    yield Figure(f"{what}overruns, 99th percentile of the start delay", "none, under 250 ms", f"{late}; {good}",
+                 met=not overruns and delay < 0.25)  # fmt: skip
+    yield Figure(f"{what}share of a core", "under 25 %", f"{core:.1%}", met=core < 0.25)
+    yield Figure(f"{what}memory", "under 160 MB", f"{resident:.0f} MB resident, {shared:.0f} MB proportional",
+                 met=resident < 160)  # fmt: skip
+
+
+def _scrape_back_to_back(process: Process, seconds: float) -> list[float]:
+    taken = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        began = time.monotonic()
+        process.get("/metrics")
+        taken.append(time.monotonic() - began)
+        time.sleep(0.1)
+    return taken
+
+
+def _scrape(seconds: list[float], process: Process, size: Size) -> Figure:
+    median = statistics.median(seconds)
+    packed, plain = (len(process.get("/metrics", accept_encoding=each)) / 1e6 for each in ("gzip", "identity"))
+    return Figure(
+        f"/metrics with {size.endpoints} endpoints, gzip, while probing",
+        "median under 0.3 s",
+        f"median {median:.2f} s, longest {max(seconds):.2f} s of {len(seconds)}; {packed:.1f} MB, {plain:.1f} MB plain",
+        met=median < 0.3,
+    )
+
+
+def _stall(beside: "Pings", alone: "Pings") -> Figure:
+    longest = beside.quantile(1)
+    return Figure(
+        "longest wait for /-/healthy while scrapes run back to back (at least the longest stall of the event loop)",
+        "never over 25 ms because of a scrape",
+        f"{1000 * longest:.0f} ms, 999 of 1,000 within {1000 * beside.quantile(0.999):.0f} ms; "
+        f"without scrapes {1000 * alone.quantile(1):.0f} ms, {1000 * alone.quantile(0.999):.0f} ms",
+        met=longest < 0.025,
+    )
+
+
+def _stages(*rounds: Metrics) -> Figure:
+    shown = (
+        f"{stage} {' / '.join(f'{1000 * statistics.mean(each.stages[stage]):.1f}' for each in rounds)}"
+        for stage in rounds[0].stages
+        if all(each.stages[stage] for each in rounds)
+    )
+    return Figure(
+        "mean stage times: no scrape / one every 15 s / back to back",
+        "unchanged by scrapes",
+        f"{', '.join(shown)} ms",
+    )
+
+
+@dataclass(slots=True)
+class Pings:
+    """A thread that asks for /-/healthy every millisecond while the block runs."""
+
+    port: int
+    waits: list[float] = field(default_factory=list)
+    _over: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> "Pings":
+        self._thread = threading.Thread(target=self._ask)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._thread:
+            self._thread.join()
+
+    def _ask(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        while not self._over.wait(0.001):
+            began = time.monotonic()
+            connection.request("GET", "/-/healthy")
+            connection.getresponse().read()
+            self.waits.append(time.monotonic() - began)
+        connection.close()
+
+    def quantile(self, share: float) -> float:
+        """The wait, in seconds, that this share of the answers did not exceed; 1 is the longest."""
+        return sorted(self.waits)[max(0, round(share * len(self.waits)) - 1)]
