@@ -5,7 +5,7 @@ Everything that shows results (metrics, page, API) reads here; nothing but the r
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exporter.checks import Assessment, assess
 from exporter.checks.history import History
@@ -65,6 +65,11 @@ class State:
         return self.result is None or now - self.result.finished > max(STALE_WAITS * self.wait, STALE_SECONDS)
 
 
+HERITAGE = ("assessment", "probes", "failures", "consecutive_failures", "since", "last_tested", "starttls_offered",
+            "last_failures")  # fmt: skip
+"""What stays of a state where its endpoint stays and its settings change."""
+
+
 @dataclass(slots=True)
 class DomainState:
     """What is known of one mail domain."""
@@ -73,6 +78,8 @@ class DomainState:
     wait: float
     exchanges: Exchanges | None = None
     updated: float = 0.0
+    lines: tuple[Exchanges, str, tuple[str, ...]] | None = None
+    """What `exposition` made of these exchanges: the labels, and the lines by family; kept until there are others."""
 
     def withdrawn(self, now: float) -> bool:
         """Whether the answer is too old to be shown."""
@@ -140,6 +147,18 @@ class Board:
         place, address, port = (endpoint.target, endpoint.peer.host), endpoint.peer.address, endpoint.peer.port
         alike = (each for each in self._at.get(place, ()) if (each.peer.address, each.peer.port) == (address, port))
         return next((each for each in alike if each != endpoint and each.labels == endpoint.labels), None)
+
+    def inherit(self, heir: Peer, of: Peer) -> None:
+        """Let a new peer go on with the series of another that is probed otherwise and is about to go.
+
+        Its counters go on; until the heir is probed it shows what was seen last.
+        """
+        old, new = self.states[of], self.states[heir]
+        for name in HERITAGE:
+            setattr(new, name, getattr(old, name))
+        if old.result:
+            new.result = replace(old.result, peer=heir)
+            self.vote(heir, vote_of(heir, new.result))
 
     def remove(self, endpoint: Endpoint) -> bool:
         """Forget an endpoint, once for each time it was added; True if nobody needs its peer any more."""
@@ -218,16 +237,23 @@ class Board:
 
         What connects on one port may tell of another, so all ways are looked at; they are few.
         """
-        if not self.egress.cast(voter, vote):
-            return
+        if self.egress.cast(voter, vote):
+            self._judge_ways(voter)
+
+    def require(self, *, min_hosts: int, min_networks: int) -> None:
+        """Ask for so many hosts and networks from now on before a port looks blocked."""
+        self.egress.require(min_hosts=min_hosts, min_networks=min_networks)
+        self._judge_ways(None)
+
+    def _judge_ways(self, caster: Peer | None) -> None:
         for way in {*self.egress.ways(), *self._blocked}:
             blocked = self.egress.blocked(way)
             if self._blocked.get(way) is not blocked:
                 self._blocked[way] = blocked
                 self._on_egress(way, blocked)
-                self._look_anew(way, voter)
+                self._look_anew(way, caster)
 
-    def _look_anew(self, way: Way, caster: Peer) -> None:
+    def _look_anew(self, way: Way, caster: Peer | None) -> None:
         """Assess the other voters of a way by the verdict of now: it holds, or holds no more, from now on."""
         idle = not self._anew
         self._anew.extend(

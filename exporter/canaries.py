@@ -49,15 +49,27 @@ class Canaries:
         self._clock, self._board, self._resolver, self._prober = clock, board, resolver, prober
         self._on_internal_error = on_internal_error
         self._of: dict[Way, list[Peer]] = {}
+        self._due: dict[Peer, float] = {}
+        self._withdrawals: dict[Peer, Timer] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self.follow(servers, settings_for)
+
+    def follow(self, servers: Iterable[tuple[str, int]], settings_for: Callable[[int], Settings]) -> None:
+        """Ask these from now on. Those that stay keep their votes and their patience."""
+        self._of = {}
         for host, port in servers:
             settings = replace(settings_for(port), auth=None, expect=GREETING_ONLY)
             for version, family in FAMILIES.items():
                 canary = Peer(host, "", port, replace(settings, addresses=family))
                 self._of.setdefault(Way(port, version), []).append(canary)
-        self._due: dict[Peer, float] = {}
-        self._withdrawals: dict[Peer, Timer] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._closed = False
+        for canary in self._withdrawals.keys() - self._all():
+            self._withdrawals.pop(canary).cancel()
+            self._board.vote(canary, None)
+        self._due = {canary: due for canary, due in self._due.items() if canary in self._all()}
+
+    def _all(self) -> set[Peer]:
+        return {canary for canaries in self._of.values() for canary in canaries}
 
     def ask(self, way: Way) -> None:
         """Somebody cannot be connected to that way: ask its canaries, those that were not asked lately."""
@@ -83,9 +95,9 @@ class Canaries:
 
     def _answered(self, result: Result) -> None:
         """Cast the vote in the place of the last one. One that is not asked any more loses it in time."""
-        if self._closed:
-            return
         canary = result.peer
+        if self._closed or canary not in self._all():
+            return
         if waiting := self._withdrawals.pop(canary, None):
             waiting.cancel()
         vote = vote_of(replace(canary, settings=Settings()), result)

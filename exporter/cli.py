@@ -55,7 +55,7 @@ def _fail(message: str, code: int = 1) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from exporter.agent import Agent, Options, StartError, listen_address
-    from exporter.config import ConfigErrors, load_apart
+    from exporter.config import ConfigErrors
 
     refused = [flag for name, flag in flags.NOT_YET.items() if getattr(options, name)]
     if refused:
@@ -73,19 +73,21 @@ def _run(options: argparse.Namespace) -> int:
             flags.telemetry_path(options.telemetry_path),
             options.shard_index,
             options.shard_count,
+            options.web_enable_lifecycle,
+            options.config_enable_auto_reload,
         )
     except ValueError as error:
         return _fail(str(error), flags.USAGE)
-    try:
-        config = load_apart(Path(options.config_file))
-    except ConfigErrors as errors:
-        for each in errors.errors:
-            print(each, file=sys.stderr)
-        return 1
-    except RuntimeError as error:
-        return _fail(str(error))
 
     async def work() -> int:
+        try:
+            config = await web.read(Path(options.config_file))
+        except ConfigErrors as errors:
+            for each in errors.errors:
+                print(each, file=sys.stderr)
+            return 1
+        except RuntimeError as error:
+            return _fail(str(error))
         try:
             await Agent(config, web).run()
         except StartError as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 
 from exporter.board import NO_ANSWER, Board, DomainState
-from exporter.model import Domain, Exchanges, Problem, Target
+from exporter.model import Domain, Exchanges, Problem
 from exporter.resolve import Resolver
 from exporter.schedule import Schedule, Turn
 from exporter.targets import Site, sites
@@ -47,13 +47,29 @@ class Domains:
         """Whether MX records name this site."""
         return site in self._named_by
 
-    def add(self, target: Target) -> None:
-        """Take in a target's domains: they get their turns within the first round."""
-        for name in target.domains:
-            domain = Domain(target, name)
-            interval = min(settings.interval for _, settings in target.ports)
-            self._board.domains[domain] = DomainState(domain, interval)
-            self._schedule.add(domain, interval, "", self._turn)
+    def add(self, domain: Domain, before: Domain | None = None) -> None:
+        """Take in a domain: it gets its turn within the first round, or when that of the one `before` it was to come.
+
+        Of the latter it has the hosts, too, until DNS tells others.
+        """
+        known = self._board.domains.get(before) if before else None
+        exchanges, updated = (known.exchanges, known.updated) if known else (None, 0.0)
+        interval = min(settings.interval for _, settings in domain.target.ports)
+        due = self._schedule.starts_in(before)
+        self._board.domains[domain] = DomainState(domain, interval, exchanges, updated)
+        self._schedule.add(domain, interval, "", self._turn, after=None if due is None else min(due, interval))
+        self._follow(domain, Exchanges(), exchanges or Exchanges())
+
+    def remove(self, domain: Domain) -> None:
+        """Forget a domain and the hosts that it alone names."""
+        state = self._board.domains.pop(domain)
+        self._schedule.remove(domain)
+        self._follow(domain, state.exchanges or Exchanges(), Exchanges())
+
+    def hosts(self, domain: Domain) -> list[str]:
+        """The hosts that a domain names."""
+        state = self._board.domains.get(domain)
+        return [host for _, host in state.exchanges.hosts] if state and state.exchanges else []
 
     def _turn(self, turn: Turn) -> None:
         self._schedule.pause(turn)

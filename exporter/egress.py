@@ -112,6 +112,10 @@ class Egress:
         self._votes: dict[Peer, Vote] = {}
         self._counts: dict[tuple[Way, Reach], Count] = {}
 
+    def require(self, *, min_hosts: int, min_networks: int) -> None:
+        """Ask for so many hosts and networks from now on."""
+        self._min_hosts, self._min_networks = min_hosts, min_networks
+
     def cast(self, voter: Peer, vote: Vote | None) -> bool:
         """Take in the vote of a voter in the place of its last one; None takes that back. True if that is another."""
         old = self._votes.get(voter)

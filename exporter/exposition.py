@@ -21,7 +21,7 @@ from exporter.families import (
     Family,
     Scope,
 )
-from exporter.model import Domain, Endpoint
+from exporter.model import Domain, Endpoint, Exchanges
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -149,18 +149,39 @@ def _family(index: int, family: Family, rows: tuple[tuple[str, Row], ...], *, op
 
 def _domains(board: Board, now: float, *, openmetrics: bool) -> Iterator[str]:
     rows: dict[str, tuple[DomainState, tuple[State, ...]]] = {}
+    hosts: dict[tuple[str, tuple[tuple[int, str], ...]], tuple[State, ...]] = {}  # many domains share theirs
     for count, (domain, state) in enumerate(tuple(board.domains.items())):
-        if not state.withdrawn(now):
-            states = tuple(each for each in board.of_domain(domain) if not each.withdrawn(now))
-            rows.setdefault(domain_labels(domain), (state, states))
-        if count % KNOWN == 0:
+        if state.exchanges and not state.withdrawn(now):
+            key = domain.target.name, state.exchanges.hosts
+            if key not in hosts:
+                hosts[key] = tuple(each for each in board.of_domain(domain) if not each.withdrawn(now))
+            rows.setdefault(_domain_lines(state, state.exchanges)[0], (state, hosts[key]))
+        if count % NEW == 0:
             yield ""
     lines = tuple(rows.items())
-    for family in DOMAIN_FAMILIES if rows else ():
+    for index, family in enumerate(DOMAIN_FAMILIES if rows else ()):
         yield header(family, openmetrics=openmetrics)
         for start in range(0, len(lines), KNOWN):
-            yield "".join(
-                f"{family.name}{{{prefix}{_own(family.labels, own)}}} {number(value)}\n"
-                for prefix, (state, states) in lines[start : start + KNOWN]
-                for own, value in family.read(state, states)
-            )
+            some = lines[start : start + KNOWN]
+            if family.records:
+                yield "".join([state.lines[2][index] for _, (state, _) in some if state.lines])
+            else:
+                yield "".join([_domain_family(family, prefix, state, states) for prefix, (state, states) in some])
+
+
+def _domain_lines(state: DomainState, exchanges: Exchanges) -> tuple[str, tuple[str, ...]]:
+    """The labels of a domain, and the lines of its records by family; rendered once an answer of DNS."""
+    if state.lines is None or state.lines[0] is not exchanges:
+        prefix = domain_labels(state.domain)
+        lines = [_domain_family(family, prefix, state, ()) if family.records else "" for family in DOMAIN_FAMILIES]
+        state.lines = exchanges, prefix, tuple(lines)
+    return state.lines[1:]
+
+
+def _domain_family(family: DomainFamily, prefix: str, state: DomainState, states: Iterable[State]) -> str:
+    return "".join(
+        [
+            f"{family.name}{{{prefix}{_own(family.labels, own)}}} {number(value)}\n"
+            for own, value in family.read(state, states)
+        ]
+    )

@@ -17,8 +17,6 @@ DEFAULT_FILE = "smtp-exporter.yaml"
 NOT_YET = {
     "web_config_file": "--web.config.file",
     "web_systemd_socket": "--web.systemd-socket",
-    "web_enable_lifecycle": "--web.enable-lifecycle",
-    "config_enable_auto_reload": "--config.enable-auto-reload",
 }
 """Flags of the contract that this version refuses: one that is accepted must do what it says."""
 TAKEN = frozenset({"/style.css", "/-/healthy", "/-/ready", "/api/v1/endpoints"})
@@ -54,7 +52,8 @@ def of_run(flags: argparse.ArgumentParser) -> None:
         "--config.enable-auto-reload",
         dest="config_enable_auto_reload",
         action="store_true",
-        help="not in this version",
+        help="reload when the configuration or a password file changes; target files, domains files and CA files "
+        "are always followed",
     )
     add("--web.listen-address", dest="listen", metavar="ADDRESS", action="append",
         help="where to listen; repeatable; default: :10225; IPv6 as [::1]:10225")  # fmt: skip
@@ -64,7 +63,8 @@ def of_run(flags: argparse.ArgumentParser) -> None:
         help="the URL under which browsers reach this exporter, where a proxy stands before it")  # fmt: skip
     add("--web.route-prefix", dest="route_prefix", metavar="PATH", help="default: the path of --web.external-url")
     add("--web.telemetry-path", dest="telemetry_path", metavar="PATH", default="/metrics", help="default: %(default)s")
-    add("--web.enable-lifecycle", dest="web_enable_lifecycle", action="store_true", help="not in this version")
+    add("--web.enable-lifecycle", dest="web_enable_lifecycle", action="store_true",
+        help="reload when /-/reload is asked to by POST")  # fmt: skip
     add("--shard.index", dest="shard_index", metavar="N", type=int, default=0, help="which share to probe, from 0")
     add("--shard.count", dest="shard_count", metavar="N", type=int, default=1, help="into how many shares")
     _of_log(flags)

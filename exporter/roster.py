@@ -1,36 +1,37 @@
 """Who: from targets and what DNS says of them to the endpoints of this moment; has them probed, hands results on.
 
 A host's name is asked when one of its turns comes and the answer has run out, so a probe knows what it waited for.
-Until a name has an address, its endpoints have an empty one. Endpoints come and go with the addresses.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from exporter.board import Board, Change, internal_error
 from exporter.changes import endpoint_changed
-from exporter.domains import APART, Domains
+from exporter.domains import Domains
 from exporter.egress import Way, vote_of
-from exporter.model import Domain, Ended, Endpoint, Lookup, Peer, Problem, Result, Target
+from exporter.model import Domain, Ended, Lookup, Peer, Problem, Result, Target
 from exporter.probe.prober import Prober
 from exporter.reasons import Reason, Stage
-from exporter.resolve import Addresses, Resolver, connectable
+from exporter.resolve import Addresses, Resolver
 from exporter.schedule import Schedule, Turn
-from exporter.targets import Name, Site, is_literal, name_of, sites
+from exporter.sites import Sites
+from exporter.targets import Name, is_literal, name_of, sites
 
 log = logging.getLogger(__name__)
 
-REMEMBERED = 3600.0
-"""Seconds for which addresses are probed that DNS told last, while it tells nothing (contract 5, dns_timeout)."""
 DNS_SHARE = 1 / 3
 """The part of a probe's time-out that may be spent on DNS: slow name servers must not fail healthy mail servers."""
+Key = tuple[str, str, bool]
+"""What an entry is called: its target, its host or domain, and whether it is a host."""
 
 
 class Roster:
-    """The sites, what is known of their names, and the turns of their endpoints.
+    """The entries of all targets, and the turns of their endpoints.
 
     `on_failed_vote` is told each time that somebody could not be connected to, as a blocked port would answer.
     """
@@ -49,25 +50,24 @@ class Roster:
         on_failed_vote: Callable[[Way], None] = lambda _: None,
     ) -> None:
         self.board, self.schedule, self._resolver, self._prober = board, schedule, resolver, prober
-        self._max_addresses, self._clock = max_addresses, clock
+        self._clock = clock
         self._on_problems, self._on_internal_error = on_problems, on_internal_error
         self._on_failed_vote = on_failed_vote
-        self._domains = Domains(
-            board, schedule, resolver, clock=clock, spawn=self._spawn, come=self._add_site, go=self._remove_site,
-            again=self._ask_again, on_problems=on_problems,
+        self._sites = Sites(
+            board, schedule, of_domain=lambda site: site in self._domains, max_addresses=max_addresses, turn=self._turn,
+            forget=prober.forget,
         )  # fmt: skip
-        self._sites: dict[Name, dict[Site, None]] = {}
-        self._known: dict[Name, tuple[str, ...]] = {}
-        self._told: dict[Name, float] = {}
+        self._domains = Domains(
+            board, schedule, resolver, clock=clock, spawn=self._spawn, come=self._sites.add, go=self._sites.remove,
+            again=self._sites.ask_again, on_problems=on_problems,
+        )  # fmt: skip
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
     def add(self, target: Target) -> None:
         """Take in a target: its endpoints get their turns within the first round."""
-        if target.host:
-            for site in sites(target, target.host):
-                self._add_site(site)
-        self._domains.add(target)
+        for _ in self.follow((), (target,)):
+            pass
 
     async def close(self) -> None:
         """Stop waiting for answers from DNS; take no more results."""
@@ -76,70 +76,52 @@ class Roster:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    # --- sites and their endpoints ------------------------------------------------------------------------------
+    # --- who comes and goes -------------------------------------------------------------------------------------
 
-    def _add_site(self, site: Site, after: float | None = None) -> None:
-        name = site.name
-        if is_literal(site.host):
-            self._known[name] = (site.host,)
-        self._sites.setdefault(name, {})[site] = None
-        for endpoint in self._endpoints(site, self._known.get(name, ())):
-            self._add(endpoint, after)
+    def follow(self, gone: Iterable[Target], come: Iterable[Target]) -> Iterator[None]:
+        """Let targets go and others come, step by step: the caller lets others run in between.
 
-    def _ask_again(self, site: Site) -> None:
-        """Look once more at an MX host all whose addresses were of this machine: without endpoints it has no turns."""
-        name = site.name
-        named_only = all(each in self._domains for each in self._sites.get(name, ()))
-        if named_only and not self._endpoints(site, self._known.get(name, ())):
-            self._known.pop(name, None)
-            self._add_site(site, 0.0)
+        What both have is left alone. What comes takes the place of what goes where both have the same name: what is
+        known of addresses and MX hosts stays, and a series goes on.
+        """
+        entries: dict[Key, tuple[list[Target], list[Target]]] = {}
+        for targets, which in ((gone, 0), (come, 1)):
+            for target in targets:
+                bare = replace(target, domains=()) if target.domains else target
+                for name in target.domains or (target.host or "",):
+                    entries.setdefault((target.name, name, not target.domains), ([], []))[which].append(bare)
+                    yield
+        for key, (old, new) in entries.items():
+            if old != new:
+                self._change(key, old, new)
+            yield
 
-    def _endpoints(self, site: Site, addresses: tuple[str, ...]) -> tuple[Endpoint, ...]:
-        """A site's endpoints at these addresses. What a stranger's MX points to on this machine is left alone."""
-        if site not in self._domains:
-            return site.endpoints(addresses, self._max_addresses)
-        usable = tuple(address for address in addresses if connectable(address))
-        return site.endpoints(usable, self._max_addresses) if usable or not addresses else ()
+    def limit(self, max_addresses: int) -> Iterator[None]:
+        """Probe at most so many addresses of a name from now on, step by step as `follow`."""
+        return self._sites.limit(max_addresses)
 
-    def _add(self, endpoint: Endpoint, after: float | None) -> None:
-        """Give an endpoint its turn: `after` so many seconds, else within the first round."""
-        if twin := self.board.twin(endpoint):
-            log.warning("two endpoints with the same labels: give one target a name", extra={"endpoint": str(twin)})
-        if self.board.add(endpoint):
-            peer = endpoint.peer
-            self.schedule.add(peer, peer.settings.interval, peer.address, self._turn, after=after)
-
-    def _remove(self, endpoint: Endpoint) -> None:
-        if self.board.remove(endpoint):
-            self.schedule.remove(endpoint.peer)
-            self._prober.forget(endpoint.peer)
-
-    def _remove_site(self, site: Site) -> None:
-        name = site.name
-        for endpoint in self._endpoints(site, self._known.get(name, ())):
-            self._remove(endpoint)
-        del self._sites[name][site]
-        if not self._sites[name]:
-            del self._sites[name]
-            self._known.pop(name, None)
-            self._told.pop(name, None)
-
-    def _answered(self, name: Name, answer: Addresses) -> None:
-        """Let the endpoints of all sites of a name follow its addresses."""
-        before, now = self._known.get(name, ()), answer.addresses
-        if answer.problem is None:
-            self._told[name] = time.monotonic()
-        if before == now:
-            return
-        self._known[name] = now
-        for site in self._sites.get(name, ()):
-            old, new = self._endpoints(site, before), self._endpoints(site, now)
-            gone = [each for each in old if each not in new]
-            freed = [when for each in gone if (when := self.schedule.starts_in(each.peer)) is not None]
-            for endpoint in gone:
-                self._remove(endpoint)
-            for number, endpoint in enumerate(each for each in new if each not in old):
-                self._add(endpoint, min(freed, default=0.0) + number * APART)
+    def _change(self, key: Key, old: list[Target], new: list[Target]) -> None:
+        """Change the entries of one host or domain. A mistake of ours must not cost more than these."""
+        _, name, is_host = key
+        gone, come = [each for each in old if each not in new], [each for each in new if each not in old]
+        self._sites.changing = bool(gone)
+        try:
+            for target in come:
+                if is_host:
+                    for site in sites(target, name):
+                        self._sites.add(site)
+                else:
+                    self._domains.add(Domain(target, name), next((Domain(each, name) for each in gone), None))
+            for target in gone:
+                if is_host:
+                    for site in sites(target, name):
+                        self._sites.remove(site)
+                else:
+                    self._domains.remove(Domain(target, name))
+        except Exception as error:  # noqa: BLE001 - logged there, with its traceback
+            self._report(name, error)
+        finally:
+            self._sites.changing = False
 
     # --- turns --------------------------------------------------------------------------------------------------
 
@@ -174,27 +156,20 @@ class Roster:
                 answer = await self._resolver.addresses(name.host, mode=name.resolve, family=name.family)
         except TimeoutError:
             late = Ended(Stage.DNS, Reason.DNS_TIMEOUT, f"{name.host}: no answer within {patience:.0f} s")
-            old = began - self._told.get(name, began) > REMEMBERED
-            answer = Addresses(() if old else self._known.get(name, ()), late)
+            answer = Addresses(self._sites.remembered(name, began), late)
         waited = time.monotonic() - began
         again = partial(self._resolved, turn, peer, name, answer, waited)
         self.schedule.resume(turn, lambda: self._carefully(turn, again))
 
     def _resolved(self, turn: Turn, peer: Peer, name: Name, answer: Addresses, waited: float) -> None:
-        self._answered(name, answer)
-        left_out = max(0, len(answer.addresses) - self._max_addresses) if peer.settings.addresses != "any" else 0
+        self._sites.answered(name, answer)
+        left_out = max(0, len(answer.addresses) - self._sites.max_addresses) if peer.settings.addresses != "any" else 0
         lookup = Lookup(waited, answer.problem, left_out, self._resolver.unavailable)
         if peer not in self.board.states:
             self.schedule.finished(turn)  # its address is gone; others have taken its place
         else:
-            addresses = (peer.address,) if peer.address else self._usable(peer, name, answer.addresses)
+            addresses = (peer.address,) if peer.address else self._sites.usable(peer, name, answer.addresses)
             self._probe(turn, peer, addresses, lookup)
-
-    def _usable(self, peer: Peer, name: Name, addresses: tuple[str, ...]) -> tuple[str, ...]:
-        """The addresses that a peer with `addresses: any` may try: not this machine where only an MX names it."""
-        if all(site in self._domains for site in self._sites.get(name, ()) if site.settings == peer.settings):
-            return tuple(address for address in addresses if connectable(address))
-        return addresses
 
     def _probe(self, turn: Turn, peer: Peer, addresses: tuple[str, ...], lookup: Lookup | None) -> None:
         self._prober.probe(peer, addresses, lookup, lambda result: self._done(turn, result))

@@ -140,6 +140,15 @@ class Schedule:
         if turn and not (turn.running or turn.queued):
             self._leave(turn)
 
+    def limit(self, *, at_once: int, per_address: int) -> None:
+        """Go by these limits from now on. What runs beyond lower ones ends as it would, and nothing takes its place."""
+        self._at_once, self._per_address = at_once, per_address
+        for at in self._addresses.values():
+            while at.waiting and at.running < per_address:
+                at.running += 1
+                self._ready.append(at.waiting.popleft())
+        self._start_ready()
+
     def starts_in(self, key: Hashable) -> float | None:
         """Seconds until a turn starts, 0 while it runs or waits for room; None where there is no such turn."""
         turn = self._turns.get(key)
@@ -260,7 +269,7 @@ class Schedule:
         else:
             turn.back_off = min(2 * turn.back_off, MAX_BACK_OFF) if refused else 1
             self._set_wait(turn, at)
-        if at.waiting:
+        if at.waiting and at.running <= self._per_address:
             self._ready.append(at.waiting.popleft())
         else:
             at.running -= 1

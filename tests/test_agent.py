@@ -1,55 +1,25 @@
-"""What the agent does around the probes: names, addresses, limits, start and end."""
+"""What the agent does around the probes: where it listens, start and end, reloads."""
 
 import asyncio
 import logging
-import resource
+import os
+import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from exporter.agent import (
-    SPARE_DESCRIPTORS,
-    Agent,
-    Options,
-    StartError,
-    descriptors_for,
-    fit_for_ehlo,
-    listen_address,
-)
+from exporter.agent import Agent, Options, StartError, listen_address
 from exporter.config import Config, load
 from exporter.egress import ballot
 from exporter.model import Peer, Settings
 from exporter.reasons import Reason
-from exporter.simulated.certificates import Zoo
+from exporter.simulated.certificates import NAMES, Zoo
 from exporter.simulated.client import Client
 from exporter.simulated.scripts import SCRIPTS
 from tests.conftest import Serve
-
-
-@pytest.mark.parametrize(
-    ("name", "fit"),
-    [
-        ("probe.example.net", True),
-        ("probe-1.eu.example.net", True),
-        ("probe", False),
-        ("localhost", False),
-        ("localhost.localdomain", False),
-        ("probe.local", False),
-        ("Probe.Local", False),
-        ("probe.internal", True),
-        ("probe_1.example.net", False),
-        ("192.0.2.1", False),
-        ("probe.example.net.", False),
-        ("x" * 64 + ".example.net", False),
-        ("evil\r\n.example.net", False),
-        ("", False),
-    ],
-)
-def test_which_names_may_be_said_in_ehlo(name: str, fit: bool) -> None:
-    assert fit_for_ehlo(name) is fit
 
 
 @pytest.mark.parametrize(
@@ -72,41 +42,6 @@ def test_addresses_to_listen_on(text: str, address: tuple[str | None, int]) -> N
 def test_what_is_no_address_to_listen_on(text: str) -> None:
     with pytest.raises(ValueError, match="is not an address to listen on"):
         listen_address(text)
-
-
-# --- descriptors ----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def limits() -> Iterator[tuple[int, int]]:
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    yield before
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
-def test_the_limit_is_raised_as_far_as_needed(limits: tuple[int, int]) -> None:
-    _, hard = limits
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-    assert descriptors_for(300) == 300
-    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (300 + SPARE_DESCRIPTORS, hard)
-
-
-def test_a_limit_that_suffices_is_left_alone(limits: tuple[int, int]) -> None:
-    _, hard = limits
-    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
-    assert descriptors_for(100) == 100
-    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (512, hard)
-
-
-def test_too_low_a_limit_means_fewer_probes_and_a_warning(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1024))
-    asked: list[tuple[int, int]] = []
-    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
-    assert descriptors_for(5000) == 1024 - SPARE_DESCRIPTORS
-    assert asked == [(1024, 1024)]
-    assert "too few file descriptors" in caplog.text
 
 
 # --- blocked from here ----------------------------------------------------------------------------------------
@@ -170,7 +105,7 @@ async def test_it_probes_and_ends_when_told_to(tmp_path: Path, zoo: Zoo, serve: 
 async def test_a_probe_that_hangs_does_not_hold_the_end_up_and_leaves_no_result(
     tmp_path: Path, zoo: Zoo, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exporter.agent.DRAIN", 0.05)
+    monkeypatch.setattr("exporter.engine.DRAIN", 0.05)
     server = await serve(Client.stall)
     agent = Agent(config(tmp_path, server.port, zoo=zoo), LOOPBACK)
     running = asyncio.create_task(agent.run())
@@ -188,3 +123,97 @@ async def test_a_port_in_use_is_an_error_of_the_start(tmp_path: Path, zoo: Zoo) 
         port = taken.getsockname()[1]
         with pytest.raises(StartError, match=f"cannot listen on 127.0.0.1:{port}: "):
             await Agent(config(tmp_path, 1, zoo=zoo), Options(listen=(("127.0.0.1", port),))).run()
+
+
+# --- reloads --------------------------------------------------------------------------------------------------
+
+
+async def test_a_reload_leads_everything_over(tmp_path: Path, zoo: Zoo, serve: Serve) -> None:
+    server, other = await serve(SCRIPTS["healthy"](zoo)), await serve(SCRIPTS["healthy"](zoo))
+    agent = Agent(config(tmp_path, server.port, zoo=zoo), LOOPBACK)
+    running = asyncio.create_task(agent.run())
+    await until(agent.started.is_set, running)
+    [state] = agent.board.states.values()
+    await until(lambda: state.result, running)
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        path.read_text()
+        .replace("global: {", "global: {max_concurrent_probes: 7, max_probes_per_host: 3, max_addresses: 2, "
+                 "nameservers: [127.0.0.99], max_concurrent_lookups: 4, ")
+        .replace(f"[{server.port}]", f"[{server.port}, {other.port}]")
+        + "egress: {min_hosts: 9, min_networks: 8, canaries: ['canary.test:25']}\n"
+    )  # fmt: skip
+    assert agent.reloads
+    assert agent.engine
+    assert await agent.reloads.reload() == []
+    assert agent.board.states[state.peer] is state
+    await until(lambda: all(each.result for each in agent.board.states.values()), running)
+    assert sorted(each.peer.port for each in agent.board.states.values()) == sorted([server.port, other.port])
+    engine = agent.engine
+    assert (engine.schedule._at_once, engine.schedule._per_address) == (7, 3)
+    assert (engine.roster._sites.max_addresses, engine.resolver._lookups._limit) == (2, 4)
+    assert [each.text for each in engine.resolver._given] == ["127.0.0.99"]
+    assert (agent.board.egress._min_hosts, agent.board.egress._min_networks) == (9, 8)
+    assert {canary.host for canary in engine.canaries._all()} == {"canary.test"}
+    assert agent.config.egress.min_hosts == 9
+    agent.stop.set()
+    await asyncio.wait_for(running, 5)
+
+
+async def test_a_sighup_during_the_start_is_not_lost(
+    tmp_path: Path, zoo: Zoo, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await serve(SCRIPTS["healthy"](zoo))
+    agent = Agent(config(tmp_path, server.port, zoo=zoo), LOOPBACK)
+    before = agent.config
+
+    async def own_name() -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        await agent._hung_up.wait()
+
+    monkeypatch.setattr("exporter.agent.own_name", own_name)
+    running = asyncio.create_task(agent.run())
+    await until(lambda: agent.config is not before, running)
+    agent.stop.set()
+    await asyncio.wait_for(running, 5)
+
+
+async def test_a_bad_configuration_changes_nothing(tmp_path: Path, zoo: Zoo, serve: Serve) -> None:
+    server = await serve(SCRIPTS["healthy"](zoo))
+    agent = Agent(config(tmp_path, server.port, zoo=zoo), LOOPBACK)
+    running = asyncio.create_task(agent.run())
+    await until(agent.started.is_set, running)
+    before = agent.config, dict(agent.board.states)
+    path = tmp_path / "c.yaml"
+    path.write_text(path.read_text() + "targest: []\n")
+    assert agent.reloads
+    assert await agent.reloads.reload() == [f"{path}:3:1: targest: unknown key `targest`; did you mean `targets`?"]
+    assert (agent.config, dict(agent.board.states)) == before
+    agent.stop.set()
+    await asyncio.wait_for(running, 5)
+
+
+async def test_renewed_trust_anchors_are_read(tmp_path: Path, zoo: Zoo, serve: Serve) -> None:
+    server = await serve(SCRIPTS["healthy"](zoo))
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(zoo.ca_file.read_bytes())
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "global: {interval: 1s, timeout: 1s, connect_timeout: 1s,"
+        f" tls: {{ca_file: ca.pem, server_name: {NAMES[0]}}}}}\n"
+        f"targets: [{{host: 127.0.0.1, ports: [{server.port}]}}]\n"
+    )
+    agent = Agent(load(path), LOOPBACK)
+    running = asyncio.create_task(agent.run())
+    await until(agent.started.is_set, running)
+    [state] = agent.board.states.values()
+    await until(lambda: state.result, running)
+    assert state.result
+    assert state.result.verdict
+    assert state.result.verdict.not_trusted is None
+    ca_file.write_bytes(zoo.self_signed.cert_chain_pem)
+    assert agent.reloads
+    assert await agent.reloads.reload() == []
+    await until(lambda: state.result and state.result.verdict and state.result.verdict.not_trusted, running)
+    agent.stop.set()
+    await asyncio.wait_for(running, 5)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.board import ANEW, GRACE, STALE_SECONDS, Board, Change, DomainState, internal_error
-from exporter.egress import Way
+from exporter.egress import Egress, Way, ballot
 from exporter.model import Domain, Exchanges, Hello, Peer, Reply, Result, Settings, Target
 from exporter.reasons import Reason, Untestable
 from tests.results import ADDRESS, DAY, HOST, NOW, endpoint, failed, healthy, peer
@@ -319,3 +319,26 @@ def test_failures_go_with_their_endpoint(board: Board) -> None:
     board.remove(endpoint())
     board.add(endpoint())
     assert board.endpoints[endpoint()].last_failures == ()
+
+
+# --- a reload ---------------------------------------------------------------------------------------------------
+
+
+def test_other_minima_of_egress_hold_at_once_and_are_told() -> None:
+    told: list[bool | None] = []
+    board = Board(Egress(min_hosts=3, min_networks=2), on_egress=lambda _way, blocked: told.append(blocked))
+    board.vote(peer(port=587, host="x"), ballot("x", "8.8.8.8", 587, None))
+    for number in (1, 2):
+        board.vote(peer(host=f"h{number}"), ballot(f"h{number}", f"8.{number}.0.1", 25, Reason.CONNECTION_TIMEOUT))
+    board.require(min_hosts=2, min_networks=2)
+    board.require(min_hosts=4, min_networks=2)
+    assert told[-2:] == [True, None]
+
+
+def test_an_heir_has_the_vote_of_who_goes(board: Board) -> None:
+    board.record(failed(Reason.CONNECTION_TIMEOUT, address="8.8.8.8"))
+    heir = endpoint(of=peer(interval=5.0))
+    board.add(heir)
+    board.inherit(heir.peer, peer())
+    board.remove(endpoint())
+    assert board.egress.all_voters() == [heir.peer]

@@ -42,6 +42,9 @@ class Probes:
         self.asked: list[tuple[Peer, tuple[str, ...]]] = []
         self._done: list[Callable[[Result], None]] = []
 
+    def forget(self, peer: Peer) -> None:
+        """No peer goes here."""
+
     def probe(
         self, peer: Peer, addresses: Sequence[str], lookup: Lookup | None, done: Callable[[Result], None]
     ) -> None:
@@ -259,3 +262,31 @@ async def test_the_roster_tells_of_who_cannot_be_connected_to(
     loop.run(60)
     probes.answer(reason)
     assert heard == told
+
+
+async def test_other_canaries_are_asked_after_a_reload_and_the_votes_of_the_old_ones_go() -> None:
+    bench = Bench()
+    await bench.ask()
+    bench.probes.answer()
+    assert bench.blocked() is False
+    bench.canaries.follow([("new.test", 25)], settings_for)
+    assert bench.blocked() is None
+    await bench.ask()
+    assert [peer.host for peer, _ in bench.probes.asked][1:] == ["new.test"]
+
+
+async def test_a_canary_that_stays_keeps_its_vote_and_is_left_in_peace() -> None:
+    bench = Bench()
+    await bench.ask()
+    bench.probes.answer()
+    bench.canaries.follow([("canary.test", 25)], settings_for)
+    await bench.ask()
+    assert (bench.blocked(), len(bench.probes.asked)) == (False, 1)
+
+
+async def test_a_canary_that_goes_while_it_is_asked_has_no_vote() -> None:
+    bench = Bench()
+    await bench.ask()
+    bench.canaries.follow([], settings_for)
+    bench.probes.answer()
+    assert bench.blocked() is None

@@ -1,5 +1,8 @@
 """Which hosts mail domains name, and that their endpoints follow."""
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -97,7 +100,7 @@ async def test_a_failed_lookup_takes_no_host_away(bench: Bench) -> None:
     bench.names.mx["example.test"] = Exchanges(problems=(problem,))
     await settle(bench)
     assert bench.addresses("mx.example.test") == [A]
-    exchanges = bench.board.domains[Domain(target, "example.test")].exchanges
+    exchanges = bench.board.domains[Domain(replace(target, domains=()), "example.test")].exchanges
     assert exchanges is not None
     assert (exchanges.problems, exchanges.hosts) == ((problem,), ((10, "mx.example.test"),))
 
@@ -130,3 +133,69 @@ async def test_a_line_is_logged_when_the_problems_of_a_domain_change(
     await settle(bench)
     lines = [vars(record) for record in caplog.records if record.getMessage() == "domain changed"]
     assert [line["reasons"] for line in lines] == ["dns_not_found", "none"]
+
+
+# --- a reload -------------------------------------------------------------------------------------------------
+
+
+async def follow(bench: Bench, gone: Sequence[Target], come: Sequence[Target]) -> None:
+    for _ in bench.roster.follow(gone, come):
+        pass
+
+
+async def test_a_list_that_grows_and_shrinks_takes_nothing_from_the_other_domains(bench: Bench) -> None:
+    bench.names.mx = {name: mx("mx.example.test") for name in ("one.test", "two.test", "three.test")}
+    bench.names.answers["mx.example.test"] = Addresses((A,))
+    old, new = domains("one.test", "two.test"), domains("two.test", "three.test")
+    await follow(bench, (), (old,))
+    await bench.run(130)
+    [state] = bench.board.states.values()
+    kept = next(each for each in bench.board.domains.values() if each.domain.domain == "two.test")
+    due = bench.schedule.starts_in(kept.domain)
+    await follow(bench, (old,), (new,))
+    assert sorted(each.domain for each in bench.board.domains) == ["three.test", "two.test"]
+    assert (bench.board.domains[kept.domain] is kept, bench.schedule.starts_in(kept.domain)) == (True, due)
+    assert list(bench.board.states.values()) == [state]
+
+
+async def test_the_hosts_of_a_domain_that_goes_go_with_it(bench: Bench) -> None:
+    bench.names.mx = {"one.test": mx("shared.test", "own.test"), "two.test": mx("shared.test")}
+    bench.names.answers = {"shared.test": Addresses((A,)), "own.test": Addresses((B,))}
+    old = domains("one.test", "two.test")
+    await follow(bench, (), (old,))
+    await bench.run(130)
+    await follow(bench, (old,), (domains("two.test"),))
+    assert {endpoint.peer.host for endpoint in bench.board.endpoints} == {"shared.test"}
+    await follow(bench, (domains("two.test"),), ())
+    assert (bench.board.endpoints, bench.board.domains) == ({}, {})
+
+
+async def test_a_domain_whose_settings_change_keeps_its_hosts_and_their_series(bench: Bench) -> None:
+    bench.names.mx["one.test"] = mx("mx.example.test")
+    bench.names.answers["mx.example.test"] = Addresses((A,))
+    await follow(bench, (), (domains("one.test"),))
+    await bench.run(130)
+    [before] = bench.board.domains.values()
+    due = bench.schedule.starts_in(before.domain)
+    changed = Target("mail", ((25, Settings(resolve="dns", interval=400.0)),), domains=("one.test",))
+    await follow(bench, (domains("one.test"),), (changed,))
+    [domain], [state] = bench.board.domains.values(), bench.board.states.values()
+    assert (domain.exchanges, domain.updated, domain.wait) == (before.exchanges, before.updated, 400.0)
+    assert bench.schedule.starts_in(domain.domain) == due
+    assert (state.peer.settings.interval, state.probes, state.word) == (400.0, 1, "ok")
+
+
+async def test_a_domain_that_goes_while_it_is_asked_is_forgotten(bench: Bench) -> None:
+    answer = asyncio.Event()
+
+    async def slowly(_domain: str) -> Exchanges:
+        await answer.wait()
+        return mx("mx.example.test")
+
+    bench.names.exchanges = slowly  # type: ignore[method-assign, assignment]  # until told to
+    await follow(bench, (), (domains("one.test"),))
+    await bench.run(62)
+    await follow(bench, (domains("one.test"),), ())
+    answer.set()
+    await bench.run(2)
+    assert (bench.board.domains, bench.board.endpoints, bench.schedule.in_flight) == ({}, {}, 0)

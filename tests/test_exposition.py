@@ -229,6 +229,16 @@ def test_a_domain_does_not_succeed_by_results_that_are_withdrawn() -> None:
     assert values(board, "smtp_domain_mx_records", NOW + 500) == [1]
 
 
+def test_a_new_answer_of_dns_replaces_what_was_rendered_of_the_old_one() -> None:
+    target = Target("mail", ((25, Settings()),), domains=("example.test",))
+    domain = Domain(target, "example.test")
+    board = board_of(healthy())
+    state = board.domains[domain] = DomainState(domain, 300.0, Exchanges(((10, HOST),), records=1), NOW)
+    assert values(board, "smtp_domain_mx_records") == [1]
+    state.exchanges = Exchanges(((10, HOST), (20, "mx2.test")), records=2)
+    assert (values(board, "smtp_domain_mx_records"), values(board, "smtp_domain_mx_info")) == ([2], [1, 1])
+
+
 def test_no_family_of_domains_where_there_is_no_domain() -> None:
     assert not any(row.name in text(board_of(healthy())) for row in DOMAIN_FAMILIES)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from exporter import checks
-from exporter.model import Lookup, Peer, Reply, Result
+from exporter.model import Lookup, Peer, Reply, Result, Target
 from exporter.reasons import Reason, Stage
 from exporter.resolve import Addresses
 from tests.results import failed, healthy
@@ -248,3 +248,143 @@ async def test_after_close_no_result_is_taken(bench: Bench) -> None:
     await bench.roster.close()
     ends[0]()
     assert [state.word for state in bench.board.states.values()] == ["pending"]
+
+
+# --- a reload -------------------------------------------------------------------------------------------------
+
+
+async def follow(bench: Bench, gone: Sequence[Target], come: Sequence[Target]) -> None:
+    for _ in bench.roster.follow(gone, come):
+        pass
+
+
+def targets_of(bench: Bench) -> set[str]:
+    return {endpoint.target for endpoint in bench.board.endpoints}
+
+
+async def test_what_stays_keeps_its_result_and_its_place(bench: Bench) -> None:
+    stays, goes = host(A, "stays"), host(B, "goes")
+    await follow(bench, (), (stays, goes))
+    await bench.run(50)
+    [state] = [state for endpoint, state in bench.board.endpoints.items() if endpoint.target == "stays"]
+    due = bench.schedule.starts_in(state.peer)
+    again = host(A, "stays")
+    await follow(bench, (stays, goes), (again, host(SIX, "comes")))
+    assert [state for endpoint, state in bench.board.endpoints.items() if endpoint.target == "stays"] == [state]
+    assert (state.probes, bench.schedule.starts_in(state.peer), targets_of(bench)) == (1, due, {"stays", "comes"})
+
+
+async def test_what_goes_is_gone_at_once_and_forgotten(bench: Bench) -> None:
+    await follow(bench, (), (host(A),))
+    await bench.run(62)
+    await follow(bench, (host(A),), ())
+    assert (bench.board.endpoints, bench.board.states) == ({}, {})
+    assert [peer.address for peer in bench.probes.forgotten] == [A]
+    asked = len(bench.probes.asked)
+    await bench.run(120)
+    assert len(bench.probes.asked) == asked
+
+
+async def test_what_comes_starts_within_a_minute_spread(bench: Bench) -> None:
+    come = [host(f"192.0.2.{number}", f"t{number}", interval=300.0) for number in range(60)]
+    await follow(bench, (), come)
+    starts = [0]
+    for _ in range(6):
+        await bench.run(10)
+        starts.append(len(bench.probes.asked))
+    assert all(later - sooner in range(8, 13) for sooner, later in pairwise(starts))
+
+
+async def test_other_labels_take_nothing_from_the_peer(bench: Bench) -> None:
+    old, new = host(A), replace(host(A), labels=(("team", "mail"),))
+    await follow(bench, (), (old,))
+    await bench.run(62)
+    [state] = bench.board.states.values()
+    due = bench.schedule.starts_in(state.peer)
+    await follow(bench, (old,), (new,))
+    assert [(endpoint.labels, each) for endpoint, each in bench.board.endpoints.items()] == [(new.labels, state)]
+    assert (bench.schedule.starts_in(state.peer), bench.probes.forgotten) == (due, [])
+
+
+async def test_another_port_takes_nothing_from_the_first(bench: Bench) -> None:
+    await follow(bench, (), (host(A),))
+    await bench.run(50)
+    [state] = bench.board.states.values()
+    await follow(bench, (host(A),), (host(A, ports=(25, 465)),))
+    assert [(each.peer.port, each.probes) for each in bench.board.states.values()] == [(25, 1), (465, 0)]
+    assert bench.board.states[state.peer] is state
+
+
+async def test_other_settings_are_probed_anew_and_the_series_go_on(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.names.answers[HOST] = Addresses((A,))
+    bench.probes.results[A] = lambda peer: failed(Reason.CONNECTION_TIMEOUT, peer)
+    await follow(bench, (), (host(),))
+    await bench.run(122)
+    [before] = bench.board.states.values()
+    await follow(bench, (host(),), (host(interval=300.0),))
+    [state] = bench.board.states.values()
+    assert (state.peer.settings.interval, state.peer.address, state.wait) == (300.0, A, 300.0)
+    assert before.failures > 1
+    assert (state.probes, state.failures) == (before.probes, before.failures)
+    assert state.consecutive_failures == before.consecutive_failures
+    assert (state.word, state.result and state.result.peer, state.since) == ("critical", state.peer, before.since)
+    assert "same labels" not in caplog.text
+    await bench.run(60)
+    assert (state.probes, len(bench.board.states)) == (before.probes + 1, 1)
+
+
+async def test_a_peer_that_another_target_has_too_stays_with_it(bench: Bench) -> None:
+    await follow(bench, (), (host(A, "one"), host(A, "two")))
+    await bench.run(50)
+    [state] = bench.board.states.values()
+    await follow(bench, (host(A, "one"),), (host(A, "one", interval=30.0),))
+    assert sorted((each.peer.settings.interval, each.probes) for each in bench.board.states.values()) == [
+        (30.0, 1),
+        (60.0, 1),
+    ]
+    assert bench.board.states[state.peer] is state
+
+
+async def test_a_probe_under_way_whose_endpoint_goes_is_dropped_and_its_place_is_free(bench: Bench) -> None:
+    under_way: list[Callable[[], None]] = []
+    bench.roster._prober.probe = lambda peer, _a, _l, done: under_way.append(lambda: done(healthy(peer)))  # type: ignore[method-assign, assignment]  # held
+    await follow(bench, (), (host(A),))
+    await bench.run(62)
+    await follow(bench, (host(A),), (host(A, interval=30.0),))
+    await bench.run(60)
+    assert (len(under_way), bench.schedule.in_flight) == (1, 1), "the next waits: one connection to one address"
+    under_way[0]()
+    assert (len(under_way), bench.schedule.in_flight) == (2, 1)
+    [state] = bench.board.states.values()
+    assert state.probes == 0, "what is dropped is not counted"
+    under_way[1]()
+    assert (state.probes, bench.schedule.in_flight) == (1, 0)
+
+
+async def test_a_change_is_made_step_by_step(bench: Bench) -> None:
+    steps = bench.roster.follow((), [host(f"192.0.2.{number}", f"t{number}") for number in range(100)])
+    sizes = [len(bench.board.endpoints) for _ in steps]
+    assert sizes[-100:] == list(range(1, 101))
+
+
+async def test_a_mistake_of_ours_costs_one_entry(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = bench.board.add
+    monkeypatch.setattr(bench.board, "add", lambda each: 1 / 0 if each.target == "bad" else add(each))
+    await follow(bench, (), (host(A, "bad"), host(B, "good")))
+    assert (targets_of(bench), bench.errors) == ({"good"}, 1)
+
+
+async def test_fewer_addresses_and_more_again(bench: Bench) -> None:
+    bench.names.answers[HOST] = Addresses((A, B, SIX))
+    await follow(bench, (), (host(), host(A, "literal")))
+    await bench.run(62)
+    kept = next(state for state in bench.board.states.values() if (state.peer.host, state.peer.address) == (HOST, A))
+    for limit, expected in ((2, [A, B]), (1, [A]), (16, [A, B, SIX])):
+        for _ in bench.roster.limit(limit):
+            pass
+        assert bench.addresses() == expected
+    assert (bench.board.states[kept.peer] is kept, bench.addresses(A)) == (True, [A])
+    await bench.run(5)
+    assert all(state.result for state in bench.board.states.values())

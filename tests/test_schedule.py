@@ -457,3 +457,39 @@ def test_a_schedule_whose_places_nobody_frees_does_not_move() -> None:
     assert bench.schedule.moves(30.0)
     bench.loop.run(10)
     assert not bench.schedule.moves(30.0)
+
+
+# --- other limits -----------------------------------------------------------------------------------------------
+
+
+def test_more_room_at_an_address_is_used_at_once() -> None:
+    bench = Bench(None)
+    for key in "abc":
+        bench.add(key, address="192.0.2.1", after=0.0)
+    bench.loop.run(1)
+    assert len(bench.running) == 1
+    bench.schedule.limit(at_once=1000, per_address=2)
+    assert len(bench.running) == 2
+
+
+def test_less_room_at_an_address_holds_once_those_beyond_it_have_ended() -> None:
+    bench = Bench(None, per_address=3)
+    for key in "abcdef":
+        bench.add(key, address="192.0.2.1", after=0.0)
+    bench.loop.run(1)
+    bench.schedule.limit(at_once=1000, per_address=1)
+    running = []
+    for _ in range(6):
+        running.append(len(bench.running))
+        bench.finish(bench.running[0])
+    assert running == [3, 2, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("at_once", "running"), [(5, 5), (1, 2)], ids=["more", "less: nothing is ended"])
+def test_another_limit_of_all_probes_holds_from_now_on(at_once: int, running: int) -> None:
+    bench = Bench(None, at_once=2)
+    for key in range(10):
+        bench.add(key, after=0.0)
+    bench.loop.run(1)
+    bench.schedule.limit(at_once=at_once, per_address=1)
+    assert len(bench.running) == running

@@ -7,10 +7,11 @@ A recipe in seven steps, each a file that knows nothing of the next:
 3. `validation` holds a mapping against the table and tells errors in an operator's words.
 4. `merge` lays global < module < target < port entry over each other, down to `exporter.model.Settings`.
 5. `entries` makes Targets of lists of targets; nothing may be there twice.
-6. `reading` does all this for a file and those it names; `apart` has a child process do it. `loaded` is what comes out.
+6. `reading` does all this for a file and those it names; `apart` has a child process do it. `loaded` is what comes out,
+   `sources` the files that it was made of, to see whether they change.
 7. `table` prints TABLE 3: JSON Schema and documentation.
 
-Nothing here asks the network; the files named are looked into once, what secrets they hold is not kept.
+Nothing here asks the network; what secrets the files named hold is not kept.
 """
 
 from collections.abc import Mapping
@@ -19,8 +20,21 @@ from pathlib import Path
 from exporter.config.apart import load_apart
 from exporter.config.errors import ConfigError, ConfigErrors
 from exporter.config.loaded import Config, Egress, ProbeAccess
+from exporter.config.sources import FOLLOWED, Looking, Sources
 
-__all__ = ["Config", "ConfigError", "ConfigErrors", "Egress", "ProbeAccess", "defaults", "load", "load_apart"]
+__all__ = [
+    "FOLLOWED",
+    "Config",
+    "ConfigError",
+    "ConfigErrors",
+    "Egress",
+    "Looking",
+    "ProbeAccess",
+    "Sources",
+    "defaults",
+    "load",
+    "load_apart",
+]
 
 
 def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:

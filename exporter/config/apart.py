@@ -1,43 +1,109 @@
-"""Has a configuration read by a child process, which takes its 20 MB of pydantic, YAML nodes and garbage with it."""
+"""Has a configuration read by a child process, which takes its 20 MB of pydantic, YAML nodes and garbage with it.
 
-import multiprocessing
-import threading
+Ten thousand targets take a second or two to read; the event loop of this process goes on meanwhile, and takes what
+comes back in pieces. Not by fork: this process has threads.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from exporter.aside import aside
 from exporter.config.errors import ConfigErrors
 from exporter.config.loaded import Config
+from exporter.model import Target
+
+PIECE = 200
+"""Targets that come together: a millisecond to take in."""
+PATIENCE = 600.0
+"""Seconds after which a child is given up: a file server may never answer."""
+KEY = os.urandom(16)
+"""That of the digests of this process."""
+CHILD = "import sys; from exporter.config.apart import read; read(int(sys.argv[1]))"
+
+Choose = Callable[[Target], Target | None]
 
 
-def load_apart(path: Path) -> Config:
+async def load_apart(
+    path: Path, *, choose: Choose | None = None, running: Config | None = None, text: bytes | None = None
+) -> Config:
     """Read a configuration and all files it names.
+
+    Args:
+        path: the configuration.
+        choose: what is wanted of each target, asked in the child: a function of a module, or a partial of one.
+        running: the configuration before; targets that are equal are the same objects.
+        text: what to take for the content of `path`.
 
     Raises:
         ConfigErrors: everything that is wrong in them.
-        RuntimeError: the child died; it has said why on stderr.
+        RuntimeError: the child died, and has said why on stderr, or is given up, or could not be started.
     """
-    alone = threading.active_count() == 1 and "fork" in multiprocessing.get_all_start_methods()
-    make = multiprocessing.get_context("fork") if alone else multiprocessing.get_context("spawn")  # threads do not fork
-    ours, theirs = make.Pipe(duplex=False)
-    child = make.Process(target=_read, args=(path, theirs), daemon=True)
-    child.start()
-    theirs.close()
     try:
-        answer: Config | ConfigErrors = ours.recv()
-    except EOFError:
+        ours, child = _start()
+    except OSError as error:
+        raise RuntimeError(f"{path}: no process can be started to read it: {error.strerror or error}") from error
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await aside(lambda: ours.send((path, text, KEY, choose)))
+            return await _received(ours, {target: target for target in running.targets} if running else {})
+    except (EOFError, ConnectionError):
         raise RuntimeError(f"{path}: the process that read the configuration died") from None
+    except TimeoutError:
+        raise RuntimeError(f"{path}: could not be read within {PATIENCE:.0f} s") from None
     finally:
-        child.join()
+        child.kill()
+        await asyncio.shield(aside(child.wait))
         ours.close()
-    if isinstance(answer, ConfigErrors):
-        raise answer
-    return answer
 
 
-def _read(path: Path, pipe: Connection) -> None:
+def _start() -> tuple[Connection, "subprocess.Popen[bytes]"]:
+    """Start a child that finds our modules where we did, whatever lies in the directory we are in."""
+    ours, theirs = Pipe()
+    with theirs:
+        descriptor = theirs.fileno()
+        try:
+            return ours, subprocess.Popen(  # noqa: S603 - our own interpreter on our own code
+                [sys.executable, "-P", "-c", CHILD, str(descriptor)],
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                pass_fds=(descriptor,),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for us
+            )
+        except OSError:
+            ours.close()
+            raise
+
+
+async def _received(pipe: Connection, known: dict[Target, Target]) -> Config:
+    head: Config | ConfigErrors = await aside(pipe.recv)
+    if isinstance(head, ConfigErrors):
+        raise head
+    targets: list[Target] = []
+    while piece := await aside(pipe.recv):
+        targets += (known.get(target, target) for target in piece)
+    return replace(head, targets=tuple(targets))
+
+
+def read(descriptor: int) -> None:
+    """Do what a child is for: read as it is told, send what comes of it."""
     from exporter.config.reading import load
 
-    try:
-        pipe.send(load(path))
-    except ConfigErrors as errors:
-        pipe.send(errors)
+    with Connection(descriptor) as pipe:
+        path, text, key, choose = pipe.recv()
+        try:
+            config = load(path, text=text, key=key)
+        except ConfigErrors as errors:
+            pipe.send(errors)
+            return
+        targets = [ours for each in config.targets if (ours := choose(each) if choose else each)]
+        pipe.send(replace(config, targets=()))
+        for start in range(0, len(targets), PIECE):
+            pipe.send(targets[start : start + PIECE])
+        pipe.send([])

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter.config import files, names
+from exporter.config import names
 from exporter.config.document import Document
 from exporter.config.errors import ConfigError, Where
+from exporter.config.files import Beside
 from exporter.config.merge import Layer, Merge, starttls_fault, written
 from exporter.config.model import FileSdGroup, PortEntry, TargetEntry
 from exporter.config.validation import Checker
@@ -27,6 +28,7 @@ class DomainsFile:
     """A file with one mail domain a line. Its places are (line, column)."""
 
     file: Path
+    beside: Beside
 
     def error(self, where: Where, message: str) -> ConfigError:
         """Make an error at (line, column)."""
@@ -36,7 +38,7 @@ class DomainsFile:
     def read(self, report: Callable[[ConfigError], None]) -> Iterator[tuple[str, Where]]:
         """List the domains and their places. Raises ValueError where the file cannot be read."""
         try:
-            text = files.read(self.file).decode("utf-8-sig")
+            text = self.beside.read("domains file", self.file).decode("utf-8-sig")
         except UnicodeDecodeError:
             raise ValueError(f"cannot read {self.file}: not UTF-8 text") from None
         for number, line in enumerate(text.split("\n"), 1):
@@ -62,7 +64,6 @@ class Entries:
         self.merge = merge
         self.report = report
         self.targets: list[Target] = []
-        self.files: list[Path] = []
         self.seen: dict[Named, Place] = {}
 
     def add(self, items: Sequence[Any], checker: Checker, where: Where) -> None:
@@ -128,8 +129,7 @@ class Entries:
             single = [(name, at) for name in (entry.host, entry.domain) if name]
             return [(name, (checker.document, where)) for name, where in single + listed]
         try:
-            source = DomainsFile(checker.beside.path(entry.domains_file))
-            self.files.append(source.file.absolute())
+            source = DomainsFile(checker.beside.path(entry.domains_file), checker.beside)
             return [(name, (source, where)) for name, where in source.read(self.report)]
         except ValueError as error:
             checker.tell((*at, "domains_file"), str(error))

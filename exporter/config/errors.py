@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from exporter.config.sources import Sources
 
 Where = tuple[str | int, ...]
 """A path into a file: keys of mappings and indexes of lists."""
@@ -36,9 +39,13 @@ class ConfigError:
 
 
 class ConfigErrors(Exception):  # noqa: N818  # the plural is the point: all errors at once
-    """A configuration that cannot be used: all its errors at once, sorted by file and line, none twice."""
+    """A configuration that cannot be used: all its errors at once, sorted by file and line, none twice.
 
-    def __init__(self, errors: Iterable[ConfigError]) -> None:
+    `sources` are the files that were looked into, where that is known.
+    """
+
+    def __init__(self, errors: Iterable[ConfigError], sources: "Sources | None" = None) -> None:
+        self.sources = sources
         self.errors = tuple(
             sorted(set(errors), key=lambda e: (str(e.file), e.line or 0, e.column or 0, e.path, e.message))
         )
@@ -46,4 +53,4 @@ class ConfigErrors(Exception):  # noqa: N818  # the plural is the point: all err
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Survive the way back from a process that parsed for us."""
-        return ConfigErrors, (self.errors,)
+        return ConfigErrors, (self.errors, self.sources)

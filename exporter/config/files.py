@@ -7,10 +7,22 @@ import glob
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
+from typing import Literal
 
 MAX_BYTES = 64 * 2**20
 """Ten thousand targets are about 1 MB."""
+
+Role = Literal["configuration", "target file", "domains file", "certificate", "password"]
+"""What a file is read for."""
+Digests = Mapping[tuple[Role, str], str]
+"""What was in each file, by its role and absolute path; empty where it could not be read."""
+
+
+def digest(data: bytes, key: bytes) -> str:
+    """Tell content apart, also that of a password: without the key, which differs by process, it tells nothing."""
+    return blake2b(data, key=key, digest_size=16).hexdigest()
 
 
 def read(file: Path, limit: int = MAX_BYTES) -> bytes:
@@ -38,12 +50,24 @@ def matching(directory: Path, pattern: str) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """The directory of the file being read, and what is known of the files it names: each is looked into once."""
+    """The directory of the file being read, and what is known of all files so far: each is looked into once."""
 
     directory: Path
     environ: Mapping[str, str] = field(repr=False)
-    looked_into: dict[tuple[str, Path], str] = field(default_factory=dict)
+    looked_into: dict[tuple[Role, Path], str] = field(default_factory=dict)
     """What is wrong with a file, by (what it is to hold, file); empty where nothing is."""
+    key: bytes = field(default=b"", repr=False)
+    """That of the digests."""
+    digests: dict[tuple[Role, str], str] = field(default_factory=dict)
+    """What was in the files read so far."""
+
+    def read(self, role: Role, file: Path, data: bytes | None = None) -> bytes:
+        """Read a file, or take `data` for what is in it; either is noted."""
+        place = (role, str(file.absolute()))
+        self.digests[place] = ""
+        data = read(file) if data is None else data
+        self.digests[place] = digest(data, self.key)
+        return data
 
     def path(self, text: str) -> Path:
         """Read a path relative to the naming file. Links stay links: orchestrators swap them."""
@@ -59,11 +83,11 @@ class Beside:
         """Name a readable file that holds a password."""
         return self._holding("password", text)
 
-    def _holding(self, what: str, text: str) -> str:
+    def _holding(self, what: Role, text: str) -> str:
         file = self.path(text)
         if (what, file) not in self.looked_into:
             try:
-                fault = (_certificate_fault if what == "certificate" else _password_fault)(read(file))
+                fault = (_certificate_fault if what == "certificate" else _password_fault)(self.read(what, file))
                 self.looked_into[what, file] = f"{file} {fault}" if fault else ""
             except ValueError as error:
                 self.looked_into[what, file] = str(error)

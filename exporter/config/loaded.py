@@ -5,9 +5,10 @@ So the agent can have its configuration read by another process (`apart`) and ne
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from exporter.config.sources import Sources
 from exporter.model import Settings, Target
 
 MODULE_OF_PORT = {465: "submissions", 587: "submission", 2525: "submission"}
@@ -68,10 +69,10 @@ class Config:
     probe_endpoint: ProbeAccess
     egress: Egress
     path: Path | None
-    files: tuple[Path, ...]
-    """The configuration, target files and domain files that were read."""
-    target_files: tuple[str, ...]
-    """The patterns of target files, absolute: new files may come to match."""
+    sources: Sources
+    """The files that it was made of."""
+    text: bytes = field(default=b"", repr=False)
+    """What was in `path`."""
 
     @property
     def modules(self) -> tuple[str, ...]:

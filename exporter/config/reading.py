@@ -1,9 +1,7 @@
 """A file to a Config, or all that is wrong with it. Knows which files there are and their order."""
 
-import gc
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,41 +10,34 @@ from exporter.config import files
 from exporter.config.document import Document, parse
 from exporter.config.entries import Entries
 from exporter.config.errors import ConfigError, ConfigErrors
-from exporter.config.files import Beside
+from exporter.config.files import Beside, Role
 from exporter.config.loaded import BUILT_IN_PORTS, Config, Egress, ProbeAccess
 from exporter.config.merge import Layer, Merge, written
 from exporter.config.model import ConfigFile, EndpointKeys, Global, ProbeEndpoint
 from exporter.config.model import Egress as EgressSection
 from exporter.config.scalars import describe
+from exporter.config.sources import Sources
 from exporter.config.validation import Checker
+from exporter.garbage import left_for_later
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read a configuration and all files it names. Raises ConfigErrors with everything that is wrong in them."""
-    reading = Reading(Beside(path.parent, environ))
-    with _without_garbage_collection():
-        document = reading.document(path)
+def load(path: Path, environ: Mapping[str, str] = os.environ, *, text: bytes | None = None, key: bytes = b"") -> Config:
+    """Read a configuration and all files it names. Raises ConfigErrors with everything that is wrong in them.
+
+    `text` takes the place of what is in the file at `path`; `key` is that of the digests.
+    """
+    reading = Reading(Beside(path.parent, environ, key=key))
+    with left_for_later():  # a million nodes, and no cycles
+        document = reading.document("configuration", path, text)
         config = reading.config(document) if document else None
     if reading.errors or config is None:
-        raise ConfigErrors(reading.errors)
-    return config
+        raise ConfigErrors(reading.errors, reading.sources)
+    return replace(config, text=reading.text)
 
 
 def defaults() -> Config:
     """Make the configuration of somebody who wrote none: no targets, the built-in modules."""
     return replace(Reading(Beside(Path(), {})).config(Document(Path(), {})), path=None)
-
-
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Pause it: it looks through a million nodes, which have no cycles, for two thirds of the time of a load."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class Reading:
@@ -55,16 +46,25 @@ class Reading:
     def __init__(self, beside: Beside) -> None:
         self.beside = beside
         self.errors: list[ConfigError] = []
-        self.files: list[Path] = []
+        self.patterns: tuple[str, ...] = ()
+        self.text = b""
+        """That of the main file."""
 
-    def document(self, file: Path) -> Document | None:
+    @property
+    def sources(self) -> Sources:
+        """What was looked into so far."""
+        return Sources(self.patterns, self.beside.digests)
+
+    def document(self, role: Role, file: Path, data: bytes | None = None) -> Document | None:
         """Read one YAML file; None where that is not possible (told)."""
-        self.files.append(file.absolute())
         try:
-            return parse(file, files.read(file), self.errors.append)
+            data = self.beside.read(role, file, data)
         except ValueError as error:
             self.errors.append(ConfigError(file, str(error)))
             return None
+        if role == "configuration":
+            self.text = data
+        return parse(file, data, self.errors.append)
 
     def checker(self, document: Document) -> Checker:
         """Make what reads the mappings of the main file."""
@@ -87,7 +87,7 @@ class Reading:
             if (settings := merge.settings(port, [Layer({"module": name})] if name else []))
         }
         entries = Entries(merge, self.errors.append)
-        patterns = self._targets(root, frame, document, entries)
+        self._targets(root, frame, document, entries)
         return Config(
             targets=tuple(entries.targets),
             plain=plain,
@@ -101,8 +101,7 @@ class Reading:
             probe_endpoint=_access(frame.probe_endpoint),
             egress=_egress(frame.egress),
             path=document.file,
-            files=(*self.files, *entries.files),
-            target_files=patterns,
+            sources=self.sources,
         )
 
     def _frame(self, root: dict[str, Any], document: Document) -> ConfigFile:
@@ -132,10 +131,9 @@ class Reading:
             layers[name] = Layer(values, document, where, checked.broken_below())
         return layers
 
-    def _targets(
-        self, root: dict[str, Any], frame: ConfigFile, document: Document, entries: Entries
-    ) -> tuple[str, ...]:
-        """Add the targets of all files. Returns the patterns of target files, absolute."""
+    def _targets(self, root: dict[str, Any], frame: ConfigFile, document: Document, entries: Entries) -> None:
+        """Add the targets of all files."""
+        self.patterns = tuple(str((self.beside.directory / pattern).absolute()) for pattern in frame.target_files)
         listed = root.get("targets")
         entries.add(listed if isinstance(listed, list) else [], self.checker(document), ("targets",))
         found: dict[Path, None] = {}
@@ -148,10 +146,9 @@ class Reading:
             self._target_file(file, entries)
         if not (listed or root.get("target_files") or _access(frame.probe_endpoint).enabled or self.errors):
             self.errors.append(document.error(("targets",), "no targets: nothing would be probed"))
-        return tuple(str((self.beside.directory / pattern).absolute()) for pattern in frame.target_files)
 
     def _target_file(self, file: Path, entries: Entries) -> None:
-        document = self.document(file)
+        document = self.document("target file", file)
         items = document.value if document else None
         if document and isinstance(items, list):
             beside = replace(self.beside, directory=file.parent)

@@ -45,12 +45,14 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class DomainFamily:
-    """One metric family of mail domains; read off the domain and the states of its MX hosts."""
+    """One metric family of mail domains; read off the domain and, but for `records` ones, the states of its hosts."""
 
     name: str
     help: str
     read: ReadDomain
     labels: tuple[str, ...] = ()
+    records: bool = True
+    """It says only what DNS told, so it changes only when DNS is asked again."""
     kind: Literal["gauge"] = "gauge"
     scope: Literal[Scope.DOMAIN] = Scope.DOMAIN
 
@@ -137,7 +139,7 @@ FAMILIES: tuple[Family, ...] = (
 DOMAIN_FAMILIES: tuple[DomainFamily, ...] = (
     DomainFamily("smtp_domain_success",
                  "Whether the domain has no critical problem and some MX host succeeds; absent while untestable.",
-                 readers.domain_success),
+                 readers.domain_success, records=False),
     DomainFamily("smtp_domain_problem", "1 for each problem of the domain's records that holds; absent otherwise.",
                  readers.domain_problems, ("stage", "reason", "severity")),
     DomainFamily("smtp_domain_mx_info", "1 for each MX host; joins a domain to its endpoints.",

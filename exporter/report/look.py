@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from exporter.agent import own_name
 from exporter.board import Board, DomainState, State
 from exporter.checks import CLOSED
 from exporter.config import Config
 from exporter.egress import Egress
+from exporter.machine import own_name
 from exporter.model import Domain, Endpoint, Lookup, Result, Target
 from exporter.probe.prober import Prober
 from exporter.report.asked import Asked

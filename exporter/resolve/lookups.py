@@ -98,7 +98,7 @@ class Lookups:
         self._epoch = 0
         self._known: Bounded[tuple[str, Type], Known] = Bounded()
         self._flights: dict[tuple[str, Type], asyncio.Task[Known]] = {}
-        self._slots = asyncio.Semaphore(limit)
+        self._limit, self._slots = limit, asyncio.Semaphore(limit)
         self._asking = 0
         self._heard = -math.inf
         self._silent_from = self._silent_to = math.inf
@@ -108,6 +108,11 @@ class Lookups:
         if servers != self._servers:
             self._servers = servers
             self._epoch += 1
+
+    def limit(self, limit: int) -> None:
+        """Ask so many questions at a time from now on; those under way, and those that wait, end as they would."""
+        if limit != self._limit:
+            self._limit, self._slots = limit, asyncio.Semaphore(limit)
 
     @property
     def unavailable(self) -> bool:

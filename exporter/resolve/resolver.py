@@ -49,6 +49,13 @@ class Resolver:
         self._answers: Bounded[tuple[str, Mode, Family], Addresses] = Bounded()
         self._look_at = -math.inf
 
+    def use(self, nameservers: Sequence[str], *, max_lookups: int) -> None:
+        """Go by these settings from now on; what is known stays known, as where resolv.conf changes."""
+        given = tuple(nameserver(text) for text in nameservers)
+        if given != self._given:
+            self._given, self._answers, self._look_at = given, Bounded(), -math.inf
+        self._lookups.limit(max_lookups)
+
     @property
     def unavailable(self) -> bool:
         """No nameserver answered anything for 30 s, though it was asked (contract 5, dns_unavailable)."""

@@ -3,8 +3,6 @@
 import gc
 import pickle
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from exporter.config import Config, ConfigErrors, Egress, ProbeAccess, defaults, load, load_apart
+from exporter.config import Config, ConfigErrors, Egress, ProbeAccess, Sources, defaults, load, reading
+from exporter.config.files import digest
 from exporter.config.table import keys
 from exporter.model import Settings
 from exporter.simulated.certificates import Zoo
@@ -65,8 +64,9 @@ egress: {min_hosts: 5, min_networks: 4, canaries: ["a.example:25", "[::1]:25"]}
     assert config.mta_sts_allow_private
     assert config.probe_endpoint == ProbeAccess(enabled=True, allow=("*.example", "10.0.0.0/8"))
     assert config.egress == Egress(5, 4, (("a.example", 25), ("::1", 25)))
-    assert (config.path, config.files) == (file, (file,))
-    assert config.target_files == (str(tmp_path / "t/*.yaml"),)
+    assert (config.path, list(config.sources.digests)) == (file, [("configuration", str(file))])
+    assert config.sources.patterns == (str(tmp_path / "t/*.yaml"),)
+    assert config.text == file.read_bytes()
     found = config.settings_for(25)
     assert (found.source_address, found.ehlo_name) == (("127.0.0.2",), "probe.example")
 
@@ -77,7 +77,7 @@ def test_without_a_file_there_are_defaults_and_no_targets() -> None:
     assert config.settings_for(25) == Settings()
     assert config.trusted_resolver is None
     assert (config.max_concurrent_probes, config.max_probes_per_host, config.max_addresses) == (1000, 1, 16)
-    assert (config.path, config.files, config.egress) == (None, (), Egress())
+    assert (config.path, config.sources, config.egress) == (None, Sources(), Egress())
 
 
 @pytest.mark.parametrize("text", ["probe_endpoint: {enabled: true}", "target_files: [none/*.yaml]"])
@@ -86,11 +86,36 @@ def test_targets_may_be_missing_where_they_come_otherwise(tmp_path: Path, text: 
     assert load(tmp_path / "c.yaml").targets == ()
 
 
-def test_every_file_read_is_known_for_the_reload(tmp_path: Path) -> None:
+def test_every_file_read_is_known_for_the_reload(tmp_path: Path, zoo: Zoo) -> None:
     (tmp_path / "d.txt").write_text("a.test\n")
-    (tmp_path / "t.yaml").write_text("- domains_file: d.txt\n")
+    (tmp_path / "secret").write_text("hunter2\n")
+    (tmp_path / "t.yaml").write_text(
+        "- {domains_file: d.txt, auth: {username: u, password_file: secret}}\n"
+        f"- {{host: a.test, ports: [25], tls: {{ca_file: {zoo.ca_file}}}}}\n"
+    )
     (tmp_path / "c.yaml").write_text("target_files: [t.yaml]\n")
-    assert load(tmp_path / "c.yaml").files == tuple(tmp_path / name for name in ("c.yaml", "t.yaml", "d.txt"))
+    sources = reading.load(tmp_path / "c.yaml", key=b"k").sources
+    read = {"configuration": "c.yaml", "target file": "t.yaml", "password": "secret", "domains file": "d.txt"}
+    assert dict(sources.digests) == {
+        ("certificate", str(zoo.ca_file)): digest(zoo.ca_file.read_bytes(), b"k"),
+        **{(role, str(tmp_path / name)): digest((tmp_path / name).read_bytes(), b"k") for role, name in read.items()},
+    }
+
+
+def test_the_files_of_a_reading_that_failed_are_known_too(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text("- {host: a}\n")
+    (tmp_path / "c.yaml").write_text("target_files: [t.yaml]\n")
+    with pytest.raises(ConfigErrors) as raised:
+        load(tmp_path / "c.yaml")
+    sources = pickle.loads(pickle.dumps(raised.value)).sources  # noqa: S301  # our own bytes
+    assert [Path(path).name for _, path in sources.digests] == ["c.yaml", "t.yaml"]
+    assert sources.patterns == (str(tmp_path / "t.yaml"),)
+
+
+def test_a_text_may_take_the_place_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("targets: [half written\n")
+    text = b"targets: [{host: a.test, ports: [25]}]\n"
+    assert [target.name for target in reading.load(tmp_path / "c.yaml", text=text).targets] == ["a.test"]
 
 
 def test_a_config_can_come_from_another_process(tmp_path: Path) -> None:
@@ -183,32 +208,3 @@ def test_no_values_make_a_traceback(tmp_path: Path, value: Any) -> None:
 @given(data=some.binary() | some.text(alphabet=" \n\t:-[]{},&*!|>'\"%@`#a1?").map(str.encode))
 def test_no_bytes_make_a_traceback(tmp_path: Path, data: bytes) -> None:
     tried(tmp_path / "c.yaml", data)
-
-
-# --- by another process ---------------------------------------------------------------------------------------
-
-
-def test_another_process_reads_the_same(tmp_path: Path) -> None:
-    (tmp_path / "c.yaml").write_text(
-        "{modules: {m: {timeout: 9s}}, targets: [{host: a, ports: [25, 465], module: m}]}\n"
-    )
-    assert load_apart(tmp_path / "c.yaml") == load(tmp_path / "c.yaml")
-
-
-def test_the_errors_that_another_process_finds_are_the_same() -> None:
-    file = TESTDATA / "empty.bad.yaml"
-    with pytest.raises(ConfigErrors) as here:
-        load(file)
-    with pytest.raises(ConfigErrors) as apart:
-        load_apart(file)
-    assert apart.value.errors == here.value.errors
-
-
-def test_who_has_it_read_apart_never_loads_what_reading_takes(tmp_path: Path) -> None:
-    (tmp_path / "c.yaml").write_text("targets: [{host: a, ports: [25]}]\n")
-    program = (
-        "import sys; from pathlib import Path; import exporter.agent; from exporter.config import load_apart;"
-        f"load_apart(Path({str(tmp_path / 'c.yaml')!r})); print('pydantic' in sys.modules, 'yaml' in sys.modules)"
-    )
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert said == "False False\n"

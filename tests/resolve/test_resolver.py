@@ -183,3 +183,23 @@ def test_the_resolver_works_on_uvloop(
     assert good.addresses == ("192.0.2.1",)
     assert silent.problem is not None
     assert silent.problem.reason == "dns_timeout"
+
+
+async def test_other_nameservers_are_asked_from_then_on_and_what_they_do_not_tell_is_remembered(
+    resolver: Resolver, dns_server: "ScriptedDns"
+) -> None:
+    dns_server.says["mail.example A"] = "192.0.2.1"
+    before = await resolver.addresses("mail.example", mode="dns", family="ipv4")
+    resolver.use(["127.0.0.99"], max_lookups=1)
+    assert resolver.cached("mail.example", mode="dns", family="ipv4") is None
+    now = await resolver.addresses("mail.example", mode="dns", family="ipv4")
+    assert (now.addresses, now.problem is None) == (before.addresses, False)
+
+
+async def test_the_same_nameservers_again_are_no_reason_to_ask_again(
+    resolver: Resolver, dns_server: "ScriptedDns"
+) -> None:
+    dns_server.says["mail.example A"] = "192.0.2.1"
+    before = await resolver.addresses("mail.example", mode="dns", family="ipv4")
+    resolver.use([dns_server.address], max_lookups=7)
+    assert resolver.cached("mail.example", mode="dns", family="ipv4") is before

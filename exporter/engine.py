@@ -1,0 +1,143 @@
+"""The parts that probe, made for a configuration and led over to the next one while they run.
+
+Joins resolver, prober, schedule, roster and canaries. Knows no files, no signals and no web server.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from exporter.aside import aside
+from exporter.board import Board
+from exporter.canaries import Canaries
+from exporter.config import Config
+from exporter.machine import SPARE_DESCRIPTORS, descriptors_for
+from exporter.model import Problem, Target
+from exporter.probe.prober import Prober
+from exporter.reloads import NotApplied
+from exporter.resolve import Resolver
+from exporter.roster import Roster
+from exporter.schedule import Schedule
+from exporter.telemetry import Telemetry
+from exporter.trust import Judge, TrustStoreError
+
+log = logging.getLogger(__name__)
+
+TICK = 0.05
+"""Seconds between starts of probes: those that are due in between begin together (docs/performance.md)."""
+DRAIN = 4.0
+"""Seconds that probes under way may take to end."""
+SLICE = 0.005
+"""Seconds of a big change before others may run."""
+
+
+class Engine:
+    """What probes. `begin` starts it; `apply` leads it over to another configuration."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        config: Config,
+        board: Board,
+        telemetry: Telemetry,
+        *,
+        ehlo_name: str | None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config, self.board, self._telemetry, self._monotonic = config, board, telemetry, monotonic
+        internal_error = telemetry.internal_errors.inc
+        self.judge = Judge()
+        self.resolver = Resolver(
+            config.nameservers,
+            max_lookups=config.max_concurrent_lookups,
+            on_lookup=lambda kind, result: telemetry.dns_lookups.labels(kind, result).inc(),
+        )
+        self.prober = Prober(loop, self.judge, ehlo_name=ehlo_name)
+        self.schedule = Schedule(
+            loop,
+            at_once=_at_once(config),
+            per_address=config.max_probes_per_host,
+            tick=TICK,
+            on_delay=telemetry.schedule_delay.observe,
+            on_overrun=telemetry.overruns.inc,
+        )
+        self.canaries = Canaries(
+            loop, board, self.resolver, self.prober, config.egress.canaries,
+            settings_for=config.settings_for, on_internal_error=internal_error,
+        )  # fmt: skip
+        self.roster = Roster(
+            board, self.schedule, self.resolver, self.prober, max_addresses=config.max_addresses, clock=time.time,
+            on_problems=self._count, on_internal_error=internal_error, on_failed_vote=self.canaries.ask,
+        )  # fmt: skip
+        telemetry.in_flight.set_function(lambda: self.schedule.in_flight)
+        telemetry.overloaded.set_function(lambda: self.schedule.overloaded)
+        telemetry.endpoints.set_function(lambda: len(board.endpoints))
+
+    async def begin(self) -> None:
+        """Start to probe.
+
+        Raises:
+            NotApplied: a file of trust anchors cannot be read.
+        """
+        await self._trust(self.config)
+        await self._follow((), self.config)
+
+    async def apply(self, config: Config) -> None:
+        """Go by another configuration from now on: whoever is in both is probed on as before.
+
+        Raises:
+            NotApplied: a file of trust anchors cannot be read; nothing has changed.
+        """
+        await self._trust(config)
+        before, self.config = self.config, config
+        self.resolver.use(config.nameservers, max_lookups=config.max_concurrent_lookups)
+        limits = config.max_concurrent_probes, config.max_concurrent_lookups, config.max_probes_per_host
+        if limits != (before.max_concurrent_probes, before.max_concurrent_lookups, before.max_probes_per_host):
+            self.schedule.limit(at_once=_at_once(config), per_address=config.max_probes_per_host)
+        self.board.require(min_hosts=config.egress.min_hosts, min_networks=config.egress.min_networks)
+        self.canaries.follow(config.egress.canaries, config.settings_for)
+        await self._in_slices(self.roster.limit(config.max_addresses))
+        await self._follow(before.targets, config)
+
+    async def close(self) -> None:
+        """Start nothing more, let probes under way end, and end them where that takes too long."""
+        self.schedule.stop()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.prober.idle.wait(), DRAIN)
+        for part in (self.roster, self.canaries, self.resolver):
+            await part.close()
+        self.prober.abort()
+
+    async def _trust(self, config: Config) -> None:
+        """Read the trust anchors anew, in a thread: the judge takes all of them over at once."""
+        ca_files = {settings.tls.ca_file for target in config.targets for _, settings in target.ports}
+        try:
+            await aside(lambda: self.judge.load(ca_files))
+        except TrustStoreError as error:
+            raise NotApplied(str(error)) from error
+
+    async def _follow(self, before: Iterable[Target], config: Config) -> None:
+        """Let the targets of a configuration take the places of those before; what is the same object stays."""
+        old, new = {id(each): each for each in before}, {id(each): each for each in config.targets}
+        gone = [each for key, each in old.items() if key not in new]
+        come = [each for key, each in new.items() if key not in old]
+        await self._in_slices(self.roster.follow(gone, come))
+        self._telemetry.targets.set(len(config.targets))
+
+    async def _in_slices(self, steps: Iterator[None]) -> None:
+        """Take steps, and let others run in between."""
+        until = self._monotonic() + SLICE
+        for _ in steps:
+            if self._monotonic() >= until:
+                await asyncio.sleep(0)
+                until = self._monotonic() + SLICE
+
+    def _count(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self._telemetry.problems.labels(problem.reason, problem.severity).inc()
+
+
+def _at_once(config: Config) -> int:
+    return descriptors_for(config.max_concurrent_probes, SPARE_DESCRIPTORS + 2 * config.max_concurrent_lookups)

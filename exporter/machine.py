@@ -1,0 +1,48 @@
+"""What this machine is called, and how much of it we may take."""
+
+import asyncio
+import logging
+import re
+import resource
+import socket
+
+from exporter.aside import aside
+
+log = logging.getLogger(__name__)
+
+SPARE_DESCRIPTORS = 100
+"""Descriptors kept for scrapes, logs and files; each lookup may need two more."""
+NAME_PATIENCE = 1.0
+"""Seconds that finding this machine's name may take: a slow resolver must not keep the first probes waiting."""
+HOST_NAME = re.compile(r"([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
+
+
+async def own_name() -> str | None:
+    """The name to say in EHLO: this machine's FQDN where it is fit for it, else None for the address literal."""
+    try:
+        name = await asyncio.wait_for(aside(socket.getfqdn), NAME_PATIENCE)
+    except TimeoutError:
+        return None
+    return name if fit_for_ehlo(name) else None
+
+
+def fit_for_ehlo(name: str) -> bool:
+    """Whether a host name may be said in EHLO: letters, digits, hyphens, a dot; no *.local, localhost or address."""
+    label, last = name.lower().split(".")[0], name.lower().rpartition(".")[2]
+    return HOST_NAME.fullmatch(name) is not None and label != "localhost" and last != "local" and not last.isdigit()
+
+
+def descriptors_for(probes: int, spare: int = SPARE_DESCRIPTORS) -> int:
+    """Raise the descriptor limit as far as allowed; return how many probes at once that is good for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = probes + spare
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return probes
+    fewer = max(1, soft - spare)
+    log.warning(
+        "too few file descriptors: fewer probes at once", extra={"limit": soft, "at_once": fewer, "asked": probes}
+    )
+    return fewer
