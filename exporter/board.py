@@ -46,7 +46,7 @@ class State:
     """When it offered STARTTLS last, Unix seconds."""
     last_failures: tuple[Failure, ...] = ()
     """The last probes that failed or were untestable, the latest first; a success takes none away."""
-    samples: tuple[tuple[tuple[str, str], ...], ...] | None = None
+    samples: tuple[str, ...] | None = None
     """What `exposition` made of the result, by family; kept until the next one."""
 
     @property
