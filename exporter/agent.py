@@ -16,10 +16,15 @@ from exporter.board import Board
 from exporter.changes import endpoint_changed, way_changed
 from exporter.config import Config, Looking, load_apart
 from exporter.config.apart import KEY
+from exporter.domains import APART
+from exporter.door import Door
 from exporter.egress import Egress
 from exporter.engine import Engine
+from exporter.garbage import forget_the_lasting
 from exporter.machine import own_name
 from exporter.reloads import NotApplied, Reloads
+from exporter.schedule import FIRST_ROUND
+from exporter.systemd import SocketsError, Systemd
 from exporter.targets import shard
 from exporter.telemetry import Telemetry
 from exporter.web import Pages
@@ -44,6 +49,10 @@ class Options:
     """POST /-/reload is served."""
     auto_reload: bool = False
     """The configuration and password files are followed, too."""
+    web_config: Path | None = None
+    """Who may come in, in exporter-toolkit's format."""
+    systemd_socket: bool = False
+    """Listen on the sockets that systemd passes, and nowhere else."""
 
     async def read(self, path: Path, running: Config | None = None, text: bytes | None = None) -> Config:
         """Read a configuration in a child process, with the targets of this shard. Raises as `load_apart` does."""
@@ -61,8 +70,9 @@ class Agent:
     `run` returns after SIGTERM or SIGINT, or when `stop` is set.
     """
 
-    def __init__(self, config: Config, options: Options = Options()) -> None:
+    def __init__(self, config: Config, options: Options = Options(), systemd: Systemd | None = None) -> None:
         self.config, self.options = config, options
+        self._systemd = systemd or Systemd({})
         self.stop = asyncio.Event()
         self.telemetry = Telemetry()
         egress = Egress(min_hosts=config.egress.min_hosts, min_networks=config.egress.min_networks)
@@ -73,6 +83,7 @@ class Agent:
             prefix=options.prefix,
             outside=options.outside,
             telemetry_path=options.telemetry_path,
+            config=lambda: self.config,
         )
         self.started = asyncio.Event()
         """Set once it listens and probes."""
@@ -89,23 +100,34 @@ class Agent:
 
         Raises:
             StartError: an address to listen on is not to be had, or a file of trust anchors cannot be read.
+            ConfigErrors: what is wrong with the web configuration.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
-        runner = web.AppRunner(self.pages.application(), access_log=None, handle_signals=False, shutdown_timeout=0.5)
+        door = await Door.open(self.options.web_config)
+        application = self.pages.application()
+        door.stand_before(application)
+        runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.5)
         await runner.setup()
         try:
-            await self._listen(runner)
+            await self._listen(runner, door)
             await self._probe_until_stopped(loop)
         finally:
             await runner.cleanup()
+            self._systemd.close()
 
-    async def _listen(self, runner: web.AppRunner) -> None:
-        for host, port in self.options.listen:
+    async def _listen(self, runner: web.AppRunner, door: Door) -> None:
+        try:
+            passed = self._systemd.sockets() if self.options.systemd_socket else []
+        except SocketsError as error:
+            raise StartError(str(error)) from error
+        for sock in passed:
+            await door.site(runner, sock=sock).start()
+        for host, port in () if passed else self.options.listen:
             try:
-                await web.TCPSite(runner, host, port).start()
+                await door.site(runner, host, port).start()
             except OSError as error:
                 raise StartError(f"cannot listen on {host or ''}:{port}: {error.strerror or error}") from error
         self.addresses = [tuple(address[:2]) for address in runner.addresses]
@@ -120,9 +142,14 @@ class Agent:
             reloads.ask()
         async with reloads.one_at_a_time:
             await self._start(engine)
-        side_jobs = [loop.create_task(job) for job in (self._measure_lag(loop), self._expire_votes(), reloads.follow())]
+        if self.options.lifecycle:
+            self.pages.reload = reloads.reload
+        loop.call_later(FIRST_ROUND + APART, forget_the_lasting)
+        jobs = self._measure_lag(loop), self._expire_votes(), reloads.follow(), self._systemd.feed(lambda: engine.moves)
+        side_jobs = [loop.create_task(job) for job in jobs]
         await self.stop.wait()
         log.info("stopping", extra={"in_flight": engine.schedule.in_flight})
+        self._systemd.stopping()
         self.pages.ready = False
         for job in side_jobs:
             job.cancel()
@@ -140,7 +167,18 @@ class Agent:
             await engine.apply(config)
             self.config = config
 
-        return Reloads(self.config, read, apply, self.telemetry, Looking(KEY), auto=self.options.auto_reload)
+        return Reloads(
+            self.config, read, apply, self.telemetry, Looking(KEY), auto=self.options.auto_reload,
+            began=self._systemd.reloading, ended=self._reloaded,
+        )  # fmt: skip
+
+    def _reloaded(self, good: bool) -> None:
+        forget_the_lasting()
+        self._systemd.ready(self._status if good else f"reload failed; {self._status}")
+
+    @property
+    def _status(self) -> str:
+        return f"{len(self.config.targets)} targets, {len(self.board.endpoints)} endpoints"
 
     async def _start(self, engine: Engine) -> None:
         telemetry, options = self.telemetry, self.options
@@ -151,8 +189,11 @@ class Agent:
         telemetry.shard_info.labels(str(options.shard_index), str(options.shard_count)).set(1)
         telemetry.reload_successful.set(1)
         telemetry.reload_time.set(time.time())
+        self.pages.on_demand = engine.on_demand
         self.pages.ready = True
         self.started.set()
+        forget_the_lasting()
+        self._systemd.ready(self._status)
         log.info("probing", extra={"targets": len(self.config.targets), "endpoints": len(self.board.endpoints)})
 
     async def _measure_lag(self, loop: asyncio.AbstractEventLoop) -> None:

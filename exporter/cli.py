@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         code = command(options)
-        sys.stdout.flush()
+        if sys.stdout:  # None where it was closed before we began
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read our output has gone; nobody wants a second complaint at exit
@@ -56,12 +57,11 @@ def _fail(message: str, code: int = 1) -> int:
 def _run(options: argparse.Namespace) -> int:
     from exporter.agent import Agent, Options, StartError, listen_address
     from exporter.config import ConfigErrors
+    from exporter.systemd import Systemd
 
-    refused = [flag for name, flag in flags.NOT_YET.items() if getattr(options, name)]
-    if refused:
-        return _fail(f"{', '.join(refused)}: not in this version", flags.USAGE)
     if not 0 <= options.shard_index < options.shard_count:
         return _fail("--shard.index must be from 0 to --shard.count less 1", flags.USAGE)
+    systemd = Systemd()
     logs.set_up(options.log_level, options.log_format)
     try:
         outside = flags.outside(options.external_url)
@@ -75,21 +75,23 @@ def _run(options: argparse.Namespace) -> int:
             options.shard_count,
             options.web_enable_lifecycle,
             options.config_enable_auto_reload,
+            options.web_config_file,
+            options.web_systemd_socket,
         )
     except ValueError as error:
         return _fail(str(error), flags.USAGE)
 
     async def work() -> int:
         try:
-            config = await web.read(Path(options.config_file))
+            try:
+                config = await web.read(Path(options.config_file))
+            except RuntimeError as error:
+                raise StartError(str(error)) from error
+            await Agent(config, web, systemd).run()
         except ConfigErrors as errors:
             for each in errors.errors:
                 print(each, file=sys.stderr)
             return 1
-        except RuntimeError as error:
-            return _fail(str(error))
-        try:
-            await Agent(config, web).run()
         except StartError as error:
             return _fail(str(error))
         return 0

@@ -13,8 +13,10 @@ from exporter.aside import aside
 from exporter.board import Board
 from exporter.canaries import Canaries
 from exporter.config import Config
+from exporter.door import Limits
 from exporter.machine import SPARE_DESCRIPTORS, descriptors_for
 from exporter.model import Problem, Target
+from exporter.multitarget import SHARE, MultiTarget
 from exporter.probe.prober import Prober
 from exporter.reloads import NotApplied
 from exporter.resolve import Resolver
@@ -71,6 +73,7 @@ class Engine:
             board, self.schedule, self.resolver, self.prober, max_addresses=config.max_addresses, clock=time.time,
             on_problems=self._count, on_internal_error=internal_error, on_failed_vote=self.canaries.ask,
         )  # fmt: skip
+        self.on_demand = MultiTarget(config, self.prober, self.resolver, on_internal_error=internal_error)
         telemetry.in_flight.set_function(lambda: self.schedule.in_flight)
         telemetry.overloaded.set_function(lambda: self.schedule.overloaded)
         telemetry.endpoints.set_function(lambda: len(board.endpoints))
@@ -96,6 +99,7 @@ class Engine:
         limits = config.max_concurrent_probes, config.max_concurrent_lookups, config.max_probes_per_host
         if limits != (before.max_concurrent_probes, before.max_concurrent_lookups, before.max_probes_per_host):
             self.schedule.limit(at_once=_at_once(config), per_address=config.max_probes_per_host)
+        self.on_demand.use(config)
         self.board.require(min_hosts=config.egress.min_hosts, min_networks=config.egress.min_networks)
         self.canaries.follow(config.egress.canaries, config.settings_for)
         await self._in_slices(self.roster.limit(config.max_addresses))
@@ -109,6 +113,12 @@ class Engine:
         for part in (self.roster, self.canaries, self.resolver):
             await part.close()
         self.prober.abort()
+
+    @property
+    def moves(self) -> bool:
+        """Whether probes are begun and come to their end, as they should."""
+        longest = max((settings.timeout for target in self.config.targets for _, settings in target.ports), default=0.0)
+        return self.schedule.moves(longest)
 
     async def _trust(self, config: Config) -> None:
         """Read the trust anchors anew, in a thread: the judge takes all of them over at once."""
@@ -140,4 +150,6 @@ class Engine:
 
 
 def _at_once(config: Config) -> int:
-    return descriptors_for(config.max_concurrent_probes, SPARE_DESCRIPTORS + 2 * config.max_concurrent_lookups)
+    on_demand = config.max_concurrent_probes // SHARE if config.probe_endpoint.enabled else 0
+    spare = SPARE_DESCRIPTORS + Limits().at_once + 2 * config.max_concurrent_lookups + on_demand
+    return descriptors_for(config.max_concurrent_probes, spare)

@@ -14,12 +14,10 @@ from exporter import __version__, logs
 USAGE = 64
 """EX_USAGE of sysexits.h."""
 DEFAULT_FILE = "smtp-exporter.yaml"
-NOT_YET = {
-    "web_config_file": "--web.config.file",
-    "web_systemd_socket": "--web.systemd-socket",
-}
-"""Flags of the contract that this version refuses: one that is accepted must do what it says."""
-TAKEN = frozenset({"/style.css", "/-/healthy", "/-/ready", "/api/v1/endpoints"})
+TAKEN = frozenset({
+    "/style.css", "/page.js", "/icon.svg", "/endpoint", "/api/v1/endpoints", "/api/v1/domains", "/probe", "/config",
+    "/-/healthy", "/-/ready", "/-/reload",
+})  # fmt: skip
 """Paths that are served whatever the flags say."""
 PATH = re.compile(r"[A-Za-z0-9/._~-]*")
 
@@ -57,8 +55,10 @@ def of_run(flags: argparse.ArgumentParser) -> None:
     )
     add("--web.listen-address", dest="listen", metavar="ADDRESS", action="append",
         help="where to listen; repeatable; default: :10225; IPv6 as [::1]:10225")  # fmt: skip
-    add("--web.config.file", dest="web_config_file", metavar="FILE", help="not in this version")
-    add("--web.systemd-socket", dest="web_systemd_socket", action="store_true", help="not in this version")
+    add("--web.config.file", dest="web_config_file", metavar="FILE", type=Path,
+        help="TLS, passwords, headers, in exporter-toolkit's format (docs/web-config.md)")  # fmt: skip
+    add("--web.systemd-socket", dest="web_systemd_socket", action="store_true",
+        help="listen on the sockets that systemd passes, instead of --web.listen-address")  # fmt: skip
     add("--web.external-url", dest="external_url", metavar="URL", default="",
         help="the URL under which browsers reach this exporter, where a proxy stands before it")  # fmt: skip
     add("--web.route-prefix", dest="route_prefix", metavar="PATH", help="default: the path of --web.external-url")

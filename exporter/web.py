@@ -10,10 +10,12 @@ from aiohttp import web
 from prometheus_client import exposition as text_format
 from prometheus_client.openmetrics import exposition as openmetrics_format
 
-from exporter import exposition, facts, page
+from exporter import exposition, facts, page, running
 from exporter.board import Board
+from exporter.config import Config
 from exporter.encoding import encoded
 from exporter.filters import Filter
+from exporter.multitarget import MultiTarget
 from exporter.telemetry import Telemetry
 
 SECURITY_HEADERS = {
@@ -38,6 +40,12 @@ class Pages:
     telemetry_path: str = "/metrics"
     clock: Callable[[], float] = time.time
     ready: bool = False
+    config: Callable[[], Config] | None = None
+    """The configuration that runs."""
+    on_demand: MultiTarget | None = None
+    """What answers /probe; None: not yet."""
+    reload: Callable[[], Awaitable[list[str]]] | None = None
+    """Reads the configuration anew and returns what is wrong with it; None: not allowed to strangers."""
     _rendering: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def application(self) -> web.Application:
@@ -49,11 +57,14 @@ class Pages:
             self.telemetry_path: self.metrics,
             "/api/v1/endpoints": self.endpoints,
             "/api/v1/domains": self.domains,
+            "/probe": self.probe,
+            "/config": self.running,
             "/-/healthy": self.healthy,
             "/-/ready": self.is_ready,
         }
         app = web.Application(client_max_size=64 * 1024)
         app.add_routes([web.get(self.prefix + path, handler) for path, handler in routes.items()])
+        app.add_routes([web.post(f"{self.prefix}/-/reload", self.reload_now)])
         if self.prefix:
             app.add_routes([web.get("/", self.to_prefix), web.get(self.prefix, self.to_prefix)])
         app.on_response_prepare.append(_secure)
@@ -101,6 +112,33 @@ class Pages:
             return web.Response(text="smtp-exporter is ready.\n")
         return web.Response(status=503, text="smtp-exporter is starting.\n")
 
+    async def reload_now(self, _: web.Request) -> web.Response:
+        """Read the configuration anew, where --web.enable-lifecycle allows it."""
+        if self.reload is None:
+            raise web.HTTPForbidden(text="Reloading by request is not enabled: --web.enable-lifecycle\n")
+        errors = await self.reload()
+        text = "".join(f"{each}\n" for each in errors) or "Reloaded.\n"
+        return web.Response(status=500 if errors else 200, text=text)
+
+    async def running(self, request: web.Request) -> web.Response:
+        """Serve the running configuration."""
+        pieces = running.render(self.config()) if self.config else ()
+        return await _whole(request, pieces, "text/plain; charset=utf-8")
+
+    async def probe(self, request: web.Request) -> web.Response:
+        """Probe one address now, for one who asks: the multi-target pattern."""
+        if self.on_demand is None:
+            return web.Response(status=503, text="smtp-exporter is starting.\n")
+        timeout = request.headers.get("X-Prometheus-Scrape-Timeout-Seconds")
+        answer = await self.on_demand.answer(request.query.items(), timeout)
+        if not answer.metrics:
+            return web.Response(status=answer.status, text=answer.text, headers=answer.headers)
+        openmetrics = accepts_openmetrics(request.headers.get("Accept", ""))
+        kind = exposition.OPENMETRICS if openmetrics else exposition.TEXT
+        return await _whole(
+            request, (answer.text, "# EOF\n" if openmetrics else ""), kind, vary="Accept, Accept-Encoding"
+        )
+
     async def to_prefix(self, _: web.Request) -> web.StreamResponse:
         """Lead from the root to the route prefix."""
         raise web.HTTPFound(f"{self.prefix}/")
@@ -108,18 +146,11 @@ class Pages:
     async def metrics(self, request: web.Request) -> web.Response:
         """Serve all metrics, in the format and encoding that is asked for."""
         openmetrics = accepts_openmetrics(request.headers.get("Accept", ""))
-        compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
-        async with self._rendering:  # two scrapes at once would only stall the loop twice as long
-            body = await self._render(openmetrics=openmetrics, compress=compress)
         kind = exposition.OPENMETRICS if openmetrics else exposition.TEXT
-        headers = {"Content-Type": kind, **_encoding("Accept, Accept-Encoding", compress=compress)}
-        return web.Response(body=body, headers=headers)
-
-    async def _render(self, *, openmetrics: bool, compress: bool) -> bytes:
-        endpoints = exposition.render(self.board, self.clock(), openmetrics=openmetrics)
-        own = (openmetrics_format if openmetrics else text_format).generate_latest(self.telemetry.registry)
-        pieces = chain(endpoints, (own.decode(),))
-        return b"".join([piece async for piece in encoded(pieces, compress=compress)])
+        async with self._rendering:  # two scrapes at once would only hold the loop twice as long
+            endpoints = exposition.render(self.board, self.clock(), openmetrics=openmetrics)
+            own = (openmetrics_format if openmetrics else text_format).generate_latest(self.telemetry.registry)
+            return await _whole(request, chain(endpoints, (own.decode(),)), kind, vary="Accept, Accept-Encoding")
 
 
 def _wanted(request: web.Request) -> Filter:
@@ -131,9 +162,14 @@ def _wanted(request: web.Request) -> Filter:
 
 
 async def _html(request: web.Request, pieces: Iterable[str]) -> web.Response:
+    return await _whole(request, pieces, "text/html; charset=utf-8")
+
+
+async def _whole(request: web.Request, pieces: Iterable[str], kind: str, vary: str = "Accept-Encoding") -> web.Response:
+    """An answer that is made in pieces, and sent when it is whole."""
     compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
     body = b"".join([piece async for piece in encoded(pieces, compress=compress)])
-    return web.Response(body=body, headers={"Content-Type": "text/html; charset=utf-8", **_encoding(compress=compress)})
+    return web.Response(body=body, headers={"Content-Type": kind, **_encoding(vary, compress=compress)})
 
 
 async def _json(request: web.Request, pieces: Iterable[str]) -> web.StreamResponse:

@@ -115,8 +115,6 @@ def test_every_command_has_help(run: Run, command: str) -> None:
         (["run", "--web.route-prefix=/a b"], "is not a path"),
         (["run", "--shard.index=2", "--shard.count=2"], "--shard.index must be from 0 to --shard.count less 1"),
         (["run", "--shard.index=-1"], "--shard.index must be"),
-        (["run", "--web.config.file=web.yml"], "--web.config.file: not in this version"),
-        (["run", "--web.systemd-socket"], "--web.systemd-socket: not in this version"),
         (["check-config"], "FILE"),
         (["probe"], "nothing to probe"),
         (["probe", "--module=nonsense", "127.0.0.1:25"], "unknown module 'nonsense'; there are relay"),

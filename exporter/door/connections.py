@@ -21,7 +21,7 @@ TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\
 class Limits:
     """What strangers may take of us: connections at once, bytes of a question, and seconds."""
 
-    at_once: int = 256
+    at_once: int = 100
     question: int = 64 * 1024
     """Bytes of a request line, its headers, and what comes with them before the answer begins."""
     asking: float = 10.0

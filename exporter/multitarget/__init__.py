@@ -9,6 +9,6 @@ Nothing here is remembered of a probe but its login and second look, which must 
 the past or other endpoints (board, egress, schedule) has no part in it. HTTP itself is in `web`.
 """
 
-from exporter.multitarget.on_demand import Answer, MultiTarget
+from exporter.multitarget.on_demand import SHARE, Answer, MultiTarget
 
-__all__ = ["Answer", "MultiTarget"]
+__all__ = ["SHARE", "Answer", "MultiTarget"]

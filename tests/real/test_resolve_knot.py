@@ -1,6 +1,5 @@
 """The resolver against a real nameserver: Knot DNS (Debian package knot), private, on a free loopback port."""
 
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.resolve import Resolver
+from tests.real.processes import free_ports
 
 pytestmark = pytest.mark.real
 
@@ -60,9 +60,7 @@ zone:
 def knot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve the zone; the address of the server."""
     directory = tmp_path_factory.mktemp("knot")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_ports(["knot"])["knot"]
     (directory / "lab.test.zone").write_text(ZONE)
     configuration = directory / "knot.conf"
     configuration.write_text(CONFIGURATION.format(directory=directory, port=port))
