@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from exporter import page
-from exporter.board import Board, DomainState
+from exporter.board import Board
 from exporter.egress import ballot
 from exporter.filters import Filter
 from exporter.model import Domain, Endpoint, Exchanges, Problem, Reply, Settings, Step, Target, Verdict
 from exporter.page import PIECE, Fact, Links, health
 from exporter.page.rows import COUNTED, EXAMPLES, ROWS
-from exporter.page.text import instant, span
+from exporter.page.text import coded, instant, span
 from exporter.reasons import REASONS, UNTESTABLE, Reason, Severity, Stage, Untestable
+from exporter.state import DomainState
 from exporter.telemetry import Telemetry
 from tests.results import HOST, LEAF, NOW, endpoint, failed, healthy, peer
 
@@ -121,7 +122,7 @@ def test_the_worst_come_first(board: Board) -> None:
     assert order == [587, 588, 589, 590, 591, 25]
     for counted in ("1 critical", "1 stale", "1 untestable", "1 warning", "1 pending", "1 ok"):
         assert counted in text
-    for help_ in (UNTESTABLE[Untestable.NO_IPV6].check, "too old to tell anything"):
+    for help_ in (UNTESTABLE[Untestable.NO_IPV6].check.replace("`", ""), "too old to tell anything"):
         assert help_ in text
 
 
@@ -330,3 +331,9 @@ def test_a_span_is_told_in_its_greatest_unit(seconds: float, said: str) -> None:
 )
 def test_an_instant_is_utc(seconds: float, said: str) -> None:
     assert instant(seconds) == said
+
+
+def test_names_in_the_help_are_marked_as_such_and_nothing_else_is_markup() -> None:
+    assert coded("set `tls.ca_file`; <b> & `a<b`") == (
+        "set <code>tls.ca_file</code>; &lt;b&gt; &amp; <code>a&lt;b</code>"
+    )

@@ -17,7 +17,7 @@ from exporter.families.readers import TIMED
 from exporter.filters import ANYTHING, STATES, Filter
 from exporter.page.health import Fact, health
 from exporter.page.rows import Row, help_for, survey
-from exporter.page.text import instant, span, visible
+from exporter.page.text import coded, instant, span, visible
 
 __all__ = ["PIECE", "STATIC", "Fact", "Links", "health", "instant", "render", "render_endpoint", "static", "visible"]
 
@@ -43,7 +43,7 @@ def _environment() -> Environment:
         loader=PackageLoader("exporter.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
-    environment.filters |= {"visible": visible, "instant": instant, "span": span}
+    environment.filters |= {"visible": visible, "coded": coded, "instant": instant, "span": span}
     environment.globals |= {"version": __version__, "states": STATES, "help_for": help_for,
                             "timed": TIMED}  # fmt: skip
     return environment

@@ -10,13 +10,14 @@ from heapq import merge, nsmallest
 from itertools import islice
 from urllib.parse import urlencode
 
-from exporter.board import Board, State
+from exporter.board import Board
 from exporter.failure import Failure
 from exporter.families.readers import TIMED
 from exporter.filters import STATES, Filter, word_of, word_of_domain
 from exporter.model import Endpoint, Peer
 from exporter.reasons import REASONS, UNTESTABLE, Reason, Stage, Untestable, UntestableRow
 from exporter.reasons import Row as Help
+from exporter.state import State
 
 ROWS = 100
 """Endpoints on one page."""
