@@ -140,10 +140,10 @@ class Agent:
         loop.add_signal_handler(signal.SIGHUP, reloads.ask)
         if self._hung_up.is_set():
             reloads.ask()
-        async with reloads.one_at_a_time:
-            await self._start(engine)
         if self.options.lifecycle:
             self.pages.reload = reloads.reload
+        async with reloads.one_at_a_time:
+            await self._start(engine)
         loop.call_later(FIRST_ROUND + APART, forget_the_lasting)
         jobs = self._measure_lag(loop), self._expire_votes(), reloads.follow(), self._systemd.feed(lambda: engine.moves)
         side_jobs = [loop.create_task(job) for job in jobs]

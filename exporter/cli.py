@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import importlib
 import os
 import ssl
@@ -26,9 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read our output has gone; nobody wants a second complaint at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody wants a second complaint at exit
+        return 0 if error.errno == errno.EPIPE else _fail(f"cannot write: {error.strerror}")  # EPIPE: the reader left
     return code
 
 
@@ -139,7 +142,7 @@ def _probe(options: argparse.Namespace) -> int:
     if options.format == "text":
         report.print_text(seen, Console())
     else:
-        sys.stdout.write({"json": report.as_json, "prometheus": report.as_prometheus}[options.format](seen))
+        print({"json": report.as_json, "prometheus": report.as_prometheus}[options.format](seen), end="")
     return code
 
 

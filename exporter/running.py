@@ -28,7 +28,8 @@ def render(config: Config) -> Iterator[str]:
     yield f"# {config.path}: as it runs, all keys merged; durations in seconds\n"
     yield "global:\n" + "".join(f"  {key}: {json.dumps(value)}\n" for key, value in whole.items())
     yield f"probe_endpoint: {json.dumps(asdict(config.probe_endpoint))}\n"
-    egress = asdict(config.egress) | {"canaries": [f"{host}:{port}" for host, port in config.egress.canaries]}
+    canaries = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in config.egress.canaries]
+    egress = asdict(config.egress) | {"canaries": canaries}
     yield f"egress: {json.dumps(egress)}\n"
     yield "targets:\n" if config.targets else "targets: []\n"
     settings: dict[int, str] = {}  # many ports share theirs

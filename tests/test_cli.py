@@ -19,13 +19,17 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import __version__, cli
+from exporter.agent import Options
+from exporter.config import Config
 from exporter.simulated.certificates import Zoo
 from exporter.simulated.ports import closed_port
 from exporter.simulated.scripts import SCRIPTS
 from exporter.simulated.server import Server
+from exporter.systemd import Systemd
 
 ASKED = importlib.import_module("exporter.report.asked")  # the package has a function of that name
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+FORMS = ("text", "json", "prometheus")
 GOOD = "targets: [{host: 127.0.0.1, ports: [1]}]\n"
 
 
@@ -112,6 +116,7 @@ def test_every_command_has_help(run: Run, command: str) -> None:
         (["run", "--web.external-url=monitor.example.com"], "is not a URL"),
         (["run", "--web.telemetry-path=/{x}"], "'/{x}' is not a path"),
         (["run", "--web.telemetry-path=/-/ready"], "/-/ready is the path of something else"),
+        (["run", "--web.telemetry-path=/probe/"], "/probe is the path of something else"),
         (["run", "--web.route-prefix=/a b"], "is not a path"),
         (["run", "--shard.index=2", "--shard.count=2"], "--shard.index must be from 0 to --shard.count less 1"),
         (["run", "--shard.index=-1"], "--shard.index must be"),
@@ -171,6 +176,45 @@ def test_a_port_in_use_is_one_line_and_1(run: Run, here: Path) -> None:
     assert "in use" in err
 
 
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--web.systemd-socket", "smtp-exporter: systemd passed no socket: "),
+        ("--web.config.file=missing.yml", "missing.yml: cannot read missing.yml: "),
+        ("--web.config.file=web.yml", "web.yml:1:13: rate_limit: this key of exporter-toolkit is not understood"),
+    ],
+)
+def test_what_is_wrong_with_how_it_is_to_listen_is_one_line_and_1(run: Run, here: Path, flag: str, said: str) -> None:
+    (here / "smtp-exporter.yaml").write_text(GOOD)
+    (here / "web.yml").write_text("rate_limit: {interval: 1s}\n")
+    code, out, err = run("run", "--web.listen-address=127.0.0.1:0", flag)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith(said)
+
+
+def test_flags_that_change_who_comes_in_and_when_it_reloads_are_handed_on(
+    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Options] = []
+
+    class Started:
+        def __init__(self, _config: Config, options: Options, _systemd: Systemd) -> None:
+            given.append(options)
+
+        async def run(self) -> None:
+            """End at once."""
+
+    (here / "smtp-exporter.yaml").write_text(GOOD)
+    monkeypatch.setattr("exporter.agent.Agent", Started)
+    run("run")
+    run("run", "--web.config.file=web.yml", "--web.systemd-socket", "--web.enable-lifecycle",
+        "--config.enable-auto-reload")  # fmt: skip
+    assert given == [
+        Options(),
+        Options(web_config=Path("web.yml"), systemd_socket=True, lifecycle=True, auto_reload=True),
+    ]
+
+
 # --- check-config ---------------------------------------------------------------------------------------------
 
 
@@ -220,7 +264,7 @@ def test_text_tells_what_is_wrong_and_what_to_do(run: Run, port_of: PortOf, zoo:
     assert all(len(line) <= 140 for line in out.splitlines())
 
 
-@pytest.mark.parametrize("form", ["text", "json", "prometheus"])
+@pytest.mark.parametrize("form", FORMS)
 def test_a_hostile_banner_is_escaped(run: Run, port_of: PortOf, zoo: Zoo, form: str) -> None:
     host = f"127.0.0.1:{port_of('healthy_hostile_banner')}"
     code, out, _ = run("probe", f"--ca-file={zoo.ca_file}", f"--format={form}", host)
@@ -247,7 +291,7 @@ def test_prometheus(run: Run, port_of: PortOf, zoo: Zoo) -> None:
     assert (samples["smtp_probe_success"], samples["smtp_certificate_valid"]) == (1, 1)
 
 
-@pytest.mark.parametrize("form", ["text", "json", "prometheus"])
+@pytest.mark.parametrize("form", FORMS)
 def test_no_password_is_shown(run: Run, port_of: PortOf, zoo: Zoo, here: Path, form: str) -> None:
     (here / "password").write_text("Spring2019\n")
     (here / "c.yaml").write_text(
@@ -298,9 +342,9 @@ def test_a_missing_ca_file_is_one_line(run: Run) -> None:
 
 
 @contextlib.contextmanager
-def process(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+def process(*arguments: str, cwd: Path, before: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-m", "exporter", *arguments],
+        [*before, sys.executable, "-m", "exporter", *arguments],
         cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parent.parent)},
     ) as running:  # fmt: skip
@@ -346,6 +390,27 @@ def test_a_reader_that_leaves_early_gets_no_complaint(here: Path) -> None:
         assert running.stderr
         running.stdout.close()
         assert (running.stderr.read(), running.wait(10)) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["reference"], ["check-config", "c.yaml"], *(["probe", f"--format={form}", "127.0.0.1:1"] for form in FORMS)],
+    ids=" ".join,
+)
+@pytest.mark.parametrize(
+    ("shell", "said", "codes"),
+    [
+        ('exec "$@" >&-', "", {0, 2}),
+        ('exec "$@" >/dev/full', "smtp-exporter: cannot write: No space left on device\n", {1}),
+    ],
+    ids=["closed", "full"],
+)
+def test_nowhere_to_write_to_is_no_traceback(
+    here: Path, arguments: list[str], shell: str, said: str, codes: set[int]
+) -> None:
+    (here / "c.yaml").write_text(GOOD)
+    with process(*arguments, cwd=here, before=["sh", "-c", shell, "sh"]) as running:
+        assert (running.communicate(timeout=20)[1], running.returncode in codes) == (said, True)
 
 
 def test_no_progress_bar_on_a_pipe(here: Path) -> None:

@@ -2,7 +2,8 @@
 
 import gzip
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import cast
 
 import pytest
 from aiohttp import ClientResponse
@@ -10,8 +11,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter import flags, running
 from exporter.board import Board
+from exporter.config import defaults
 from exporter.exposition import OPENMETRICS, TEXT
+from exporter.multitarget import Answer, MultiTarget
 from exporter.reasons import Reason
 from exporter.telemetry import Telemetry
 from exporter.web import Pages, accepts_gzip, accepts_openmetrics
@@ -232,6 +236,115 @@ async def test_route_prefix_and_another_path_of_metrics(get: Get, pages: Pages) 
     shown = await (await get("/smtp/")).text()
     assert 'href="/monitor/smtp/scrape"' in shown
     assert 'href="/monitor/smtp/style.css"' in shown
+
+
+def test_no_flag_can_take_a_path_that_is_served(pages: Pages) -> None:
+    served = {resource.canonical for resource in pages.application().router.resources()}
+    assert served - {"/", pages.telemetry_path} == flags.TAKEN
+
+
+# --- operation ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("errors", "status", "said"),
+    [
+        ([], 200, "Reloaded.\n"),
+        (["c.yaml:1:1: targets: nobody", "c.yaml:2:1: also wrong"], 500,
+         "c.yaml:1:1: targets: nobody\nc.yaml:2:1: also wrong\n"),
+    ],
+    ids=["good", "broken"],
+)  # fmt: skip
+async def test_a_reload_that_is_asked_for(get: Get, pages: Pages, errors: list[str], status: int, said: str) -> None:
+    async def reload() -> list[str]:
+        return errors
+
+    pages.reload = reload
+    answer = await get("/-/reload", "POST")
+    assert (answer.status, await answer.text()) == (status, said)
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
+async def test_a_reload_is_by_post_and_only_where_it_is_enabled(get: Get) -> None:
+    answer = await get("/-/reload", "POST")
+    assert (answer.status, await answer.text()) == (
+        403,
+        "Reloading by request is not enabled: --web.enable-lifecycle\n",
+    )
+    answer = await get("/-/reload")
+    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+
+
+async def test_the_running_configuration(get: Get, pages: Pages) -> None:
+    pages.config = defaults
+    answer = await get("/config")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
+    text = await answer.text()
+    assert text == "".join(running.render(defaults()))
+    assert gzip.decompress(await (await get("/config", Accept_Encoding="gzip")).read()).decode() == text
+
+
+# --- probes on demand -----------------------------------------------------------------------------------------
+
+
+class Answering:
+    """In the place of what probes: keeps what it was asked, and gives the answer it was made with."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.given = answer
+        self.asked: list[tuple[list[tuple[str, str]], str | None]] = []
+
+    async def answer(self, query: Iterable[tuple[str, str]], scrape_timeout: str | None = None) -> Answer:
+        self.asked.append((list(query), scrape_timeout))
+        return self.given
+
+
+OnDemand = Callable[[Answer], Answering]
+
+
+@pytest.fixture
+def on_demand(pages: Pages) -> OnDemand:
+    """Have /probe give an answer."""
+
+    def give(answer: Answer) -> Answering:
+        answering = Answering(answer)
+        pages.on_demand = cast("MultiTarget", answering)
+        return answering
+
+    return give
+
+
+async def test_a_probe_before_the_first_configuration_runs(get: Get) -> None:
+    assert (await get("/probe?target=a.example")).status == 503
+
+
+async def test_a_probe_is_asked_for_with_all_that_was_given(get: Get, on_demand: OnDemand) -> None:
+    answering = on_demand(Answer(200, ""))
+    await get("/probe?module=m&target=%5B::1%5D:25&target=b")
+    await get("/probe", X_Prometheus_Scrape_Timeout_Seconds="9.5")
+    assert answering.asked == [([("module", "m"), ("target", "[::1]:25"), ("target", "b")], None), ([], "9.5")]
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind", "end"), [("", TEXT, "x 1\n"), (PROMETHEUS_3, OPENMETRICS, "x 1\n# EOF\n")], ids=["text", "om"]
+)
+async def test_metrics_of_a_probe_come_in_the_format_that_is_asked_for(
+    get: Get, on_demand: OnDemand, accept: str, kind: str, end: str
+) -> None:
+    on_demand(Answer(200, "x 1\n", metrics=True))
+    answer = await get("/probe?target=a", Accept=accept)
+    assert (answer.status, answer.headers["Content-Type"], await answer.text()) == (200, kind, end)
+    packed = await get("/probe?target=a", Accept=accept, Accept_Encoding="gzip")
+    assert (packed.headers["Content-Encoding"], packed.headers["Vary"]) == ("gzip", "Accept, Accept-Encoding")
+    assert gzip.decompress(await packed.read()).decode() == end
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 503])
+async def test_what_is_no_metrics_of_a_probe_is_plain_text(get: Get, on_demand: OnDemand, status: int) -> None:
+    on_demand(Answer(status, "<b>why</b>\n", {"Retry-After": "5"}))
+    answer = await get("/probe?target=a", Accept=PROMETHEUS_3)
+    assert (answer.status, await answer.text()) == (status, "<b>why</b>\n")
+    assert (answer.headers["Content-Type"], answer.headers["Retry-After"]) == ("text/plain; charset=utf-8", "5")
 
 
 # --- the page -------------------------------------------------------------------------------------------------

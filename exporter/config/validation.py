@@ -88,7 +88,8 @@ def _error(error: ErrorDetails, model: type[Section], document: Document, where:
         message = _no_choice(error, value)
     else:
         expected = COLLECTIONS.get(kind_of_error) or {"bool_type": "true or false"}.get(kind_of_error, "a string")
-        message = f"expected {expected}, got {describe(value)}"
+        got = "a string" if name == "auth" and isinstance(value, str) else describe(value)  # it may be a password
+        message = f"expected {expected}, got {got}"
     return document.error((*where, *loc), message, key=at_key)
 
 

@@ -5,6 +5,7 @@ Accounts get locked by monitors that try a wrong password every minute; so a log
 """
 
 import os
+from base64 import b64encode
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,6 +38,13 @@ def read_password(auth: AuthSettings) -> str | None:
         return Path(auth.password_file or "").read_text("utf-8").partition("\n")[0].rstrip("\r")
     except (OSError, KeyError, UnicodeDecodeError):
         return None
+
+
+def secrets(auth: AuthSettings) -> tuple[str, ...]:
+    """What no page may show of a login: the password, and it as PLAIN and LOGIN write it (RFC 4616 2)."""
+    password = read_password(auth) or ""
+    lines = (f"\0{auth.username}\0{password}", password) if password else ()
+    return (password, *(b64encode(line.encode()).decode() for line in lines))
 
 
 class Logins:

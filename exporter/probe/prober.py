@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from exporter.model import Ended, Lookup, Peer, Result, Session, Verdict
-from exporter.probe.logins import Logins, read_password
+from exporter.probe.logins import Logins, read_password, secrets
 from exporter.probe.second_look import SecondLook, SecondLooks
 from exporter.probe.shell import Shell
 from exporter.reasons import Reason, Stage, Untestable
@@ -60,6 +60,7 @@ class Prober:
 
         def finish(shell: Shell) -> None:
             try:
+                seen.auth = shell.transcript.kept(seen.auth)  # remembered; it may repeat the password
                 auth_ended = self._logins.note(peer, seen, shell.ended, began, shell.own_address)
                 result = self._result(peer, lookup, shell, seen, auth_ended)
             except Exception as error:
@@ -80,6 +81,8 @@ class Prober:
             password=lambda: read_password(auth) if auth else None,
             done=finish,
         )
+        for secret in secrets(auth) if auth else ():  # a server that was told it once may repeat it whenever it likes
+            shell.transcript.hide(secret)
         self._begin(shell)
         shell.start(waited)
 

@@ -1,6 +1,7 @@
 """How a script is performed on a wire: what goes over it, how it ends, and that nothing of ours hurts others."""
 
 import asyncio
+from base64 import b64encode
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -262,6 +263,24 @@ async def test_a_password_is_nowhere_though_the_server_repeats_it(
     assert password not in shown.lower()
     assert not [word for line in heard for word in line.split() if len(word) > 9 and word in shown]
     assert "AUTH " + mechanism in shown
+
+
+async def test_a_password_is_nowhere_in_a_probe_without_a_login_either(
+    serve: "Serve", probe: "Probe", zoo: "Zoo", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The verdict of the login before stands, and its reply; and a server may say it again whenever it likes."""
+    password, line = "correct horse battery staple", "AHVzZXIAY29ycmVjdCBob3JzZSBiYXR0ZXJ5IHN0YXBsZQ=="
+    monkeypatch.setenv(PASSWORD_ENV, password)
+    again = f"{password}, {b64encode(password.encode()).decode()}, {line}"
+    server = await serve(
+        SmtpServer(zoo.good, greeting=saying(f"220 {again}"), auth=("PLAIN",), on={"AUTH": saying(f"535 {again}")})
+    )
+    for _ in range(2):
+        result = await probe(server.port, anchored(LOGIN, zoo))
+        shown = repr((result, assess(result)))
+        assert assess(result).problems[0].reason is Reason.AUTH_REJECTED
+        assert not [each for each in (password, line, b64encode(password.encode()).decode()) if each in shown]
+    assert Stage.AUTH not in result.stages
 
 
 async def test_a_malformed_answer_hides_the_password_as_well(

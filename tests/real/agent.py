@@ -38,23 +38,28 @@ class Agent:
         found = re.search(r"msg=listening address=(\S+)", self.said())
         return found[1] if found else ""
 
-    def curl(self, path: str, *arguments: str, scheme: str = "") -> tuple[int, str]:
+    def curl(self, path: str, *arguments: str, scheme: str = "", address: str = "") -> tuple[int, str]:
         """Ask it; the status (0: none) and what came. `--data ""` makes it a POST."""
         done = subprocess.run(
             ["curl", "--silent", "--noproxy", "*", "--max-time", "15", "--write-out", "%{http_code}", *arguments,
-             f"{scheme or self.scheme}://{self.address}{path}"],
+             f"{scheme or self.scheme}://{address or self.address}{path}"],
             capture_output=True, text=True, errors="replace", check=False,
         )  # fmt: skip
         return int(done.stdout[-3:]), done.stdout[:-3]
 
-    def samples(self, name: str) -> dict[str, float]:
+    def samples(self, name: str, *arguments: str) -> dict[str, float]:
         """Scrape one family: its values by their labels, as they are written."""
-        found = re.finditer(VALUE.format(name=name), self.curl("/metrics")[1], re.MULTILINE)
-        return {each["labels"] or "": float(each["value"]) for each in found}
+        return samples(self.curl("/metrics", *arguments)[1], name)
 
     def until_said(self, text: str) -> None:
         """Wait until it has written a text."""
         wait_until(lambda: text in self.said(), WITHIN, self.said)
+
+
+def samples(exposition: str, name: str) -> dict[str, float]:
+    """Find one family in a scrape: its values by their labels, as they are written."""
+    found = re.finditer(VALUE.format(name=name), exposition, re.MULTILINE)
+    return {each["labels"] or "": float(each["value"]) for each in found}
 
 
 @contextlib.contextmanager

@@ -1,11 +1,10 @@
-"""The door before real visitors: curl, and a real Prometheus that scrapes over TLS with a password.
+"""The door before real visitors: curl, openssl, and a real Prometheus with a certificate, and with a wrong password.
 
-The door runs in a thread of its own: Prometheus is asked by calls that block.
+The door runs in a thread of its own: Prometheus is asked by calls that block. `test_operations` has the whole agent
+behind it.
 """
 
 import asyncio
-import logging
-import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -130,23 +129,6 @@ def test_openssl_shakes_hands_as_often_as_it_likes(open_door: Open, zoo: Zoo) ->
     assert "Reused, TLS" not in done.stdout
 
 
-def test_prometheus_scrapes_over_tls_with_a_password(
-    prometheus: Start, open_door: Open, zoo: Zoo, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    house = open_door(TLS + USERS)
-    scraping = prometheus(
-        [f"localhost:{house.port}"],
-        scheme="https",
-        tls_config={"ca_file": str(zoo.ca_file)},
-        basic_auth={"username": "alice", "password": PASSWORD},
-    )
-    [sample] = scraping.wait_for("smtp_probe_success")
-    assert sample.value == 1
-    assert scraping.wait_for("sum_over_time(up[1m]) > 3")
-    assert PASSWORD not in caplog.text
-
-
 def test_prometheus_scrapes_with_a_client_certificate(prometheus: Start, open_door: Open, zoo: Zoo) -> None:
     own = zoo.issue(CLIENT)
     house = open_door(
@@ -173,23 +155,3 @@ def test_prometheus_with_a_wrong_password_sees_a_target_that_is_down(
         basic_auth={"username": "alice", "password": "wrong"},
     )
     assert scraping.wait_for("up == 0")
-
-
-def test_a_certificate_is_replaced_under_a_running_door(open_door: Open, zoo: Zoo, tmp_path: Path) -> None:
-    house = open_door(TLS)
-    seen = {_serial(house)}
-    (tmp_path / "own.pem").write_bytes(zoo.good_rsa.pem_file.read_bytes())
-    deadline = threading.Event()
-    for _ in range(100):
-        seen.add(_serial(house))
-        if len(seen) == 2 or deadline.wait(0.1):
-            break
-    assert seen == {zoo.good.certificate.serial_number, zoo.good_rsa.certificate.serial_number}
-
-
-def _serial(house: House) -> int:
-    """Look at the certificate that is shown now."""
-    from cryptography import x509
-
-    pem = ssl.get_server_certificate(("127.0.0.1", house.port), timeout=10)
-    return x509.load_pem_x509_certificate(pem.encode()).serial_number

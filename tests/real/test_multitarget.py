@@ -1,35 +1,27 @@
 """docs/migrating-from-blackbox.md, as it is written, run by a real Prometheus: both ways, and its alert rules.
 
-Of the document only ports and times are changed. Its names are in a hosts file, its servers are simulated ones.
+Of the document only ports and times are changed. Its names are in a hosts file, its servers are simulated ones; the
+agent is the real one.
 """
 
 import asyncio
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
-from exporter.config import load
-from exporter.exposition import TEXT
-from exporter.model import TlsSettings
-from exporter.multitarget import MultiTarget
-from exporter.probe.prober import Prober
-from exporter.resolve import Resolver
 from exporter.simulated.certificates import Kind
 from exporter.simulated.dialogues import refusing
 from exporter.simulated.healthy import SmtpServer
-from exporter.trust import Judge
+from tests.real.agent import Agent, running
 from tests.real.conftest import require
+from tests.real.opensmtpd import can_mount
 
 if TYPE_CHECKING:
     from exporter.simulated.certificates import Zoo
@@ -45,6 +37,9 @@ NAMES = ("mail.example.com", "mx1.mx.example.com")
 BEFORE = re.findall(r"^\| `(probe_[^`]+)` *[|,]", DOCUMENT.read_text().partition("| before |")[2], re.MULTILINE)
 EVERY_SECOND = {"scrape_interval": "1s", "scrape_timeout": "1s"}
 SCRAPE = PROBE_SCRAPE["scrape_configs"][0]
+WITH_HOSTS = ("unshare", "--mount", "sh", "-c", 'mount --bind hosts /etc/hosts && exec "$@"', "sh")
+"""Before the agent's command: it sees the hosts file of its directory, nobody else does."""
+StartAgent = Callable[..., Agent]
 
 
 @pytest.fixture
@@ -58,30 +53,24 @@ async def servers(serve: "Serve", zoo: "Zoo") -> dict[str, str]:
 
 
 @pytest.fixture
-async def probe_endpoint(tmp_path: Path, zoo: "Zoo") -> AsyncIterator[str]:
-    """The host:port of an HTTP server that answers /probe by the document's configuration."""
-    (tmp_path / "smtp.yaml").write_text(yaml.safe_dump(PROBE_CONFIG))
-    (tmp_path / "hosts").write_text(f"127.0.0.1 {' '.join(NAMES)}\n")
-    config = load(tmp_path / "smtp.yaml")
-    ours = TlsSettings(str(zoo.ca_file))
-    config = replace(config, plain={key: replace(each, tls=ours) for key, each in config.plain.items()})
-    prober = Prober(asyncio.get_running_loop(), Judge(), ehlo_name="probe.example.net")
-    multi = MultiTarget(config, prober, Resolver(hosts_file=tmp_path / "hosts"))
+async def start(tmp_path: Path, zoo: "Zoo") -> AsyncIterator[StartAgent]:
+    """Start the agent with a configuration of the document, where its names have addresses and its CA is trusted."""
+    require(there=can_mount(), otherwise="a hosts file of one's own needs a mount namespace")
+    stack = ExitStack()
 
-    async def probe(request: web.Request) -> web.Response:
-        answer = await multi.answer(request.query.items(), request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"))
-        kind = {"Content-Type": TEXT if answer.metrics else "text/plain; charset=utf-8"}
-        return web.Response(status=answer.status, text=answer.text, headers={**kind, **answer.headers})
+    def run(config: dict[str, Any], **of_all: object) -> Agent:
+        own = {"global": {"tls": {"ca_file": str(zoo.ca_file)}, **of_all}}
+        (tmp_path / "smtp-exporter.yaml").write_text(yaml.safe_dump(own | config))
+        (tmp_path / "hosts").write_text(f"127.0.0.1 {' '.join(NAMES)}\n")
+        agent = stack.enter_context(running(tmp_path, before=WITH_HOSTS))
+        agent.until_said("msg=probing")
+        return agent
 
-    app = web.Application()
-    app.add_routes([web.get("/probe", probe)])
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(TestServer(app))
-        yield f"{server.host}:{server.port}"
-        prober.abort()
+    yield run
+    await asyncio.to_thread(stack.close)  # its servers are in this loop
 
 
-def translated(value: Any, words: dict[str, str]) -> Any:
+def translated(value: Any, words: dict[Any, Any]) -> Any:
     """The same with other words in the place of some."""
     if isinstance(value, dict):
         return {key: translated(each, words) for key, each in value.items()}
@@ -91,9 +80,10 @@ def translated(value: Any, words: dict[str, str]) -> Any:
 
 
 async def test_the_first_way_works_as_it_is_written(
-    prometheus: "Start", probe_endpoint: str, servers: dict[str, str]
+    prometheus: "Start", start: StartAgent, servers: dict[str, str]
 ) -> None:
-    job = translated(SCRAPE, {**servers, "localhost:10225": probe_endpoint}) | EVERY_SECOND
+    agent = await asyncio.to_thread(start, PROBE_CONFIG)
+    job = translated(SCRAPE, {**servers, "localhost:10225": agent.address}) | EVERY_SECOND
     scraping = await asyncio.to_thread(prometheus, [], **job)
     healthy, broken = servers.values()
 
@@ -131,31 +121,36 @@ def test_promtool_finds_nothing_wrong_with_the_rules(tmp_path: Path) -> None:
 
 
 async def test_the_second_way_works_as_it_is_written(
-    prometheus: "Start", servers: dict[str, str], tmp_path: Path, zoo: "Zoo"
+    prometheus: "Start", servers: dict[str, str], start: StartAgent
 ) -> None:
-    """The names of the document are not in this machine's hosts file: the agent is given the address."""
-    port = int(servers["mail.example.com:587"].rpartition(":")[2])
-    config = translated(OWN_CONFIG, {"mail.example.com": "127.0.0.1", "mx1.mx.example.com": "127.0.0.2"})
-    config["targets"][0]["ports"][0] |= {"port": port}
-    config["global"] = {
-        "interval": "2s",
-        "timeout": "1s",
-        "tls": {"ca_file": str(zoo.ca_file), "server_name": NAMES[0]},
-    }
-    (tmp_path / "smtp.yaml").write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "exporter", "run", f"--config.file={tmp_path / 'smtp.yaml'}"]
-    agent = await asyncio.create_subprocess_exec(
-        *command, "--web.listen-address=127.0.0.1:0", stderr=asyncio.subprocess.PIPE
+    healthy, broken = (int(each.rpartition(":")[2]) for each in servers.values())
+    agent = await asyncio.to_thread(
+        start, translated(OWN_CONFIG, {587: healthy, 25: broken}), interval="1s", timeout="1s"
     )
-    try:
-        assert agent.stderr
-        async with asyncio.timeout(20):
-            while not (found := re.search(rb"address=\"?(127\.0\.0\.1:\d+)", await agent.stderr.readline())):
-                pass
-        job = translated(OWN_SCRAPE["scrape_configs"][0], {"localhost:10225": found[1].decode()}) | EVERY_SECOND
-        scraping = await asyncio.to_thread(prometheus, [], **job)
-        [sample] = await asyncio.to_thread(scraping.wait_for, f'smtp_probe_success{{port="{port}"}} == 1')
-        assert (sample.labels["target"], sample.labels["address"]) == ("127.0.0.1", "127.0.0.1")
-    finally:
-        agent.terminate()
-        await agent.communicate()
+    job = translated(OWN_SCRAPE["scrape_configs"][0], {"localhost:10225": agent.address}) | EVERY_SECOND
+    scraping = await asyncio.to_thread(prometheus, [], **job)
+    for name, port, success in zip(NAMES, (healthy, broken), (1, 0), strict=True):
+        expression = f'smtp_probe_success{{port="{port}"}} == {success}'
+        [sample] = await asyncio.to_thread(scraping.wait_for, expression)
+        assert (sample.labels["target"], sample.labels["host"], sample.labels["address"]) == (name, name, "127.0.0.1")
+
+
+# --- what it answers to people --------------------------------------------------------------------------------
+
+
+async def test_what_curl_is_told(servers: dict[str, str], start: StartAgent) -> None:
+    agent = await asyncio.to_thread(start, PROBE_CONFIG)
+    healthy, broken = servers.values()
+
+    async def told(query: str, *arguments: str) -> tuple[int, str]:
+        return await asyncio.to_thread(agent.curl, f"/probe?{query}", *arguments)
+
+    status, text = await told(f"target={healthy}&module=smtp_starttls")
+    assert (status, "\nprobe_success 1\n" in text, "\nsmtp_certificate_valid 1\n" in text) == (200, True, True)
+    status, text = await told(f"target={broken}&debug=true")
+    assert (status, "S 554 5.3.0 no service here" in text, "critical greeting_rejected" in text) == (200, True, True)
+    assert (await told("target=other.example.net"))[0] == 403
+    assert (await told(f"target={healthy.replace(NAMES[0], '127.0.0.1')}"))[0] == 403
+    assert (await told(f"target={healthy}&module=nonsense"))[0] == 400
+    assert (await told(f"target={healthy}", "--header", "X-Prometheus-Scrape-Timeout-Seconds: soon"))[0] == 400
+    assert (await told(f"target={healthy}", "--data", ""))[0] == 405
