@@ -173,7 +173,6 @@ class Agent:
         )  # fmt: skip
 
     def _reloaded(self, good: bool) -> None:
-        forget_the_lasting()
         self._systemd.ready(self._status if good else f"reload failed; {self._status}")
 
     @property

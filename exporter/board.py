@@ -5,97 +5,21 @@ Everything that shows results (metrics, page, API) reads here; nothing but the r
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from exporter.checks import Assessment, assess
+from exporter.checks import assess
 from exporter.checks.history import History
 from exporter.egress import Egress, Vote, Way, vote_of
 from exporter.failure import KEPT, Failure
-from exporter.model import Domain, Ended, Endpoint, Exchanges, Peer, Result
+from exporter.model import Domain, Ended, Endpoint, Peer, Result
 from exporter.reasons import Reason, Stage, Untestable
+from exporter.state import HERITAGE, Change, DomainState, State
 
 GRACE = 3600.0
 """After so long without a tested probe, being refused counts as a failure again (contract 5, Untestable)."""
 EXCUSES = frozenset({Untestable.RATE_LIMITED, Untestable.CLIENT_BLOCKED})
-NO_ANSWER = frozenset({Reason.DNS_FAILURE, Reason.DNS_TIMEOUT})
-"""Critical ones of a domain: nothing new is known of its records."""
-STALE_WAITS, STALE_SECONDS = 3, 180.0
-"""A result older than 3 times the wait in force, and 3 minutes, is withdrawn (contract 4)."""
 ANEW = 50
 """Endpoints assessed before others may run: less than a millisecond."""
-
-
-@dataclass(slots=True)
-class State:
-    """What is known of one peer. Endpoints that are alike share it."""
-
-    peer: Peer
-    wait: float
-    """Seconds between probes in force; longer than the interval while backing off or crowded."""
-    targets: Counter[str] = field(default_factory=Counter)
-    """The targets that have it as an endpoint."""
-    result: Result | None = None
-    assessment: Assessment = field(default_factory=Assessment)
-    probes: int = 0
-    failures: int = 0
-    consecutive_failures: int = 0
-    since: float = 0.0
-    """When the state or the primary reason changed last, Unix seconds."""
-    last_tested: float = 0.0
-    starttls_offered: float | None = None
-    """When it offered STARTTLS last, Unix seconds."""
-    last_failures: tuple[Failure, ...] = ()
-    """The last probes that failed or were untestable, the latest first; a success takes none away."""
-    samples: tuple[str, ...] | None = None
-    """What `exposition` made of the result, by family; kept until the next one."""
-
-    @property
-    def word(self) -> str:
-        """The state in one word: pending, ok, warning, critical or untestable."""
-        if self.result is None:
-            return "pending"
-        if self.assessment.untestable:
-            return "untestable"
-        if self.assessment.primary:
-            return "critical"
-        return "warning" if self.assessment.problems else "ok"
-
-    def withdrawn(self, now: float) -> bool:
-        """Whether the result is too old to be shown."""
-        return self.result is None or now - self.result.finished > max(STALE_WAITS * self.wait, STALE_SECONDS)
-
-
-HERITAGE = ("assessment", "probes", "failures", "consecutive_failures", "since", "last_tested", "starttls_offered",
-            "last_failures")  # fmt: skip
-"""What stays of a state where its endpoint stays and its settings change."""
-
-
-@dataclass(slots=True)
-class DomainState:
-    """What is known of one mail domain."""
-
-    domain: Domain
-    wait: float
-    exchanges: Exchanges | None = None
-    updated: float = 0.0
-    lines: tuple[Exchanges, str, tuple[str, ...]] | None = None
-    """What `exposition` made of these exchanges: the labels, and the lines by family; kept until there are others."""
-
-    def withdrawn(self, now: float) -> bool:
-        """Whether the answer is too old to be shown."""
-        return self.exchanges is None or now - self.updated > max(STALE_WAITS * self.wait, STALE_SECONDS)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a new result changed, for the log: the words and primary reasons before and after."""
-
-    before: str
-    after: str
-    reason_before: str
-    reason_after: str
-    detail: str
-    """What was seen of the problem that `reason_after` names."""
 
 
 class Board:
@@ -111,7 +35,7 @@ class Board:
         egress: Egress | None = None,
         *,
         on_egress: Callable[[Way, bool | None], None] = lambda _way, _blocked: None,
-        on_change: Callable[[Peer, "Change"], None] = lambda _peer, _change: None,
+        on_change: Callable[[Peer, Change], None] = lambda _peer, _change: None,
         soon: Callable[[Callable[[], None]], object] = lambda call: call(),
     ) -> None:
         self.egress = egress or Egress()
@@ -157,7 +81,7 @@ class Board:
         for name in HERITAGE:
             setattr(new, name, getattr(old, name))
         if old.result:
-            new.result = replace(old.result, peer=heir)
+            new.result, new.wait = replace(old.result, peer=heir), max(old.wait, new.wait)
             self.vote(heir, vote_of(heir, new.result))
 
     def remove(self, endpoint: Endpoint) -> bool:
@@ -193,7 +117,7 @@ class Board:
         state = self.states.get(result.peer)
         if state is None:
             return None
-        before = _summary(state)
+        before = state.summary
         state.result = result
         self.vote(result.peer, vote_of(result.peer, result))
         self._assess(state, result)
@@ -205,8 +129,8 @@ class Board:
             state.failures += not success
             state.consecutive_failures = 0 if success else state.consecutive_failures + 1
         if not success:
-            state.last_failures = (Failure.of(result, _first(state.assessment)[0]), *state.last_failures)[:KEPT]
-        return _changed(state, before, result.finished)
+            state.last_failures = (Failure.of(result, state.cause[0]), *state.last_failures)[:KEPT]
+        return state.change(before, result.finished)
 
     def _assess(self, state: State, result: Result) -> None:
         """Ask the checks. A refusal is an excuse for an hour after the last probe that was tested, then no more."""
@@ -263,15 +187,17 @@ class Board:
             self._look_on()
 
     def _look_on(self) -> None:
-        for _ in range(min(ANEW, len(self._anew))):
-            state = self._anew.popleft()
-            if (result := state.result) and self.states.get(state.peer) is state:
-                before = _summary(state)
-                self._assess(state, result)
-                if change := _changed(state, before, result.finished):
-                    self._on_change(state.peer, change)
-        if self._anew:
-            self._soon(self._look_on)
+        try:
+            for _ in range(min(ANEW, len(self._anew))):
+                state = self._anew.popleft()
+                if (result := state.result) and self.states.get(state.peer) is state:
+                    before = state.summary
+                    self._assess(state, result)
+                    if change := state.change(before, result.finished):
+                        self._on_change(state.peer, change)
+        finally:  # a mistake of ours must not keep the others waiting for ever
+            if self._anew:
+                self._soon(self._look_on)
 
     def expire_votes(self, now: float) -> None:
         """Take back the votes of results that are withdrawn: what was seen long ago tells nothing of today."""
@@ -288,23 +214,3 @@ class Board:
 def internal_error(peer: Peer, error: BaseException, now: float) -> Result:
     """Make the result of a probe that a mistake of ours ended."""
     return Result(peer, now, now, 0.0, {}, ended=Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, type(error).__name__))
-
-
-def _summary(state: State) -> tuple[str, str]:
-    return state.word, _first(state.assessment)[0]
-
-
-def _changed(state: State, before: tuple[str, str], at: float) -> Change | None:
-    """What is another state or primary reason than before; since when is noted."""
-    reason, detail = _first(state.assessment)
-    if before == (state.word, reason):
-        return None
-    state.since = at
-    return Change(before[0], state.word, before[1], reason, detail)
-
-
-def _first(assessment: Assessment) -> tuple[str, str]:
-    """What the log names as the cause, the primary problem or why nothing can be said, and what was seen of it."""
-    first = assessment.primary or next(iter(assessment.problems), None)
-    reason = assessment.untestable or (first.reason if first else "")
-    return str(reason), first.detail if first else ""

@@ -2,9 +2,9 @@
 
 import logging
 
-from exporter.board import Change
 from exporter.egress import Way
 from exporter.model import Peer
+from exporter.state import Change
 
 log = logging.getLogger(__name__)
 

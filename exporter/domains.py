@@ -7,11 +7,13 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 
-from exporter.board import NO_ANSWER, Board, DomainState
+from exporter.board import Board
 from exporter.model import Domain, Exchanges, Problem
 from exporter.resolve import Resolver
-from exporter.schedule import Schedule, Turn
+from exporter.schedule import Schedule
+from exporter.state import NO_ANSWER, DomainState
 from exporter.targets import Site, sites
+from exporter.turns import Turn
 
 APART = 1.0
 """Seconds between the first starts of endpoints that DNS tells of at once."""
@@ -56,7 +58,8 @@ class Domains:
         exchanges, updated = (known.exchanges, known.updated) if known else (None, 0.0)
         interval = min(settings.interval for _, settings in domain.target.ports)
         due = self._schedule.starts_in(before)
-        self._board.domains[domain] = DomainState(domain, interval, exchanges, updated)
+        wait = max(interval, known.wait) if known else interval
+        self._board.domains[domain] = DomainState(domain, wait, exchanges, updated)
         self._schedule.add(domain, interval, "", self._turn, after=None if due is None else min(due, interval))
         self._follow(domain, Exchanges(), exchanges or Exchanges())
 
@@ -89,7 +92,7 @@ class Domains:
             for site in sites(domain.target, host):
                 self._again(site)
         self._tell(domain, state.exchanges or Exchanges(), exchanges)
-        state.exchanges, state.updated = exchanges, self._clock()
+        state.exchanges, state.updated, state.wait = exchanges, self._clock(), turn.wait
         self._on_problems(exchanges.problems)
 
     def _tell(self, domain: Domain, before: Exchanges, now: Exchanges) -> None:

@@ -5,8 +5,9 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
 
-SLICE = 0.008
-"""Seconds for which the event loop may be held by one answer."""
+SLICE, SHARE = 0.008, 0.25
+"""For how many seconds one answer may hold the event loop, or for which part of what the others' last turn took: a loop
+that is full comes round once a second, and an answer in a hundred slices would never be done."""
 BLOCK = 512 * 1024
 """Characters that are encoded at once: for each a thread must get hold of the interpreter, twice."""
 
@@ -39,7 +40,7 @@ async def encoded(
     """
     encoder, block, size = Encoder(compress=compress), list[str](), 0
     packing: asyncio.Future[bytes] | None = None
-    loop, resumed = asyncio.get_running_loop(), clock()
+    loop, resumed, allowed = asyncio.get_running_loop(), clock(), SLICE
     for piece in pieces:
         block.append(piece)
         size += len(piece)
@@ -48,9 +49,10 @@ async def encoded(
                 yield await packing
             packing = loop.run_in_executor(None, encoder.encode, block)
             block, size = [], 0
-        if clock() - resumed > SLICE:
+        if (left := clock()) - resumed > allowed:
             await asyncio.sleep(0)
             resumed = clock()
+            allowed = max(SLICE, SHARE * (resumed - left))
     if packing:
         yield await packing
     yield encoder.encode(block) + encoder.end()

@@ -96,8 +96,7 @@ class Engine:
         await self._trust(config)
         before, self.config = self.config, config
         self.resolver.use(config.nameservers, max_lookups=config.max_concurrent_lookups)
-        limits = config.max_concurrent_probes, config.max_concurrent_lookups, config.max_probes_per_host
-        if limits != (before.max_concurrent_probes, before.max_concurrent_lookups, before.max_probes_per_host):
+        if _limits(config) != _limits(before):
             self.schedule.limit(at_once=_at_once(config), per_address=config.max_probes_per_host)
         self.on_demand.use(config)
         self.board.require(min_hosts=config.egress.min_hosts, min_networks=config.egress.min_networks)
@@ -147,6 +146,12 @@ class Engine:
     def _count(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
             self._telemetry.problems.labels(problem.reason, problem.severity).inc()
+
+
+def _limits(config: Config) -> tuple[object, ...]:
+    """What decides how many probes may run at once."""
+    probes, lookups, per_host = config.max_concurrent_probes, config.max_concurrent_lookups, config.max_probes_per_host
+    return probes, lookups, per_host, config.probe_endpoint.enabled
 
 
 def _at_once(config: Config) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from math import isfinite
 
-from exporter.board import Board, DomainState, State
+from exporter.board import Board
 from exporter.egress import Way
 from exporter.families import (
     DOMAIN_FAMILIES,
@@ -22,6 +22,7 @@ from exporter.families import (
     Scope,
 )
 from exporter.model import Domain, Endpoint, Exchanges
+from exporter.state import DomainState, State
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -32,7 +33,9 @@ PLACE = "\0"
 """No label value holds it: control characters are replaced."""
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-Row = tuple[State, bool]
+Row = tuple[tuple[str, ...], bool]
+"""What `samples` gives: all families of a scrape tell of the same result, whatever comes in between. And whether it is
+withdrawn."""
 
 
 def labels(pairs: Iterable[tuple[str, str]]) -> str:
@@ -124,8 +127,7 @@ def render(board: Board, now: float, *, openmetrics: bool) -> Iterator[str]:
     for endpoint, state in tuple(board.endpoints.items()):  # a copy: it may change while others run
         if state.result:
             work += KNOWN // NEW if state.samples is None else 1
-            samples(state)
-            rows.setdefault(endpoint_labels(endpoint), (state, state.withdrawn(now)))
+            rows.setdefault(endpoint_labels(endpoint), (samples(state), state.withdrawn(now)))
             if work >= KNOWN:
                 work = 0
                 yield ""
@@ -147,8 +149,8 @@ def _family(index: int, family: Family, rows: tuple[tuple[str, Row], ...], *, op
     name, lasting, lines = family.name, family.lasting, [header(family, openmetrics=openmetrics)]
     for start in range(0, len(rows), KNOWN):
         lines += [
-            samples(state)[index].replace(PLACE, f"{name}{{{prefix}")
-            for prefix, (state, withdrawn) in rows[start : start + KNOWN]
+            texts[index].replace(PLACE, f"{name}{{{prefix}")
+            for prefix, (texts, withdrawn) in rows[start : start + KNOWN]
             if lasting or not withdrawn
         ]
         yield "".join(lines)

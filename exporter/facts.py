@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 from math import isfinite
 from typing import Any
 
-from exporter.board import Board, DomainState, State
+from exporter.board import Board
 from exporter.failure import Failure
 from exporter.families.readers import TIMED
 from exporter.filters import ANYTHING, Filter, word_of, word_of_domain
 from exporter.model import Endpoint, Problem, Result, Verdict
 from exporter.reasons import REASONS
+from exporter.state import DomainState, State
 
 MAX_TEXT = 1000
 """Characters of a greeting that are shown."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Self
 from urllib.parse import urlencode
 
-from exporter.board import DomainState, State
 from exporter.families import readers
 from exporter.model import Endpoint, Problem
 from exporter.reasons import REASONS, UNTESTABLE
+from exporter.state import DomainState, State
 
 STATES = ("critical", "stale", "untestable", "warning", "pending", "ok")
 """What an endpoint or domain can be, the worst first."""

@@ -95,7 +95,7 @@ class Target:
 
     def __hash__(self) -> int:
         """Hash by what tells nearly all apart: a target may have a hundred thousand domains."""
-        return hash((self.name, self.host))
+        return hash((self.name, self.host, self.domains[:1]))
 
 
 @dataclass(frozen=True, slots=True)

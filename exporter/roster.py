@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from exporter.board import Board, Change, internal_error
+from exporter.board import Board, internal_error
 from exporter.changes import endpoint_changed
 from exporter.domains import Domains
 from exporter.egress import Way, vote_of
@@ -18,9 +18,11 @@ from exporter.model import Domain, Ended, Lookup, Peer, Problem, Result, Target
 from exporter.probe.prober import Prober
 from exporter.reasons import Reason, Stage
 from exporter.resolve import Addresses, Resolver
-from exporter.schedule import Schedule, Turn
+from exporter.schedule import Schedule
 from exporter.sites import Sites
+from exporter.state import Change
 from exporter.targets import Name, is_literal, name_of, sites
+from exporter.turns import Turn
 
 log = logging.getLogger(__name__)
 

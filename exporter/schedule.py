@@ -1,16 +1,15 @@
-"""When: who is probed next, how many at once, how often in one place. Knows turns, not SMTP, and no wall clock.
+"""When: who is probed next, and how often. Whether there is room for it: `turns`. Knows no SMTP, and no wall clock.
 
 Each turn has its own interval and keeps its place in it. A turn that is due while the one before still runs or waits
-is an overrun: counted, not stacked. At one address no more than `per_address` turns run at once; where they cannot
-fit, their intervals grow by the same factor.
+is an overrun: counted, not stacked. Where the turns at one address cannot fit, their intervals grow by the same factor.
 """
 
 import heapq
-from collections import deque
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
 from math import ceil
 from typing import Protocol
+
+from exporter.turns import Room, Turn
 
 FIRST_ROUND = 60.0
 """The first round is spread over at most this many seconds (contract 6, end)."""
@@ -22,8 +21,6 @@ EARLY = 0.001
 """uvloop's timers count whole milliseconds, and may come so many seconds early; to wait again would be a busy loop."""
 LATE = 10.0
 """Seconds after which a schedule that should have moved has come to a halt."""
-CROWDED = 0.9
-"""The share of the time that the turns at one address may fill."""
 
 
 class Timer(Protocol):
@@ -43,46 +40,6 @@ class Clock(Protocol):
         """Call at a time of this clock."""
 
 
-@dataclass(slots=True, eq=False)
-class Turn:
-    """Something that is done at intervals. `start` begins it; whoever began it calls `Schedule.finished`."""
-
-    key: Hashable
-    interval: float
-    address: str
-    """Where at most `per_address` run at once; empty: anywhere."""
-    start: "Callable[[Turn], None]"
-    wait: float
-    """Seconds between two starts in force: the interval, or longer."""
-    place: float = 0.0
-    """Where in the interval it starts, 0 to 1."""
-    due: float = 0.0
-    slot: float = 0.0
-    """When the run under way, or waiting, was due."""
-    began: float = 0.0
-    took: float = 0.0
-    back_off: int = 1
-    running: bool = False
-    queued: bool = False
-    paused: bool = False
-    """It waits for something else than a server, and takes no room meanwhile."""
-    go: "Callable[[], None] | None" = None
-    """How a paused run goes on."""
-    settled: bool = False
-    """It has its place in the whole interval; the first round was squeezed into FIRST_ROUND."""
-
-
-@dataclass(slots=True)
-class Address:
-    """The turns at one IP address."""
-
-    running: int = 0
-    waiting: deque[Turn] = field(default_factory=deque)
-    turns: set[Turn] = field(default_factory=set)
-    load: float = 0.0
-    """The share of the time that its turns fill at their own intervals; 2.0 needs two at once."""
-
-
 class Schedule:
     """Starts turns when they are due and there is room for them.
 
@@ -100,18 +57,26 @@ class Schedule:
         on_delay: Callable[[float], None] = lambda _: None,
         on_overrun: Callable[[], None] = lambda: None,
     ) -> None:
-        self._clock, self._at_once, self._per_address, self._grid = clock, at_once, per_address, tick
+        self._clock, self._grid = clock, tick
+        self.room = Room(at_once, per_address)
         self._on_delay, self._on_overrun = on_delay, on_overrun
         self._turns: dict[Hashable, Turn] = {}
-        self._addresses: dict[str, Address] = {}
         self._heap: list[tuple[float, int, Turn]] = []
-        self._ready: deque[Turn] = deque()
         self._added = self._pushed = 0
         self._starting = False
         self._timer: Timer | None = None
         self._stopped = False
         self._moved = 0.0
-        self.in_flight = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many runs are under way and take room."""
+        return self.room.taken
+
+    @property
+    def overloaded(self) -> int:
+        """How many addresses have more to do than fits."""
+        return self.room.overloaded
 
     # --- who ----------------------------------------------------------------------------------------------------
 
@@ -130,7 +95,7 @@ class Schedule:
         turn.due = self._clock.time() + (turn.place * min(interval, FIRST_ROUND) if after is None else after)
         turn.settled = interval <= FIRST_ROUND
         self._turns[key] = turn
-        self._addresses.setdefault(address, Address()).turns.add(turn)
+        self.room.add(turn)
         self._push(turn)
         return turn
 
@@ -138,15 +103,11 @@ class Schedule:
         """Forget a turn. One that runs goes on; `finished` is still to be called for it."""
         turn = self._turns.pop(key, None)
         if turn and not (turn.running or turn.queued):
-            self._leave(turn)
+            self.room.remove(turn)
 
     def limit(self, *, at_once: int, per_address: int) -> None:
         """Go by these limits from now on. What runs beyond lower ones ends as it would, and nothing takes its place."""
-        self._at_once, self._per_address = at_once, per_address
-        for at in self._addresses.values():
-            while at.waiting and at.running < per_address:
-                at.running += 1
-                self._ready.append(at.waiting.popleft())
+        self.room.limit(at_once=at_once, per_address=per_address)
         self._start_ready()
 
     def starts_in(self, key: Hashable) -> float | None:
@@ -156,24 +117,8 @@ class Schedule:
             return None
         return 0.0 if turn.running or turn.queued else max(0.0, turn.due - self._clock.time())
 
-    def _leave(self, turn: Turn) -> None:
-        at = self._addresses[turn.address]
-        at.turns.discard(turn)
-        at.load -= turn.took / turn.interval
-        if not at.turns:
-            del self._addresses[turn.address]
-
     def _gone(self, turn: Turn) -> bool:
         return self._turns.get(turn.key) is not turn
-
-    @property
-    def overloaded(self) -> int:
-        """How many addresses have more to do than fits."""
-        return sum(bool(address) and self._crowded(at) > 1 for address, at in self._addresses.items())
-
-    def _crowded(self, at: Address) -> float:
-        """By which factor the intervals of the turns at one address must grow for them to fit."""
-        return at.load / self._per_address / CROWDED if len(at.turns) > self._per_address else 1.0
 
     # --- when ---------------------------------------------------------------------------------------------------
 
@@ -211,21 +156,16 @@ class Schedule:
             self._on_overrun()
             return
         turn.queued, turn.slot = True, due
-        at = self._addresses[turn.address]
-        if turn.address and at.running >= self._per_address:
-            at.waiting.append(turn)
-        else:
-            at.running += 1
-            self._ready.append(turn)
-            self._start_ready()
+        self.room.come(turn)
+        self._start_ready()
 
     def _start_ready(self) -> None:
         if self._starting:
             return  # a turn that finished at once: the loop below goes on with the next, and no stack grows
         self._starting = True
         try:
-            while self._ready and self.in_flight < self._at_once and not self._stopped:
-                self._begin(self._ready.popleft())
+            while not self._stopped and (turn := self.room.take()):
+                self._begin(turn)
         finally:
             self._starting = False
 
@@ -233,7 +173,6 @@ class Schedule:
         self._moved = self._clock.time()
         if not turn.paused:
             turn.queued, turn.running, turn.began = False, True, self._clock.time()
-        self.in_flight += 1
         if turn.go:
             turn.paused, go, turn.go = False, turn.go, None
             go()
@@ -246,40 +185,32 @@ class Schedule:
     def pause(self, turn: Turn) -> None:
         """Say that a run waits for something else than a server: dead name servers must not keep others waiting."""
         turn.paused = True
-        self.in_flight -= 1
+        self.room.pause(turn)
         self._start_ready()
 
     def resume(self, turn: Turn, go: Callable[[], None]) -> None:
         """Go on with a paused run as soon as there is room."""
         turn.go = go
-        self._ready.append(turn)
+        self.room.come(turn)
         self._start_ready()
 
     def finished(self, turn: Turn, *, refused: bool = False) -> None:
         """Say that a run is over. `refused`: it was told to come less often (421), so its wait doubles."""
         self._moved = self._clock.time()
-        self.in_flight -= not turn.paused
+        self.room.leave(turn)
+        self.room.note(turn, self._clock.time() - turn.began)
         turn.running = turn.paused = False
-        at = self._addresses[turn.address]
-        took = self._clock.time() - turn.began
-        at.load += (took - turn.took) / turn.interval
-        turn.took = took
         if self._gone(turn):
-            self._leave(turn)
+            self.room.remove(turn)
         else:
             turn.back_off = min(2 * turn.back_off, MAX_BACK_OFF) if refused else 1
-            self._set_wait(turn, at)
-        if at.waiting and at.running <= self._per_address:
-            self._ready.append(at.waiting.popleft())
-        else:
-            at.running -= 1
+            self._set_wait(turn)
         self._start_ready()
 
-    def _set_wait(self, turn: Turn, at: Address) -> None:
+    def _set_wait(self, turn: Turn) -> None:
         """The interval, longer after a refusal or where the address has more to do than fits."""
         backing_off = min(turn.interval * turn.back_off, max(turn.interval, BACK_OFF_SECONDS))
-        crowded = turn.interval * self._crowded(at) if turn.address else 0.0
-        wait = max(turn.interval, backing_off, crowded)
+        wait = max(turn.interval, backing_off, turn.interval * self.room.crowded(turn.address))
         if wait != turn.wait:
             turn.wait = wait
             turn.due = max(turn.slot + wait, self._clock.time())
@@ -289,7 +220,7 @@ class Schedule:
         """Whether turns come due and their places become free. `longest`: seconds that a run may take."""
         now = self._clock.time()
         overdue = bool(self._heap) and now - self._heap[0][0] > LATE
-        stuck = bool(self._ready) and now - self._moved > longest + LATE
+        stuck = self.room.wanted and now - self._moved > longest + LATE
         return self._stopped or not (overdue or stuck)
 
     # --- the end ------------------------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ from exporter.board import Board
 from exporter.domains import APART
 from exporter.model import Endpoint, Peer
 from exporter.resolve import Addresses, connectable
-from exporter.schedule import Schedule, Turn
+from exporter.schedule import Schedule
 from exporter.targets import Name, Site, is_literal
+from exporter.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +43,15 @@ class Sites:
         self._sites: dict[Name, dict[Site, None]] = {}
         self._known: dict[Name, tuple[str, ...]] = {}
         self._told: dict[Name, float] = {}
+        self._unsettled: dict[Name, int] = {}
+        """Names whose endpoints are still those of another `max_addresses`."""
         self.changing = False
         """Entries are changed under us: an endpoint may take the place of one with the same labels."""
 
     def add(self, site: Site, after: float | None = None) -> None:
         """Take in a site: its endpoints start `after` so many seconds, else within the first round."""
         name = site.name
+        self._settle(name)
         if is_literal(site.host):
             self._known[name] = (site.host,)
         self._sites.setdefault(name, {})[site] = None
@@ -57,6 +61,7 @@ class Sites:
     def remove(self, site: Site) -> None:
         """Forget a site and its endpoints."""
         name = site.name
+        self._settle(name)
         for endpoint in self._endpoints(site, self._known.get(name, ())):
             self._remove(endpoint)
         del self._sites[name][site]
@@ -68,30 +73,42 @@ class Sites:
     def ask_again(self, site: Site) -> None:
         """Look once more at an MX host all whose addresses were of this machine: without endpoints it has no turns."""
         name = site.name
-        if self._only_mx(name) and not self._endpoints(site, self._known.get(name, ())):
+        if not self._endpoints(site, self._known.get(name, ())) and self._only_mx(name):  # thousands may share a name
             self._known.pop(name, None)
             self.add(site, 0.0)
 
     def answered(self, name: Name, answer: Addresses) -> None:
-        """Let the endpoints of all sites of a name follow its addresses."""
+        """Let the endpoints of all sites of a name follow its addresses. The last may have gone while DNS was asked."""
+        if name not in self._sites:
+            return
+        self._settle(name)
         before, now = self._known.get(name, ()), answer.addresses
         if answer.problem is None:
             self._told[name] = time.monotonic()
         if before == now:
             return
         self._known[name] = now
-        for site in self._sites.get(name, ()):
+        for site in self._sites[name]:
             self._move(self._endpoints(site, before), self._endpoints(site, now))
 
     def limit(self, max_addresses: int) -> Iterator[None]:
-        """Probe at most so many addresses of a name from now on. Step by step: there may be many names."""
+        """Probe at most so many addresses of a name from now on. Step by step: there may be many names.
+
+        What happens to a name between two steps settles it first.
+        """
         if max_addresses == self.max_addresses:
             return
-        before, self.max_addresses = self.max_addresses, max_addresses
-        for name, addresses in tuple(self._known.items()):
+        self._unsettled, self.max_addresses = dict.fromkeys(self._known, self.max_addresses), max_addresses
+        while self._unsettled:
+            self._settle(next(iter(self._unsettled)))
+            yield
+
+    def _settle(self, name: Name) -> None:
+        """Bring the endpoints of a name to the `max_addresses` of now."""
+        if before := self._unsettled.pop(name, None):
+            addresses = self._known.get(name, ())
             for site in self._sites.get(name, ()):
                 self._move(self._endpoints(site, addresses, before), self._endpoints(site, addresses))
-            yield
 
     def remembered(self, name: Name, at: float) -> tuple[str, ...]:
         """The addresses that DNS told last, unless that was too long ago. `at` is monotonic."""

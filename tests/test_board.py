@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.board import ANEW, GRACE, STALE_SECONDS, Board, Change, DomainState, internal_error
+from exporter.board import ANEW, GRACE, Board, internal_error
 from exporter.egress import Egress, Way, ballot
 from exporter.model import Domain, Exchanges, Hello, Peer, Reply, Result, Settings, Target
 from exporter.reasons import Reason, Untestable
+from exporter.state import STALE_SECONDS, Change, DomainState
 from tests.results import ADDRESS, DAY, HOST, NOW, endpoint, failed, healthy, peer
 
 REFUSED = Reply(421, (f"4.7.0 Error: too many connections from {ADDRESS}",))
@@ -103,28 +104,6 @@ def test_a_change_names_what_was_and_what_is(board: Board) -> None:
     )
     assert board.record(healthy(finished=NOW + 180)) == Change("critical", "ok", "ehlo_timeout", "", "")
     assert board.states[peer()].since == NOW + 180
-
-
-@pytest.mark.parametrize(
-    ("interval", "age", "withdrawn"),
-    [
-        pytest.param(10.0, 179.0, False, id="short interval, under 3 minutes"),
-        pytest.param(10.0, 181.0, True, id="short interval, over 3 minutes"),
-        pytest.param(300.0, 899.0, False, id="long interval, under 3 of it"),
-        pytest.param(300.0, 901.0, True, id="long interval, over 3 of it"),
-    ],
-)
-def test_an_old_result_is_withdrawn(interval: float, age: float, withdrawn: bool) -> None:
-    board, one = Board(), Peer(HOST, ADDRESS, 25, Settings(interval=interval))
-    board.add(endpoint(of=one))
-    board.record(healthy(one))
-    assert board.states[one].withdrawn(NOW + age) is withdrawn
-
-
-def test_a_longer_wait_in_force_keeps_a_result_longer(board: Board) -> None:
-    board.record(healthy())
-    board.states[peer()].wait = 480.0
-    assert not board.states[peer()].withdrawn(NOW + 1400)
 
 
 def test_being_refused_counts_as_a_failure_after_an_hour(board: Board) -> None:
@@ -342,3 +321,29 @@ def test_an_heir_has_the_vote_of_who_goes(board: Board) -> None:
     board.inherit(heir.peer, peer())
     board.remove(endpoint())
     assert board.egress.all_voters() == [heir.peer]
+
+
+def test_what_an_heir_has_is_shown_for_as_long_as_it_would_have_been() -> None:
+    board, old, heir = Board(), peer(interval=3600.0), peer(interval=60.0)
+    board.add(endpoint(of=old))
+    board.record(healthy(old))
+    board.add(endpoint(of=heir))
+    board.inherit(heir, old)
+    assert not board.states[heir].withdrawn(NOW + 3600)
+
+
+# --- mistakes of ours -------------------------------------------------------------------------------------------
+
+
+def test_a_mistake_while_voters_are_looked_at_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere, later = mx(9, 9, 587), list[Callable[[], None]]()
+    board, _ = board_with(*(timed_out(mx(number, number)) for number in (1, 2, 3)))
+    board._soon = later.append
+    board.add(endpoint(of=elsewhere))
+    monkeypatch.setattr(board, "_assess", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        board.record(healthy(elsewhere, address=elsewhere.address))
+    monkeypatch.undo()
+    while later:
+        later.pop(0)()
+    assert Counter(words(board).values())["untestable"] == 2

@@ -185,6 +185,18 @@ async def test_a_domain_whose_settings_change_keeps_its_hosts_and_their_series(b
     assert (state.peer.settings.interval, state.probes, state.word) == (400.0, 1, "ok")
 
 
+async def test_a_domain_that_is_asked_more_often_shows_its_last_answer_until_then(bench: Bench) -> None:
+    bench.names.mx["one.test"] = mx("mx.example.test")
+    before, after = (Target("mail", ((25, Settings(interval=each)),), domains=("one.test",)) for each in (3600.0, 60.0))
+    await follow(bench, (), (before,))
+    await bench.run(62)
+    await follow(bench, (before,), (after,))
+    [state] = bench.board.domains.values()
+    assert not state.withdrawn(state.updated + 3600)
+    await bench.run(62)
+    assert state.wait == 60
+
+
 async def test_a_domain_that_goes_while_it_is_asked_is_forgotten(bench: Bench) -> None:
     answer = asyncio.Event()
 

@@ -46,3 +46,27 @@ async def test_others_run_as_often_as_the_loop_was_held_for_long(takes: float, t
     over = True
     await running
     assert seen in turns
+
+
+async def test_where_the_others_take_long_the_slices_are_longer() -> None:
+    """The other task holds the loop for a second each time, so a quarter of one is no matter."""
+    now, turns, over = 0.0, 0, False
+
+    def pieces() -> Iterator[str]:
+        nonlocal now
+        for _ in range(100):
+            now += SLICE
+            yield "text"
+
+    async def other() -> None:
+        nonlocal now, turns
+        while not over:
+            now += 1.0
+            turns += 1
+            await asyncio.sleep(0)
+
+    running = asyncio.create_task(other())
+    assert b"".join([block async for block in encoded(pieces(), compress=False, clock=lambda: now)])
+    over = True
+    await running
+    assert turns <= 6

@@ -12,11 +12,12 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.board import Board, DomainState
+from exporter.board import Board
 from exporter.exposition import labels, number, render
 from exporter.families import DOMAIN_FAMILIES, EGRESS_FAMILY, FAMILIES
 from exporter.model import Domain, Exchanges, Hello, Reply, Result, Settings, Target
 from exporter.reasons import Reason
+from exporter.state import DomainState
 from exporter.telemetry import Telemetry
 from tests.results import HOST, LEAF, NOW, endpoint, failed, healthy, peer
 
@@ -199,6 +200,17 @@ def test_endpoints_may_come_and_go_while_others_run() -> None:
     board.add(endpoint(of=peer(port=2500)))
     written += "".join(pieces)
     assert len({own for name, own, _ in series(list(parse_text(written))) if name == "smtp_probe_success"}) == 2499
+
+
+def test_a_scrape_tells_of_one_result_of_an_endpoint_though_the_next_comes_meanwhile() -> None:
+    board = board_of(healthy())
+    before = text(board)
+    written = []
+    for piece in render(board, NOW, openmetrics=False):
+        written.append(piece)
+        if "smtp_probe_success{" in piece:
+            board.record(healthy(finished=NOW + 1))
+    assert "".join(written) == before
 
 
 # --- domains --------------------------------------------------------------------------------------------------

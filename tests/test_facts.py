@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter import facts, page
-from exporter.board import Board, DomainState
+from exporter.board import Board
 from exporter.filters import ANYTHING, Filter
 from exporter.model import (
     AuthSettings,
@@ -36,6 +36,7 @@ from exporter.reasons import REASONS, Reason, Severity, Stage, Untestable
 from exporter.report import Seen, as_json
 from exporter.simulated.healthy import SmtpServer, saying
 from exporter.simulated.scripts import SCRIPTS
+from exporter.state import DomainState
 from exporter.trust import Judge
 from tests.results import HOST, LEAF, NOW, endpoint, failed, healthy, peer
 

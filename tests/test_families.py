@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import exporter
-from exporter.board import Board, DomainState, State
+from exporter.board import Board
 from exporter.families import AGENT_FAMILIES, DOMAIN_FAMILIES, EVERY, FAMILIES, LABELS, Scope
 from exporter.model import (
     Domain,
@@ -27,6 +27,7 @@ from exporter.model import (
     Verdict,
 )
 from exporter.reasons import Reason, Severity, Stage, Untestable
+from exporter.state import DomainState, State
 from tests.results import DAY, HOST, LEAF, NOW, endpoint, failed, healthy, peer
 
 CONTRACT = """

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from exporter.board import Board, DomainState
+from exporter.board import Board
 from exporter.filters import STATES, Filter, word_of, word_of_domain
 from exporter.model import Domain, Endpoint, Exchanges, Problem, Result, Settings, Target
 from exporter.reasons import Reason, Severity, Stage, Untestable
+from exporter.state import DomainState
 from tests.results import HOST, NOW, endpoint, failed, healthy
 
 NO_IPV6: dict[str, Any] = {"untestable": Untestable.NO_IPV6, "ended": None}

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -388,3 +388,53 @@ async def test_fewer_addresses_and_more_again(bench: Bench) -> None:
     assert (bench.board.states[kept.peer] is kept, bench.addresses(A)) == (True, [A])
     await bench.run(5)
     assert all(state.result for state in bench.board.states.values())
+
+
+OTHER, FIVE = "other.example.test", tuple(f"192.0.2.{number}" for number in range(1, 6))
+
+
+async def under_a_limit(bench: Bench, max_addresses: int) -> Iterator[None]:
+    """Two names, the first of which has its new limit already."""
+    bench.names.answers = dict.fromkeys((OTHER, HOST), Addresses(FIVE))
+    await follow(bench, (), (host(OTHER), host()))
+    await bench.run(62)
+    steps = bench.roster.limit(max_addresses)
+    next(steps)
+    return steps
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 16), (16, 2)], ids=["more", "fewer"])
+@pytest.mark.parametrize("now", [(FIVE[0], SIX), (), FIVE], ids=["other addresses", "none", "the same"])
+async def test_dns_may_answer_while_the_limit_changes(before: int, after: int, now: tuple[str, ...]) -> None:
+    bench = Bench(max_addresses=before)
+    steps = await under_a_limit(bench, after)
+    bench.names.answers = dict.fromkeys((OTHER, HOST), Addresses(now, None if now else NOT_FOUND))
+    await bench.run(62)
+    for _ in steps:
+        pass
+    expected = sorted(now[:after]) or [""]
+    assert (bench.addresses(HOST), bench.addresses(OTHER)) == (expected, expected)
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 16), (16, 2)], ids=["more", "fewer"])
+async def test_targets_may_come_and_go_while_the_limit_changes(before: int, after: int) -> None:
+    bench = Bench(max_addresses=before)
+    steps = await under_a_limit(bench, after)
+    await follow(bench, (), [host(name, "new") for name in (OTHER, HOST)])
+    await follow(bench, [host(name) for name in (OTHER, HOST)], ())
+    for _ in steps:
+        pass
+    assert bench.addresses(HOST) == bench.addresses(OTHER) == list(FIVE[:after])
+    await follow(bench, [host(name, "new") for name in (OTHER, HOST)], ())
+    assert (bench.board.endpoints, bench.schedule._turns) == ({}, {})
+
+
+async def test_an_answer_for_a_name_that_is_gone_is_not_kept(bench: Bench) -> None:
+    bench.names.slow = True
+    bench.names.answers[HOST] = Addresses((A,))
+    await follow(bench, (), (host(),))
+    while not bench.roster._tasks:
+        bench.loop.run(1.0)
+    await follow(bench, (host(),), ())
+    await bench.run(1)
+    assert (bench.roster._sites._known, bench.roster._sites._told, bench.schedule.in_flight) == ({}, {}, 0)

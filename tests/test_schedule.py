@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.schedule import BACK_OFF_SECONDS, Schedule, Turn
+from exporter.schedule import BACK_OFF_SECONDS, Schedule
+from exporter.turns import Turn
 from tests.fake_loop import Handle, Loop
 
 
@@ -22,6 +23,10 @@ class Bench:
         self.delays: list[float] = []
         self.overruns = 0
         self.refused: set[Hashable] = set()
+        self.dead: set[Hashable] = set()
+        """Whose turns take 10 seconds."""
+        self.late: dict[Hashable, float] = {}
+        """By how much each started later than due, at most, since a test last asked."""
         self.running: list[Turn] = []
         self.most: Counter[str] = Counter()
         self.schedule = Schedule(self.loop, on_delay=self.delays.append, on_overrun=self.overrun, **limits)
@@ -31,14 +36,16 @@ class Bench:
 
     def start(self, turn: Turn) -> None:
         self.starts.append((self.loop.now - 1000.0, turn.key))
+        self.late[turn.key] = max(self.late.get(turn.key, 0.0), turn.began - turn.slot)
         self.running.append(turn)
         at = sum(other.address == turn.address for other in self.running)
         self.most[turn.address] = max(self.most[turn.address], at)
         self.most["all of them"] = max(self.most["all of them"], len(self.running))
-        if self.took == 0:
+        took = 10.0 if turn.key in self.dead else self.took
+        if took == 0:
             self.finish(turn)
-        elif self.took is not None:
-            self.loop.call_at(self.loop.now + self.took, lambda: self.finish(turn))
+        elif took is not None:
+            self.loop.call_at(self.loop.now + took, lambda: self.finish(turn))
 
     def finish(self, turn: Turn) -> None:
         self.running.remove(turn)
@@ -200,6 +207,76 @@ def test_a_thousand_that_finish_at_once_do_not_grow_the_stack() -> None:
     bench.took = 0.0
     bench.finish(first)
     assert len(bench.starts) == 3001
+
+
+# --- turns that take long -------------------------------------------------------------------------------------
+
+
+def crowd(dead: int, *, at_once: int = 10, good: int = 60, took: float = 0.25) -> Bench:
+    """Good and dead ones every minute, after the first round, in which nobody knows which are which."""
+    bench = Bench(took=took, at_once=at_once)
+    bench.dead = {f"dead {number}" for number in range(dead)}
+    for key in (*(f"good {number}" for number in range(good)), *(f"dead {number}" for number in range(dead))):
+        bench.add(key, 60.0, f"address of {key}")
+    bench.loop.run(180.0 + 10.0 * dead / at_once)
+    bench.starts.clear()
+    bench.late.clear()
+    return bench
+
+
+@pytest.mark.parametrize("dead", [60, 120, 600], ids=["as many as fill all room", "twice", "ten times"])
+def test_dead_ones_beyond_the_limit_keep_no_good_one_waiting(dead: int) -> None:
+    bench = crowd(dead)
+    bench.loop.run(1200.0)
+    good = [late for key, late in bench.late.items() if key not in bench.dead]
+    assert len(good) == 60
+    assert max(good) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("dead", [60, 120, 600], ids=["as many as fill all room", "twice", "ten times"])
+def test_dead_ones_beyond_the_limit_all_have_their_turns_and_four_fifths_of_the_room(dead: int) -> None:
+    bench = crowd(dead)
+    bench.loop.run(2400.0)
+    starts = Counter(key for _, key in bench.starts if key in bench.dead)
+    fair = 2400.0 * 8 / 10 / dead
+    assert len(starts) == dead
+    assert fair - 2 <= min(starts.values()) <= max(starts.values()) <= fair + 2
+
+
+def test_dead_ones_within_the_limit_start_on_time_too() -> None:
+    bench = crowd(dead=40)
+    bench.loop.run(1200.0)
+    assert len(bench.late) == 100
+    assert max(bench.late.values()) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_where_good_ones_alone_fill_all_room_dead_ones_have_their_turns_still() -> None:
+    bench = crowd(dead=5, at_once=1, good=120, took=1.0)
+    bench.loop.run(2400.0)
+    starts = Counter(key for _, key in bench.starts)
+    assert set(starts) >= bench.dead
+    assert len(starts) == 125
+
+
+def test_a_dead_port_that_waits_for_room_keeps_no_good_one_of_its_host_waiting() -> None:
+    bench = Bench(took=0.25, at_once=10)
+    bench.dead = {f"dead {number}" for number in range(120)}
+    for number in range(120):
+        bench.add(f"dead {number}", 60.0, f"192.0.2.{number}")
+        bench.add(f"good {number}", 60.0, f"192.0.2.{number}")
+    bench.loop.run(180.0)
+    bench.late.clear()
+    bench.loop.run(1200.0)
+    assert max(late for key, late in bench.late.items() if key not in bench.dead) <= 10.0, "its neighbour's time-out"
+
+
+def test_a_dead_one_that_answers_again_is_one_of_the_good() -> None:
+    bench = crowd(120)
+    bench.dead.remove("dead 0")
+    bench.loop.run(300.0)
+    bench.late.clear()
+    bench.loop.run(600.0)
+    assert bench.late["dead 0"] == pytest.approx(0.0, abs=1e-6)
 
 
 # --- overruns and crowded addresses ---------------------------------------------------------------------------

@@ -6,10 +6,10 @@ A reader yields (values of the family's own labels, value).
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
-from exporter.board import NO_ANSWER, DomainState, State
 from exporter.model import Certificate, Result, Session
 from exporter.reasons import Severity, Stage
 from exporter.smtp.software import software as software_of
+from exporter.state import NO_ANSWER, DomainState, State
 
 Sample = tuple[tuple[str, ...], float]
 Read = Callable[[State], Iterable[Sample]]

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from exporter.board import State, internal_error
+from exporter.board import internal_error
 from exporter.checks import assess
 from exporter.config import Config
 from exporter.model import Ended, Lookup, Peer, Result
@@ -21,6 +21,7 @@ from exporter.multitarget.room import Room
 from exporter.probe.prober import Prober
 from exporter.reasons import Reason, Stage
 from exporter.resolve import Addresses, Resolver
+from exporter.state import State
 from exporter.targets import is_literal, name_of
 
 log = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from exporter import exposition
-from exporter.board import State
 from exporter.families import FAMILIES, Family, readers
 from exporter.model import Settings, Verdict
 from exporter.page.text import visible
 from exporter.reasons import REASONS
+from exporter.state import State
 
 SECRET = "<secret>"  # noqa: S105 - what is shown in the place of one
 CREDENTIALS = ("username", "password_file", "password_env")

@@ -202,7 +202,7 @@ class Shell:
             self._advance(self._hear(data))
         elif Stage.QUIT not in self.watch.stages and (reply := self._parser.feed(data)):
             self.transcript.heard(Stage.QUIT, reply)
-            self._farewell()
+            self._farewell(self._wire.waited)
 
     def secured(self, session: Session) -> None:
         """Take the TLS session as the answer to Handshake."""
@@ -257,19 +257,24 @@ class Shell:
 
     # --- the end ------------------------------------------------------------------------------------------------
 
-    def _farewell(self) -> None:
+    def _farewell(self, waited: float = 0.0) -> None:
         """221 came, or nothing in time: close our side and let the peer close its own."""
-        self.watch.lap(self._command.stage)
+        self.watch.lap(self._command.stage, waited)
         self._wire.finish()
         self._set_timer(min(self._loop.time() + CLOSE_PATIENCE, self._deadline))
 
     def _finish(self) -> None:
+        """End, and tell. Nothing of it goes round in a circle then: it is freed at once, not by the collector."""
+        if self._done is _ignore:
+            return
         if self._timer:
             self._timer.cancel()
+            self._timer = None
         self._wire.close()
         self._script.close()
         done, self._done = self._done, _ignore
         done(self)
+        self._wire.forget()
 
 
 def _ignore(_: Shell) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from exporter.board import Board, DomainState, State
+from exporter.board import Board
 from exporter.checks import CLOSED
 from exporter.config import Config
 from exporter.egress import Egress
@@ -14,6 +14,7 @@ from exporter.model import Domain, Endpoint, Lookup, Result, Target
 from exporter.probe.prober import Prober
 from exporter.report.asked import Asked
 from exporter.resolve import Resolver, connectable
+from exporter.state import DomainState, State
 from exporter.targets import Site, sites
 from exporter.trust import Judge
 

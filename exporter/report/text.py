@@ -7,12 +7,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from exporter.board import DomainState, State
 from exporter.families.readers import TIMED
 from exporter.model import Endpoint, Result
 from exporter.page import instant, visible
 from exporter.reasons import REASONS, UNTESTABLE, Reason, Severity
 from exporter.report.look import Seen
+from exporter.state import DomainState, State
 
 COLOURS = {"ok": "green", "warning": "yellow", "critical": "red", "untestable": "magenta", "closed": "dim"}
 DAY = 86400

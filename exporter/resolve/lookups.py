@@ -97,14 +97,17 @@ class Lookups:
         self._servers: Sequence[Nameserver] = ()
         self._epoch = 0
         self._known: Bounded[tuple[str, Type], Known] = Bounded()
-        self._flights: dict[tuple[str, Type], asyncio.Task[Known]] = {}
+        self._flights: dict[tuple[str, Type, int], asyncio.Task[Known]] = {}
         self._limit, self._slots = limit, asyncio.Semaphore(limit)
         self._asking = 0
         self._heard = -math.inf
         self._silent_from = self._silent_to = math.inf
 
     def use(self, servers: Sequence[Nameserver]) -> None:
-        """Ask these from now on. Where they are others than before, what is known counts as expired."""
+        """Ask these from now on. Where they are others than before, what is known counts as expired.
+
+        Nobody joins a question that was put to the others.
+        """
         if servers != self._servers:
             self._servers = servers
             self._epoch += 1
@@ -127,10 +130,11 @@ class Lookups:
             answered: asyncio.Future[Known] = asyncio.get_running_loop().create_future()
             answered.set_result(known)
             return answered
-        flight = self._flights.get(key)
+        under_way = (*key, self._epoch)
+        flight = self._flights.get(under_way)
         if flight is None:
-            flight = self._flights[key] = asyncio.create_task(self._look_up(name, rdtype))
-            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+            flight = self._flights[under_way] = asyncio.create_task(self._look_up(name, rdtype))
+            flight.add_done_callback(lambda _: self._flights.pop(under_way, None))
         return flight
 
     async def every(self, *questions: tuple[str, Type]) -> list[Known]:

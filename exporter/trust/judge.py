@@ -48,15 +48,17 @@ class Judge:
     def __init__(self, remembered: int = 20_000) -> None:
         self._remembered = remembered
         self._stores: dict[str | None, TrustStore] = {}
+        self._former: dict[str | None, TrustStore] = {}
         self._standing: OrderedDict[tuple[bytes, tuple[int, ...], str, bytes], _Standing] = OrderedDict()
 
     def load(self, ca_files: Iterable[str | None]) -> None:
-        """Read these anchors anew and forget all others: at a start and at a reload.
+        """Read these anchors anew, and forget all others but those of the load before: at a start and at a reload.
 
         Raises:
             TrustStoreError: one cannot be used; nothing has changed.
         """
-        self._stores = {ca_file: TrustStore(ca_file) for ca_file in set(ca_files)}
+        new = {ca_file: TrustStore(ca_file) for ca_file in set(ca_files)}
+        self._former, self._stores = self._stores, new
 
     def judge(self, chain: tuple[bytes, ...], name: str, ca_file: str | None, now: float) -> Verdict | None:
         """The verdict on DER certificates as sent, for a host name or an IP literal; None where none was sent.
@@ -68,7 +70,8 @@ class Judge:
         """
         if not chain:
             return None
-        if (store := self._stores.get(ca_file)) is None:
+        store = self._stores.get(ca_file) or self._former.get(ca_file)  # a probe may outlast a reload
+        if store is None:
             store = self._stores[ca_file] = TrustStore(ca_file)
         key = (hashlib.sha256(b"".join(chain)).digest(), tuple(map(len, chain)), name, store.digest)
         standing = self._standing.get(key)

@@ -255,6 +255,10 @@ class Wire:
             with contextlib.suppress(OSError):  # the peer was faster
                 self._socket.shutdown(socket.SHUT_WR)
 
+    def forget(self) -> None:
+        """Let go of the listener: the two would keep each other until garbage is collected."""
+        del self._listener
+
     def close(self) -> None:
         """Close at once and call the listener no more."""
         if self._socket:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer
 
-from exporter.board import Board, DomainState
+from exporter.board import Board
 from exporter.egress import ballot
 from exporter.model import Domain, Exchanges, Peer, Problem, Reply, Settings, Step, Target, Verdict
 from exporter.reasons import Reason, Severity, Stage, Untestable
+from exporter.state import DomainState
 from exporter.telemetry import Telemetry
 from exporter.web import Pages
 from tests.real.chromium import PROGRAM, Chromium, Page, run_chromium

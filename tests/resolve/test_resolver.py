@@ -203,3 +203,17 @@ async def test_the_same_nameservers_again_are_no_reason_to_ask_again(
     before = await resolver.addresses("mail.example", mode="dns", family="ipv4")
     resolver.use([dns_server.address], max_lookups=7)
     assert resolver.cached("mail.example", mode="dns", family="ipv4") is before
+
+
+async def test_nobody_joins_a_question_that_was_put_to_other_nameservers(
+    resolver: Resolver, dns_server: "ScriptedDns", second_dns_server: "ScriptedDns"
+) -> None:
+    dns_server.says["mail.example A"] = "silence"
+    second_dns_server.says["mail.example A"] = "192.0.2.9"
+    waits = asyncio.create_task(resolver.addresses("mail.example", mode="dns", family="ipv4"))
+    await dns_server.until_asked(1)
+    resolver.use([second_dns_server.address], max_lookups=7)
+    assert (await resolver.addresses("mail.example", mode="dns", family="ipv4")).addresses == ("192.0.2.9",)
+    waits.cancel()
+    await resolver.close()
+    assert not resolver._lookups._flights

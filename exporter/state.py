@@ -1,0 +1,107 @@
+"""What is known of one peer, and of one mail domain, and for how long. Data: who changes it is the board. No I/O."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from exporter.checks import Assessment
+from exporter.failure import Failure
+from exporter.model import Domain, Exchanges, Peer, Result
+from exporter.reasons import Reason
+
+NO_ANSWER = frozenset({Reason.DNS_FAILURE, Reason.DNS_TIMEOUT})
+"""Critical ones of a domain: nothing new is known of its records."""
+STALE_WAITS, STALE_SECONDS = 3, 180.0
+"""A result older than 3 times the wait in force, and 3 minutes, is withdrawn (contract 4)."""
+
+
+@dataclass(slots=True)
+class State:
+    """What is known of one peer. Endpoints that are alike share it."""
+
+    peer: Peer
+    wait: float
+    """Seconds between probes in force; longer than the interval while backing off or crowded."""
+    targets: Counter[str] = field(default_factory=Counter)
+    """The targets that have it as an endpoint."""
+    result: Result | None = None
+    assessment: Assessment = field(default_factory=Assessment)
+    probes: int = 0
+    failures: int = 0
+    consecutive_failures: int = 0
+    since: float = 0.0
+    """When the state or the primary reason changed last, Unix seconds."""
+    last_tested: float = 0.0
+    starttls_offered: float | None = None
+    """When it offered STARTTLS last, Unix seconds."""
+    last_failures: tuple[Failure, ...] = ()
+    """The last probes that failed or were untestable, the latest first; a success takes none away."""
+    samples: tuple[str, ...] | None = None
+    """What `exposition` made of the result, by family; kept until the next one."""
+
+    @property
+    def word(self) -> str:
+        """The state in one word: pending, ok, warning, critical or untestable."""
+        if self.result is None:
+            return "pending"
+        if self.assessment.untestable:
+            return "untestable"
+        if self.assessment.primary:
+            return "critical"
+        return "warning" if self.assessment.problems else "ok"
+
+    @property
+    def cause(self) -> tuple[str, str]:
+        """What the log names: why nothing can be said, or else the first problem; and what was seen of it."""
+        assessment = self.assessment
+        first = assessment.primary or next(iter(assessment.problems), None)
+        reason = assessment.untestable or (first.reason if first else "")
+        return str(reason), first.detail if first else ""
+
+    @property
+    def summary(self) -> tuple[str, str]:
+        """The state and its cause, a word each: where one is another, that is a change."""
+        return self.word, self.cause[0]
+
+    def withdrawn(self, now: float) -> bool:
+        """Whether the result is too old to be shown."""
+        return self.result is None or now - self.result.finished > max(STALE_WAITS * self.wait, STALE_SECONDS)
+
+    def change(self, before: tuple[str, str], at: float) -> "Change | None":
+        """Another state or primary reason than the summary before, None if it is the same; since when is noted."""
+        if before == self.summary:
+            return None
+        self.since = at
+        return Change(before[0], self.word, before[1], *self.cause)
+
+
+HERITAGE = ("assessment", "probes", "failures", "consecutive_failures", "since", "last_tested", "starttls_offered",
+            "last_failures")  # fmt: skip
+"""What stays of a state where its endpoint stays and its settings change."""
+
+
+@dataclass(slots=True)
+class DomainState:
+    """What is known of one mail domain."""
+
+    domain: Domain
+    wait: float
+    exchanges: Exchanges | None = None
+    updated: float = 0.0
+    lines: tuple[Exchanges, str, tuple[str, ...]] | None = None
+    """What `exposition` made of these exchanges: the labels, and the lines by family; kept until there are others."""
+
+    def withdrawn(self, now: float) -> bool:
+        """Whether the answer is too old to be shown."""
+        return self.exchanges is None or now - self.updated > max(STALE_WAITS * self.wait, STALE_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a new result changed, for the log: the words and primary reasons before and after."""
+
+    before: str
+    after: str
+    reason_before: str
+    reason_after: str
+    detail: str
+    """What was seen of the problem that `reason_after` names."""
