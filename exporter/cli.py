@@ -58,7 +58,7 @@ def _fail(message: str, code: int = 1) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from exporter.agent import Agent, Options, StartError, listen_address
+    from exporter.agent import Agent, StartError
     from exporter.config import ConfigErrors
     from exporter.systemd import Systemd
 
@@ -67,20 +67,7 @@ def _run(options: argparse.Namespace) -> int:
     systemd = Systemd()
     logs.set_up(options.log_level, options.log_format)
     try:
-        outside = flags.outside(options.external_url)
-        prefix = outside if options.route_prefix is None else flags.path(options.route_prefix)
-        web = Options(
-            tuple(listen_address(each) for each in options.listen or [":10225"]),
-            prefix,
-            outside if options.external_url else prefix,
-            flags.telemetry_path(options.telemetry_path),
-            options.shard_index,
-            options.shard_count,
-            options.web_enable_lifecycle,
-            options.config_enable_auto_reload,
-            options.web_config_file,
-            options.web_systemd_socket,
-        )
+        web = _agent_options(options)
     except ValueError as error:
         return _fail(str(error), flags.USAGE)
 
@@ -100,6 +87,30 @@ def _run(options: argparse.Namespace) -> int:
         return 0
 
     return _in_loop(options.loop, work)
+
+
+def _agent_options(options: argparse.Namespace) -> Any:
+    """What the agent is to do beside its configuration.
+
+    Raises:
+        ValueError: a flag makes no sense.
+    """
+    from exporter.agent import Options, listen_address
+
+    outside = flags.outside(options.external_url)
+    prefix = outside if options.route_prefix is None else flags.path(options.route_prefix)
+    return Options(
+        tuple(listen_address(each) for each in options.listen or [":10225"]),
+        prefix,
+        outside if options.external_url else prefix,
+        flags.telemetry_path(options.telemetry_path),
+        options.shard_index,
+        options.shard_count,
+        options.web_enable_lifecycle,
+        options.config_enable_auto_reload,
+        options.web_config_file,
+        options.web_systemd_socket,
+    )
 
 
 def _in_loop(loop: str, work: Callable[[], Coroutine[Any, Any, int]]) -> int:

@@ -50,10 +50,7 @@ class Prober:
         waited = lookup.seconds if lookup else 0.0
         now = self._clock()
         if not addresses:
-            stages = {Stage.DNS: waited} if lookup else {}
-            problem = lookup.problem if lookup else None
-            nobody = Untestable.DNS_UNAVAILABLE if lookup and lookup.unavailable else None
-            done(Result(peer, now - waited, now, waited, stages, lookup, ended=problem, untestable=nobody))
+            done(_nowhere(peer, lookup, now))
             return
         began = self._monotonic()
         seen, auth, due = Seen(), peer.settings.auth, self._logins.due(peer, began)
@@ -159,3 +156,12 @@ class Prober:
             untestable=shell.untestable,
             steps=tuple(shell.transcript.steps),
         )
+
+
+def _nowhere(peer: Peer, lookup: Lookup | None, now: float) -> Result:
+    """The result of a probe that has no address to connect to."""
+    if lookup is None:
+        return Result(peer, now, now, 0.0, {})
+    nobody = Untestable.DNS_UNAVAILABLE if lookup.unavailable else None
+    stages, began = {Stage.DNS: lookup.seconds}, now - lookup.seconds
+    return Result(peer, began, now, lookup.seconds, stages, lookup, ended=lookup.problem, untestable=nobody)
