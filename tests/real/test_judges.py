@@ -18,6 +18,7 @@ import yaml
 
 from exporter.simulated.certificates import Zoo
 from tests.real import exim, opensmtpd, postfix
+from tests.real.client import Client
 from tests.real.conftest import NewDirectory, require
 from tests.real.processes import Server
 
@@ -66,7 +67,7 @@ def check_smtp(port: int, _zoo: Zoo, *, implicit: bool) -> bool:
 def a_client(port: int, zoo: Zoo, *, implicit: bool) -> bool:
     """aiosmtplib, verifying as Python's ssl module does."""
     context = ssl.create_default_context(cafile=zoo.ca_file)
-    smtp = aiosmtplib.SMTP(
+    smtp = Client(
         hostname="127.0.0.1", port=port, use_tls=implicit, start_tls=not implicit, tls_context=context, timeout=10
     )
 

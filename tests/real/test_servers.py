@@ -11,6 +11,7 @@ import aiosmtplib
 import pytest
 
 from exporter.simulated.certificates import Zoo
+from tests.real.client import Client
 from tests.real.dovecot import PASSWORD, USER
 from tests.real.processes import Server
 
@@ -37,12 +38,10 @@ def s_client(port: int, zoo: Zoo, *options: str, host: str = "127.0.0.1") -> tup
     return version[1], int(verdict[1])
 
 
-def client(port: int, zoo: Zoo, *, use_tls: bool = False) -> aiosmtplib.SMTP:
+def client(port: int, zoo: Zoo, *, use_tls: bool = False) -> Client:
     """Make an independent client that verifies, and turns to TLS only when told to."""
     context = ssl.create_default_context(cafile=zoo.ca_file)
-    return aiosmtplib.SMTP(
-        hostname="127.0.0.1", port=port, use_tls=use_tls, start_tls=False, tls_context=context, timeout=10
-    )
+    return Client(hostname="127.0.0.1", port=port, use_tls=use_tls, start_tls=False, tls_context=context, timeout=10)
 
 
 # --- certificates ---------------------------------------------------------------------------------------------
