@@ -24,6 +24,7 @@ FINITE = {
     "config/table.py:_schema_of": "our own models",
     "checks/expectation.py:_compiled": "patterns of the configuration",
     "wire/tls.py:context": "ways of TLS",
+    "wire/arrival.py:_keep_stamping": "takes nothing",
 }
 """Functions whose results are kept for ever, and why there can be only so many."""
 DECIDE_WHEN = ("schedule.py", "canaries.py", "roster.py", "domains.py", "resolve/", "wire/", "smtp/", "systemd.py",

@@ -9,6 +9,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterable
+from functools import cache
 
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h; Python's socket module does not name it
 STAMP = struct.Struct("@qq")  # seconds and nanoseconds since 1970
@@ -20,7 +21,19 @@ def stamp(sock: socket.socket) -> None:
     """Have the kernel stamp what this socket receives, where it can."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):  # an architecture that numbers its options otherwise
+            _keep_stamping()
             sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+
+
+@cache
+def _keep_stamping() -> socket.socket:
+    """A socket that is never used, and never closed.
+
+    The kernel stamps while anybody wants it; to turn that on for each probe would be work, and too late for its bytes.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    return sock
 
 
 def waited(ancillary: Iterable[tuple[int, int, bytes]]) -> float:
