@@ -3,6 +3,7 @@
 Linux stamps what arrives (socket(7), SO_TIMESTAMPNS). Elsewhere bytes count as arrived when they are read.
 """
 
+import atexit
 import contextlib
 import socket
 import struct
@@ -27,11 +28,12 @@ def stamp(sock: socket.socket) -> None:
 
 @cache
 def _keep_stamping() -> socket.socket:
-    """A socket that is never used, and never closed.
+    """A socket that is never used, and closed when the program ends.
 
     The kernel stamps while anybody wants it; to turn that on for each probe would be work, and too late for its bytes.
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    atexit.register(sock.close)
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     return sock
 
