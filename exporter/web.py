@@ -1,4 +1,4 @@
-"""HTTP: /metrics, the status page, results as JSON, health. Serves what the board holds; never waits for a probe."""
+"""HTTP: /metrics, the status page, results as JSON, health: what the board holds. Only /probe waits for a probe."""
 
 import asyncio
 import time
