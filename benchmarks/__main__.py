@@ -9,13 +9,13 @@ import contextlib
 import importlib
 import platform
 import re
-import ssl
 import subprocess
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.figures import HEAD, Figure
+from exporter.wire import OPENSSL
 
 NAMES = ("paced", "ten_thousand", "saturation", "memory", "fairness", "domains")
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
@@ -31,7 +31,7 @@ def machine() -> str:
         "CPUs": f"{cpuinfo.count('processor	:')} x {cpu[1] if cpu else platform.machine()}",
         "Linux": platform.release(),
         "Python": platform.python_version(),
-        "OpenSSL": ssl.OPENSSL_VERSION.split()[1],
+        "OpenSSL": OPENSSL,
         "uvloop": _version_of("uvloop"),
         "blackbox_exporter": _blackbox_version(),
     }

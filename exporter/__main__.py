@@ -1,6 +1,11 @@
 """`python -m exporter` and the command `smtp-exporter`."""
 
+import os
 import sys
+from pathlib import Path
+
+# OpenSSL reads it once, when it is loaded: by what is imported next
+os.environ.setdefault("OPENSSL_CONF", str(Path(__file__).with_name("openssl.cnf")))
 
 from exporter import cli
 

@@ -5,7 +5,6 @@ import asyncio
 import errno
 import importlib
 import os
-import ssl
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -39,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     """All commands and flags."""
     about = "Probes SMTP servers and tells Prometheus what is wrong, and why."
     top = flags.Parser(prog="smtp-exporter", description=about, epilog="Without a command: run.")
-    version = f"smtp-exporter {__version__} (Python {sys.version.split()[0]}, {ssl.OPENSSL_VERSION})"
+    version = f"smtp-exporter {__version__} (Python {sys.version.split()[0]})"
     top.add_argument("--version", action="version", version=version)
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for name, (help_, add_flags, command) in COMMANDS.items():

@@ -5,12 +5,11 @@ the handshake decide before its error does.
 """
 
 import errno
-import ssl
 
 from exporter.model import Ended, Reply, Security
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.smtp.reply import MalformedReplyError, ReplyParser, ReplyTooLongError, text
-from exporter.wire import NO_ROUTE, ClosedError, EarlyDataError, HandshakeError, has_route, is_tls_record
+from exporter.wire import NO_ROUTE, ClosedError, EarlyDataError, HandshakeError, TlsError, has_route, is_tls_record
 
 LOCAL_RESOURCES = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
@@ -59,19 +58,17 @@ STAGES: dict[Stage, dict[type[Exception], Reason]] = {
 }
 """An OSError at a stage not found here is a connection that was reset: ClosedError."""
 
-OPENSSL: dict[str | None, Reason] = {
-    "TLSV1_ALERT_PROTOCOL_VERSION": Reason.TLS_VERSION_UNSUPPORTED,
-    "UNSUPPORTED_PROTOCOL": Reason.TLS_VERSION_UNSUPPORTED,
-    "WRONG_SSL_VERSION": Reason.TLS_VERSION_UNSUPPORTED,
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": Reason.TLS_CLIENT_CERTIFICATE_REQUIRED,
-    "TLSV1_UNRECOGNIZED_NAME": Reason.TLS_NAME_REJECTED,
+OPENSSL: dict[str, Reason] = {
+    "tlsv1 alert protocol version": Reason.TLS_VERSION_UNSUPPORTED,
+    "unsupported protocol": Reason.TLS_VERSION_UNSUPPORTED,
+    "wrong ssl version": Reason.TLS_VERSION_UNSUPPORTED,
+    "tlsv13 alert certificate required": Reason.TLS_CLIENT_CERTIFICATE_REQUIRED,
+    "tlsv1 unrecognized name": Reason.TLS_NAME_REJECTED,
 }
-"""SSLError.reason; any other is tls_handshake_failed."""
+"""TlsError.reason; any other is tls_handshake_failed."""
 
-NO_CLIENT_CERTIFICATE = frozenset(
-    {"SSLV3_ALERT_HANDSHAKE_FAILURE", "SSLV3_ALERT_NO_CERTIFICATE", "SSLV3_ALERT_BAD_CERTIFICATE"}
-)
-"""Alerts by which TLS 1.2 servers end a handshake in which they asked for a certificate and got none."""
+NO_CLIENT_CERTIFICATE = ("alert handshake failure", "alert no certificate", "alert bad certificate")
+"""How the reason of a TlsError ends where a TLS 1.2 server asked for a certificate and got none."""
 
 NOT_UNDERSTOOD = ("synchroni", "recogni", "command", "syntax")
 """Words in a 5xx by which a server in clear took our ClientHello for a command."""
@@ -87,8 +84,8 @@ def ended(stage: Stage, error: Exception, security: Security, port: int, *, esta
             return _handshake(error, security)
         case EarlyDataError():
             return Ended(Stage.STARTTLS, Reason.STARTTLS_INJECTION, f"after the 220 came: {_shown(error.args[0])}")
-        case ssl.SSLError() if not established:  # TLS 1.3: the handshake failed late
-            return Ended(Stage.TLS, OPENSSL.get(error.reason, Reason.TLS_HANDSHAKE_FAILED), _openssl(error))
+        case TlsError() if not established:  # TLS 1.3: the handshake failed late
+            return Ended(Stage.TLS, OPENSSL.get(error.reason, Reason.TLS_HANDSHAKE_FAILED), error.reason)
         case MalformedReplyError() if _greets_with_tls(stage, error, security, port):
             return Ended(stage, Reason.IMPLICIT_TLS_REQUIRED, "the first bytes are a TLS record")
         case OSError() if stage is Stage.CONNECT and not isinstance(error, TimeoutError):
@@ -110,8 +107,8 @@ def _detail(error: Exception) -> str:
     match error:
         case MalformedReplyError():
             return f"not an SMTP reply: {error}"
-        case ssl.SSLError():
-            return _openssl(error)
+        case TlsError():
+            return error.reason
         case OSError() if error.errno:
             return str(error.strerror)
     return ""
@@ -157,15 +154,11 @@ def _handshake(error: HandshakeError, security: Security) -> Ended:
         return _in_clear(error.raw, security)
     if isinstance(cause, TimeoutError):
         return Ended(Stage.TLS, Reason.TLS_TIMEOUT)
-    if not isinstance(cause, ssl.SSLError) or isinstance(cause, ssl.SSLZeroReturnError | ssl.SSLEOFError):
+    if not isinstance(cause, TlsError):
         return Ended(Stage.TLS, Reason.TLS_CLOSED, _detail(cause))
-    if cause.reason in NO_CLIENT_CERTIFICATE and _certificate_requested(error.raw):
-        return Ended(Stage.TLS, Reason.TLS_CLIENT_CERTIFICATE_REQUIRED, _openssl(cause))
-    return Ended(Stage.TLS, OPENSSL.get(cause.reason, Reason.TLS_HANDSHAKE_FAILED), _openssl(cause))
-
-
-def _openssl(error: ssl.SSLError) -> str:
-    return (error.reason or str(error)).replace("_", " ").lower()
+    if cause.reason.endswith(NO_CLIENT_CERTIFICATE) and _certificate_requested(error.raw):
+        return Ended(Stage.TLS, Reason.TLS_CLIENT_CERTIFICATE_REQUIRED, cause.reason)
+    return Ended(Stage.TLS, OPENSSL.get(cause.reason, Reason.TLS_HANDSHAKE_FAILED), cause.reason)
 
 
 def _certificate_requested(raw: bytes) -> bool:

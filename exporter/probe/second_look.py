@@ -5,17 +5,14 @@ record, and closes. A slow server takes that for an intruder's, so it is made ra
 """
 
 import asyncio
-import contextlib
 import logging
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from exporter.model import Ended, Peer, Result, Security, Session
 from exporter.reasons import Reason, Stage
 from exporter.targets import is_literal
-from exporter.wire import Wire, is_tls_record
-from exporter.wire.tls import context
+from exporter.wire import Tls, Wire, is_tls_record
 
 log = logging.getLogger(__name__)
 
@@ -163,11 +160,9 @@ class SecondLook:
 
 def client_hello(server_name: str) -> bytes:
     """One TLS record: the same ClientHello that a probe sends (RFC 6066 3: no name for a literal)."""
-    sent = ssl.MemoryBIO()
-    tls = context().wrap_bio(ssl.MemoryBIO(), sent, server_hostname=None if is_literal(server_name) else server_name)
-    with contextlib.suppress(ssl.SSLWantReadError):
-        tls.do_handshake()
-    return sent.read()
+    tls = Tls(None if is_literal(server_name) else server_name)
+    tls.shake_hands()
+    return tls.outgoing()
 
 
 def _ignore(_: SecondLook) -> None:

@@ -1,7 +1,7 @@
 """One TCP connection to a peer, in clear or inside TLS.
 
-Raw non-blocking sockets and `ssl.MemoryBIO` instead of asyncio's transports, because a probe must tell apart what
-those hide: a reset from a close, bytes that came before our ClientHello, what a failed handshake looked like.
+Raw non-blocking sockets and TLS between memory buffers instead of asyncio's transports, because a probe must tell apart
+what those hide: a reset from a close, bytes that came before our ClientHello, what a failed handshake looked like.
 Events arrive by calling the listener; nothing here waits, and nothing but our own bugs is raised from a callback.
 """
 
@@ -9,14 +9,13 @@ import asyncio
 import contextlib
 import os
 import socket
-import ssl
 from typing import Protocol
 
 from exporter.model import Session
 from exporter.targets import is_literal
 from exporter.wire.arrival import ROOM, stamp, waited
-from exporter.wire.errors import ClosedError, EarlyDataError, HandshakeError
-from exporter.wire.tls import context, is_tls_record, session
+from exporter.wire.errors import ClosedError, EarlyDataError, HandshakeError, TlsError
+from exporter.wire.tls import Tls, is_tls_record
 
 RECEIVE = 16 * 1024
 READS = 64
@@ -40,7 +39,7 @@ class Listener(Protocol):
         """The TLS handshake is finished."""
 
     def failed(self, error: Exception) -> None:
-        """It is over: an OSError, ClosedError, EarlyDataError, HandshakeError or ssl.SSLError tells why."""
+        """It is over: an OSError, ClosedError, EarlyDataError, HandshakeError or TlsError tells why."""
 
 
 class Wire:
@@ -51,7 +50,7 @@ class Wire:
         self._socket: socket.socket | None = None
         self._fd = -1
         self._unsent = b""
-        self._tls: ssl.SSLObject | None = None
+        self._tls: Tls | None = None
         self._handshaking = False
         self._raw = b""
         self.waited = 0.0
@@ -96,10 +95,10 @@ class Wire:
         if self._tls:
             try:
                 self._tls.write(data)
-            except ssl.SSLError as error:
+            except (TlsError, ClosedError) as error:
                 self._loop.call_soon(self._fail, error)
                 return
-            data = self._outgoing.read()
+            data = self._tls.outgoing()
         self._send(data)
 
     def _send(self, data: bytes, flags: int = 0) -> None:
@@ -149,7 +148,7 @@ class Wire:
         elif not self._tls:
             self._listener.received(data)
         else:
-            self._incoming.write(data)
+            self._tls.feed(data)
             if self._handshaking:
                 self._raw = (self._raw + data)[:RAW]
                 self._shake_hands()
@@ -158,18 +157,16 @@ class Wire:
 
     def _decrypt(self) -> None:
         """Hand on what the bytes hold, one TLS record after the other."""
+        heard = False
         try:
-            while self._tls:
-                data = self._tls.read(RECEIVE)
-                if not data:  # close_notify
-                    self._fail(ClosedError())
-                    return
+            while self._tls and (data := self._tls.read()):
+                heard = True
                 self._listener.received(data)
-        except ssl.SSLWantReadError:
-            if answer := self._outgoing.read():  # a key update
-                self._send(answer)
-        except ssl.SSLError as error:
+        except (TlsError, ClosedError) as error:
             self._fail(error)
+            return
+        if self._tls and not heard:  # a ticket, or what wants an answer: a key update, a renegotiation
+            self._send(self._tls.outgoing())
 
     # --- TLS ----------------------------------------------------------------------------------------------------
 
@@ -189,11 +186,9 @@ class Wire:
             return
         if server_name and is_literal(server_name):  # RFC 6066 3: no literals
             server_name = None
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        name = server_name.encode() if server_name else None  # bytes: no need to look for other letters in an A-label
-        self._tls = context().wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        self._tls = Tls(server_name)
         self._handshaking, self._raw = True, early[:RAW]
-        self._incoming.write(early)
+        self._tls.feed(early)
         if early:  # it may fail at once: never while the listener is still asking
             self._loop.call_soon(self._shake_hands)
         else:
@@ -204,21 +199,23 @@ class Wire:
             return
         if self._raw and not 0x14 <= self._raw[0] <= 0x17:  # RFC 8446 5.1: no record of TLS
             if b"\n" in self._raw or len(self._raw) == RAW:  # a line of it is there
-                self._ended(ssl.SSLError("answered in clear"))
+                self._ended(TlsError("answered in clear"))
             return
         try:
-            self._tls.do_handshake()
-        except ssl.SSLWantReadError:
-            self._send(self._outgoing.read())
-        except ssl.SSLError as error:
-            self._send(self._outgoing.read())  # our alert tells the server's log why
+            finished = self._tls.shake_hands()
+        except (TlsError, ClosedError) as error:
+            self._send(self._tls.outgoing())  # our alert tells the server's log why
             self._ended(error)
-        else:
-            agreed, self._handshaking, self._raw = session(self._tls, self._raw), False, b""
-            self._listener.secured(agreed)
-            self._send(self._outgoing.read())  # our Finished, unless it has gone out with what the listener wrote
-            self._acknowledge()
-            self._decrypt()
+            return
+        if not finished:
+            self._send(self._tls.outgoing())
+            return
+        agreed, self._handshaking, self._raw = self._tls.session(self._raw), False, b""
+        self._listener.secured(agreed)
+        if self._tls:
+            self._send(self._tls.outgoing())  # our Finished, unless it has gone out with what the listener wrote
+        self._acknowledge()
+        self._decrypt()
 
     def _acknowledge(self) -> None:
         """Acknowledge at once what comes next. Nagle's server holds its reply back until its TLS 1.3 tickets are.
@@ -243,14 +240,13 @@ class Wire:
         """What is to be said of a handshake that ends now, for this cause; None where none is under way."""
         if not (self._tls and self._handshaking):
             return None
-        return HandshakeError(cause, self._raw, session(self._tls, self._raw))
+        return HandshakeError(cause, self._raw, self._tls.session(self._raw))
 
     def finish(self) -> None:
         """Say that we have nothing more to say: close_notify inside TLS, then FIN. Reading goes on."""
         if self._tls and not self._handshaking:
-            with contextlib.suppress(ssl.SSLError):  # it wants the peer's close_notify; no need to (RFC 8446 6.1)
-                self._tls.unwrap()
-            self._send(self._outgoing.read(), MORE)  # the FIN travels with it
+            self._tls.say_goodbye()
+            self._send(self._tls.outgoing(), MORE)  # the FIN travels with it
         if self._socket:
             with contextlib.suppress(OSError):  # the peer was faster
                 self._socket.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""How a connection ends, beside OSError and ssl.SSLError."""
+"""How a connection ends, beside OSError."""
 
 from exporter.model import Session
 
@@ -11,8 +11,16 @@ class EarlyDataError(Exception):
     """Bytes that are no TLS record came before our ClientHello; they are its argument."""
 
 
+class TlsError(Exception):
+    """TLS is broken, or the peer sent an alert. `reason` is OpenSSL's, lower case, empty where it gives none."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class HandshakeError(Exception):
-    """The handshake failed. Holds OpenSSL's error, the first raw bytes of the stage and what was seen till then."""
+    """The handshake failed. Holds the cause, the first raw bytes of the stage and what was seen till then."""
 
     def __init__(self, cause: Exception, raw: bytes, session: Session) -> None:
         super().__init__(str(cause))

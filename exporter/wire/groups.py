@@ -1,4 +1,4 @@
-"""How large the finite-field group of a DHE handshake is, which Python's ssl does not tell. Pure; judges nothing.
+"""How large the finite-field group of a DHE handshake is, which OpenSSL does not tell. Pure; judges nothing.
 
 Up to TLS 1.2 it is in the ServerKeyExchange, in clear (RFC 5246 7.4.3). The bytes are a peer's: however they are cut
 or forged, the answer is a number or None, never an exception, in a time that grows with their number alone.

@@ -71,12 +71,6 @@ def test_nothing_is_installed_in_the_last_stage() -> None:
     assert "\nRUN " not in LAST_STAGE
 
 
-def test_the_groups_of_openssl_are_set_by_a_file_of_the_image() -> None:
-    match = re.search(r"OPENSSL_CONF=(\S+)", LAST_STAGE)
-    assert match
-    assert f"COPY deploy/openssl.cnf {match[1]}\n" in LAST_STAGE
-
-
 def test_the_health_check_is_python_that_compiles() -> None:
     match = re.search(r'CMD \["python", "-c", "(.+)"\]', LAST_STAGE)
     assert match

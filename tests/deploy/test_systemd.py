@@ -56,4 +56,4 @@ def test_the_process_metrics_can_read_the_boot_time() -> None:
 
 def test_no_key_stands_twice_but_those_that_add_up() -> None:
     keys = Counter(re.findall(r"^(\w+)=", UNIT.read_text(), re.MULTILINE))
-    assert {key for key, times in keys.items() if times > 1} == {"Environment", "SystemCallFilter"}
+    assert {key for key, times in keys.items() if times > 1} <= {"Environment", "SystemCallFilter"}

@@ -1,4 +1,4 @@
-"""What deploy/openssl.cnf does to the ClientHello of this very Python."""
+"""What exporter/openssl.cnf does to the ClientHello of a probe."""
 
 import os
 import re
@@ -8,19 +8,13 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-CNF = ROOT / "deploy/openssl.cnf"
+ROOT = Path(__file__).parents[1]
+CNF = ROOT / "exporter/openssl.cnf"
 
 CLIENT_HELLO = """
-import ssl
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-context.minimum_version = ssl.TLSVersion.TLSv1_2
-sent = ssl.MemoryBIO()
-tls = context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname="mail.example.test")
-try:
-    tls.do_handshake()
-except ssl.SSLWantReadError:
-    print(sent.read().hex())
+import exporter.__main__
+from exporter.probe.second_look import client_hello
+print(client_hello("mail.example.test").hex())
 """
 
 GROUPS = {0x0017: "P-256", 0x0018: "P-384", 0x001D: "X25519"}  # RFC 8446 4.2.7
@@ -29,7 +23,8 @@ GROUPS = {0x0017: "P-256", 0x0018: "P-384", 0x001D: "X25519"}  # RFC 8446 4.2.7
 def client_hello(**environment: str) -> bytes:
     """The first record that a new interpreter sends, which reads OPENSSL_CONF once."""
     command = [sys.executable, "-c", CLIENT_HELLO]
-    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
+    clean = {name: value for name, value in os.environ.items() if name != "OPENSSL_CONF"}
+    done = subprocess.run(command, env=clean | environment, capture_output=True, text=True, check=True)
     return bytes.fromhex(done.stdout)
 
 
@@ -49,7 +44,7 @@ def supported_groups(record: bytes) -> list[int]:
 
 @pytest.fixture(scope="module")
 def hello() -> bytes:
-    return client_hello(OPENSSL_CONF=str(CNF))
+    return client_hello()
 
 
 def test_the_groups_of_the_file_are_those_offered_in_its_order(hello: bytes) -> None:
@@ -62,5 +57,5 @@ def test_the_client_hello_fits_into_one_small_packet(hello: bytes) -> None:
     assert len(hello) < 600
 
 
-def test_without_the_file_other_groups_are_offered_so_it_is_what_makes_the_difference() -> None:
+def test_a_file_that_the_operator_names_is_taken_instead() -> None:
     assert set(supported_groups(client_hello(OPENSSL_CONF=os.devnull))) > set(GROUPS)
