@@ -4,14 +4,15 @@ Everything that shows results (metrics, page, API) reads here; nothing but the r
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from exporter.checks import assess
+from exporter.checks.demands import strictest
 from exporter.checks.history import History
 from exporter.egress import Egress, Vote, Way, vote_of
 from exporter.failure import KEPT, Failure
-from exporter.model import Domain, Ended, Endpoint, Peer, Result
+from exporter.model import NO_DEMANDS, Demands, Domain, Ended, Endpoint, Peer, Result
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.state import HERITAGE, Change, DomainState, State
 
@@ -48,6 +49,7 @@ class Board:
         self._shared: Counter[Peer] = Counter()
         self._users: Counter[Endpoint] = Counter()
         self._at: dict[tuple[str, str], dict[Endpoint, State]] = {}
+        self._demands: dict[tuple[str, str], Demands] = {}
 
     # --- what is there ------------------------------------------------------------------------------------------
 
@@ -154,7 +156,17 @@ class Board:
         }
         way = self.egress.way_of(peer)
         blocked = way is not None and self._blocked.get(way) is True and self.egress.counts(peer)
-        return History(state.starttls_offered, tuple(siblings.values()), blocked)
+        demands = strictest(self._demands.get((target, peer.host), NO_DEMANDS) for target in state.targets)
+        return History(state.starttls_offered, tuple(siblings.values()), blocked, demands)
+
+    def demand(self, target: str, host: str, demands: Demands) -> None:
+        """Take in what policies ask of the endpoints of a target's host from now on; look at them anew."""
+        if demands == self._demands.get((target, host), NO_DEMANDS):
+            return
+        self._demands[target, host] = demands
+        if demands == NO_DEMANDS:
+            del self._demands[target, host]
+        self._look_anew(self._at.get((target, host), {}).values())
 
     def vote(self, voter: Peer, vote: Vote | None) -> None:
         """Take in whether somebody could be connected to; where that changes a verdict, look at its voters anew.
@@ -175,14 +187,13 @@ class Board:
             if self._blocked.get(way) is not blocked:
                 self._blocked[way] = blocked
                 self._on_egress(way, blocked)
-                self._look_anew(way, caster)
+                others = (self.states.get(each) for each in self.egress.voters(way) if each != caster)
+                self._look_anew(each for each in others if each)
 
-    def _look_anew(self, way: Way, caster: Peer | None) -> None:
-        """Assess the other voters of a way by the verdict of now: it holds, or holds no more, from now on."""
+    def _look_anew(self, states: Iterable[State]) -> None:
+        """Assess some by what is known now beside their results: it holds, or holds no more, from now on."""
         idle = not self._anew
-        self._anew.extend(
-            self.states[each] for each in self.egress.voters(way) if each != caster and each in self.states
-        )
+        self._anew.extend(states)
         if idle and self._anew:
             self._look_on()
 

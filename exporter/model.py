@@ -137,6 +137,24 @@ class Domain:
     domain: str
 
 
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What the MTA-STS policies of mail domains ask of the endpoints of a host (RFC 8461 5).
+
+    Of many domains that ask the same one is named; empty: none asks for it.
+    """
+
+    enforced_by: str = ""
+    """A domain that names the host and has a policy in mode enforce."""
+    unlisted_by: str = ""
+    """A domain that names the host and whose policy does not list it; one in mode enforce if there is one."""
+    refused: bool = False
+    """The policy of `unlisted_by` is in mode enforce: senders that know it do not deliver there."""
+
+
+NO_DEMANDS = Demands()
+
+
 # --- what was seen --------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.board import ANEW, GRACE, Board, internal_error
 from exporter.egress import Egress, Way, ballot
-from exporter.model import Domain, Exchanges, Hello, Peer, Reply, Result, Settings, Target
+from exporter.model import NO_DEMANDS, Demands, Domain, Exchanges, Hello, Peer, Reply, Result, Settings, Target
 from exporter.reasons import Reason, Untestable
 from exporter.state import STALE_SECONDS, Change, DomainState
 from tests.results import ADDRESS, DAY, HOST, NOW, endpoint, failed, healthy, peer
@@ -58,6 +58,28 @@ def test_a_peer_goes_with_its_last_endpoint(board: Board) -> None:
 def test_removing_what_is_not_there_does_nothing(board: Board) -> None:
     assert not board.remove(endpoint("nobody"))
     assert len(board.endpoints) == 1
+
+
+def test_what_a_policy_asks_holds_for_all_endpoints_of_the_host_at_once_and_until_it_goes() -> None:
+    changes: list[tuple[str, str]] = []
+    board = Board(on_change=lambda _, change: changes.append((change.before, change.after)))
+    board.add(endpoint())
+    board.record(healthy(hello=Hello("EHLO"), session=None, verdict=None))
+    for demands in Demands(enforced_by="example.test"), NO_DEMANDS:
+        board.demand("another target", HOST, demands)
+        board.demand("mail", HOST, demands)
+    assert changes == [("warning", "critical"), ("critical", "warning")]
+
+
+def test_of_the_policies_of_several_targets_that_share_an_endpoint_the_strictest_holds(board: Board) -> None:
+    board.add(endpoint("another target"))
+    board.record(healthy())
+    board.demand("another target", HOST, Demands(unlisted_by="example.test"))
+    board.demand("mail", HOST, Demands("example.test", "example.test", refused=True))
+    assert board.states[peer()].word == "critical"
+    board.remove(endpoint("mail"))
+    board.record(healthy())
+    assert board.states[peer()].word == "warning"
 
 
 def test_a_result_that_nobody_asks_for_any_more_is_dropped(board: Board) -> None:

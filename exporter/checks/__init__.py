@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from exporter.checks import auth, certificate, conversation, expectation, history, lookup, starttls, tls
+from exporter.checks import auth, certificate, conversation, expectation, history, lookup, policy, starttls, tls
 from exporter.checks.conversation import refusals
+from exporter.checks.demands import expected
 from exporter.checks.history import History
 from exporter.checks.problem import problem
-from exporter.model import Problem, Result
+from exporter.model import Expect, Problem, Result
 from exporter.phrases import says_too_often
 from exporter.reasons import Reason, Severity, Stage, Untestable
 
-Check = Callable[[Result], Iterator[Problem]]
+Check = Callable[[Result, Expect], Iterator[Problem]]
 
 CHECKS: tuple[Check, ...] = (
     lookup.check,
@@ -40,6 +42,8 @@ class Assessment:
     untestable: Untestable | None = None
     certificate_outdated: bool | None = None
     """None where the host has no other certificate to compare with."""
+    certificate: Literal["trusted", "any"] | None = None
+    """What is expected of its certificate, policies included; None where nothing was judged yet."""
 
     @property
     def primary(self) -> Problem | None:
@@ -57,29 +61,31 @@ def assess(result: Result, known: History = NOTHING_KNOWN, *, excuse: bool = Tru
 
     With `excuse=False` a server that refuses this client counts as a failure: it did so for too long.
     """
-    closed = result.peer.settings.expect.port == "closed"
+    expect = expected(result, known)
+    closed = expect.port == "closed"
     untestable = result.untestable or (_refuses_us(result) if excuse and not closed else None)
     if known.blocked and not result.connected:
         untestable = untestable or Untestable.EGRESS_BLOCKED
-    found = list(_port_closed(result) if closed else _all(result, known))
+    found = list(_port_closed(result, expect) if closed else _all(result, expect, known))
     found.sort(key=lambda each: (_ORDER[0][each.stage], _ORDER[1][each.reason]))
     if untestable:
         found = [replace(each, severity=Severity.WARNING) for each in found]
-    return Assessment(tuple(found), untestable, history.outdated(result, known))
+    return Assessment(tuple(found), untestable, history.outdated(result, known), expect.certificate)
 
 
-def _all(result: Result, known: History = NOTHING_KNOWN) -> Iterator[Problem]:
+def _all(result: Result, expect: Expect, known: History) -> Iterator[Problem]:
     for check in CHECKS:
-        yield from check(result)
-    yield from history.check(result, known)
+        yield from check(result, expect)
+    yield from history.check(result, expect, known)
+    yield from policy.check(known.demands)
 
 
-def _port_closed(result: Result) -> Iterator[Problem]:
+def _port_closed(result: Result, expect: Expect) -> Iterator[Problem]:
     """`expect.port: closed`: if it connects, that is the only problem."""
     if result.connected:
         yield from problem(Reason.PORT_OPEN)
     else:
-        yield from (each for each in _all(result) if each.reason not in CLOSED)
+        yield from (each for each in _all(result, expect, NOTHING_KNOWN) if each.reason not in CLOSED)
 
 
 def _refuses_us(result: Result) -> Untestable | None:
@@ -88,6 +94,6 @@ def _refuses_us(result: Result) -> Untestable | None:
     for reply in replies:
         if reply.code // 100 == 4 and says_too_often(reply, result.own_address):
             return Untestable.RATE_LIMITED
-    if any(each.reason is Reason.CLIENT_REJECTED for each in conversation.check(result)):
+    if any(each.reason is Reason.CLIENT_REJECTED for each in conversation.check(result, result.peer.settings.expect)):
         return Untestable.CLIENT_BLOCKED
     return None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from exporter.checks.problem import problem
-from exporter.model import Problem, Reply, Result, Security
+from exporter.model import Expect, Problem, Reply, Result, Security
 from exporter.reasons import Reason, Stage
 
 SHOW_THE_PASSWORD = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
@@ -12,7 +12,7 @@ SHOW_THE_PASSWORD = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
 NOT_UNDERSTOOD = frozenset({500, 501, 502, 503})
 
 
-def check(result: Result) -> Iterator[Problem]:
+def check(result: Result, expect: Expect) -> Iterator[Problem]:
     """The offer in clear, the offer inside TLS, and the login where one is configured."""
     settings = result.peer.settings
     if settings.security is Security.NONE:
@@ -20,10 +20,10 @@ def check(result: Result) -> Iterator[Problem]:
     if result.hello and not _on_loopback(result.address):
         in_clear = result.hello.mechanisms & SHOW_THE_PASSWORD
         if in_clear:
-            forbidden = settings.expect.auth_before_tls == "forbidden"
+            forbidden = expect.auth_before_tls == "forbidden"
             yield from problem(Reason.AUTH_OFFERED_IN_CLEAR, " ".join(sorted(in_clear)), expected=forbidden)
     if result.hello_tls and not result.hello_tls.mechanisms:
-        yield from problem(Reason.AUTH_NOT_OFFERED, expected=settings.expect.auth == "required")
+        yield from problem(Reason.AUTH_NOT_OFFERED, expected=expect.auth == "required")
     if result.auth_not_attempted:
         yield from problem(Reason.AUTH_NOT_ATTEMPTED, result.auth_not_attempted)
     elif settings.auth and result.ended and result.ended.reason is Reason.STARTTLS_INJECTION:

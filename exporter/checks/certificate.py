@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from exporter.checks.problem import problem
-from exporter.model import Problem, Result
+from exporter.model import Expect, Problem, Result
 from exporter.reasons import Reason
 from exporter.targets import is_literal
 
@@ -20,9 +20,9 @@ FINDINGS = (
 DAY = 86400
 
 
-def check(result: Result) -> Iterator[Problem]:
+def check(result: Result, expect: Expect) -> Iterator[Problem]:
     """What the verdict says, as grave as the expectation makes it."""
-    verdict, expect = result.verdict, result.peer.settings.expect
+    verdict = result.verdict
     if verdict is None:
         return
     trusted = expect.certificate == "trusted"  # an address is seldom in a certificate: there the user must ask for it

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from exporter.checks.problem import problem
-from exporter.model import Problem, Reply, Result
+from exporter.model import Expect, Problem, Reply, Result
 from exporter.phrases import speaks_of_us
 from exporter.reasons import Reason, Stage
 
@@ -26,7 +26,7 @@ def refusals(result: Result) -> Iterator[tuple[Stage, Reply]]:
         yield Stage.STARTTLS, result.starttls
 
 
-def check(result: Result) -> Iterator[Problem]:
+def check(result: Result, _: Expect) -> Iterator[Problem]:
     """What ended it early, or how the server refused."""
     if result.ended:
         yield from problem(result.ended.reason, result.ended.detail, stage=result.ended.stage, expected=True)

@@ -7,7 +7,7 @@ from typing import Any
 import re2
 
 from exporter.checks.problem import problem
-from exporter.model import Problem, Result
+from exporter.model import Expect, Problem, Result
 from exporter.reasons import Reason
 
 
@@ -21,9 +21,9 @@ def _compiled(pattern: str) -> Any:
     return re2.compile(pattern)
 
 
-def check(result: Result) -> Iterator[Problem]:
+def check(result: Result, expect: Expect) -> Iterator[Problem]:
     """`expect.banner` and `expect.extensions`; what the probe did not reach is not judged."""
-    expect, greeting = result.peer.settings.expect, result.greeting
+    greeting = result.greeting
     if expect.banner is not None and greeting and greeting.code == 220 and not _found(expect.banner, greeting.text):
         yield from problem(Reason.BANNER_MISMATCH, f"{greeting.text!r} does not match {expect.banner!r}")
     hello = result.hello_tls or (result.hello if result.starttls is None else None)

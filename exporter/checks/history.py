@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exporter.checks.problem import problem
-from exporter.model import Certificate, Problem, Result, Security
+from exporter.model import NO_DEMANDS, Certificate, Demands, Expect, Problem, Result, Security
 from exporter.reasons import Reason
 
 REMEMBERED = 86400.0
@@ -24,20 +24,22 @@ class History:
     """The latest results of the other endpoints of the same target and host."""
     blocked: bool = False
     """Its port looks blocked from here, and it is one of those by which that is judged."""
+    demands: Demands = NO_DEMANDS
+    """What the MTA-STS policies of the domains that name its host ask of it."""
 
 
-def check(result: Result, history: History) -> Iterator[Problem]:
+def check(result: Result, expect: Expect, history: History) -> Iterator[Problem]:
     """Compare a result with the past and with its siblings."""
-    if withdrawn := _withdrawn(result, history):
+    if withdrawn := _withdrawn(result, expect, history):
         yield from problem(Reason.STARTTLS_WITHDRAWN, withdrawn)
     if outdated(result, history):
         yield from problem(Reason.CERTIFICATE_OUTDATED)
 
 
-def _withdrawn(result: Result, history: History) -> str | None:
+def _withdrawn(result: Result, expect: Expect, history: History) -> str | None:
     """Who offered STARTTLS that is not offered now (RFC 3207 6)."""
-    settings, hello = result.peer.settings, result.hello
-    if settings.security is not Security.STARTTLS or settings.expect.starttls == "forbidden":
+    hello = result.hello
+    if result.peer.settings.security is not Security.STARTTLS or expect.starttls == "forbidden":
         return None
     if hello is None or "STARTTLS" in hello.extensions:
         return None

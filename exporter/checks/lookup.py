@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from exporter.checks.problem import problem
-from exporter.model import Problem, Result
+from exporter.model import Expect, Problem, Result
 from exporter.reasons import Reason, Severity
 
 
-def check(result: Result) -> Iterator[Problem]:
+def check(result: Result, _: Expect) -> Iterator[Problem]:
     """Without addresses the reason is critical; with addresses known from before it is a warning."""
     lookup = result.lookup
     if lookup is None:

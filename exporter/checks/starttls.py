@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from exporter.checks.problem import problem
-from exporter.model import Problem, Result, Security
+from exporter.model import Expect, Problem, Result, Security
 from exporter.reasons import Reason
 
 MASKED_KEYWORD = re.compile(r"X{4,}[A-Z]?")
@@ -12,7 +12,7 @@ MASKED_KEYWORD = re.compile(r"X{4,}[A-Z]?")
 MASKED_GREETING = "*****"
 
 
-def check(result: Result) -> Iterator[Problem]:
+def check(result: Result, expect: Expect) -> Iterator[Problem]:
     """RFC 3207: offered in clear, and no more inside TLS."""
     settings, hello = result.peer.settings, result.hello
     if settings.security is Security.NONE:
@@ -21,7 +21,7 @@ def check(result: Result) -> Iterator[Problem]:
         yield from problem(Reason.STARTTLS_AFTER_TLS)
     if hello is None or settings.security is Security.IMPLICIT:
         return
-    offered, forbidden = "STARTTLS" in hello.extensions, settings.expect.starttls == "forbidden"
+    offered, forbidden = "STARTTLS" in hello.extensions, expect.starttls == "forbidden"
     if offered and forbidden:
         yield from problem(Reason.STARTTLS_FORBIDDEN)
     elif not offered and not forbidden:
@@ -31,7 +31,7 @@ def check(result: Result) -> Iterator[Problem]:
             f"{mask} hides it"
             if mask
             else f"{hello.verb} announces: {' '.join(sorted(hello.extensions)) or 'nothing'}",
-            expected=settings.expect.starttls == "required",
+            expected=expect.starttls == "required",
         )
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from exporter.checks.problem import problem
-from exporter.model import TLS_VERSIONS, Problem, Result, Security
+from exporter.model import TLS_VERSIONS, Expect, Problem, Result, Security
 from exporter.reasons import Reason
 
 WEAK_CIPHER = re.compile(r"NULL|EXP|DES|RC[24]|MD5|IDEA|SEED|^A(EC)?DH")
@@ -14,9 +14,9 @@ LEAST_GROUP = 2048
 """Bits: the smallest finite-field group that OpenSSL takes at level 2, the default in Debian (112 bits of security)."""
 
 
-def check(result: Result) -> Iterator[Problem]:
+def check(result: Result, expect: Expect) -> Iterator[Problem]:
     """Version (RFC 8996) and cipher and group (RFC 9325) of the session."""
-    session, expect = result.session, result.peer.settings.expect
+    session = result.session
     if result.peer.settings.security is Security.NONE or session is None or session.version is None:
         return
     least = expect.min_tls or "TLSv1.2"

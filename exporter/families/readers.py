@@ -67,7 +67,8 @@ def family_of(address: str) -> str:
 
 def endpoint_info(state: State) -> Iterator[Sample]:
     settings = state.peer.settings
-    yield (settings.module, settings.security, family_of(state.peer.address), settings.expect.certificate), 1
+    certificate = state.assessment.certificate or settings.expect.certificate
+    yield (settings.module, settings.security, family_of(state.peer.address), certificate), 1
 
 
 def software(state: State) -> Iterator[Sample]:

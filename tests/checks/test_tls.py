@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.checks.tls import check
-from exporter.model import Session
+from exporter.model import Expect, Session
 from exporter.reasons import Reason
 from tests.checks.conftest import healthy, said
 
@@ -24,7 +24,7 @@ LEVEL_2 = "OpenSSL at Debian's default level, 2, refuses less than 2048"
     ],
 )
 def test_a_small_group_is_weak_and_says_what_is_asked_for(session: Session, details: list[str]) -> None:
-    problems = check(healthy(session=session))
+    problems = check(healthy(session=session), Expect())
     assert [each.detail for each in problems if each.reason is Reason.TLS_WEAK] == details
 
 

@@ -373,6 +373,7 @@ SCENARIOS = HEALTHY + BROKEN
 ELSEWHERE: dict[Reason, str] = {
     Reason.MX_NOT_FOUND: "tests/resolve/test_exchanges.py",
     Reason.MX_INVALID: "tests/resolve/test_exchanges.py",
+    Reason.STS_MX_MISMATCH: "tests/checks/test_demands.py",
     Reason.STARTTLS_WITHDRAWN: "tests/checks/test_history.py",
     Reason.CERTIFICATE_OUTDATED: "tests/checks/test_history.py",
 }
