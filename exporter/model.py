@@ -276,6 +276,52 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsaRecord:
+    """One TLSA record (RFC 6698 2.1), whatever its numbers."""
+
+    usage: int
+    selector: int
+    matching: int
+    data: bytes
+
+    def __str__(self) -> str:
+        """Write it as a zone file does."""
+        return f"{self.usage} {self.selector} {self.matching} {self.data.hex()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tlsa:
+    """What DNS said of the TLSA records of a host and port."""
+
+    records: tuple[TlsaRecord, ...] = ()
+    """DNSSEC-secure ones: others do not count (RFC 7672 2.2)."""
+    base: str = ""
+    """The name of the host under which they are: it or, where it is an alias, the one it leads to (RFC 7672 2.2.3)."""
+    none: str = ""
+    """Why there are no records, or DANE cannot be tested; for the operator."""
+    problem: Ended | None = None
+    """Why no fresh answer was to be had. Senders do not deliver then (RFC 7672 2.1.2)."""
+    remembered: bool = False
+    """It is an earlier answer that stands in the place of the fresh one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dane:
+    """What TLSA records say of one chain: the record that it fits, or why it fits none."""
+
+    usable: int
+    """How many of the records can be used for SMTP (RFC 7672 3.1)."""
+    matched: TlsaRecord | None = None
+    mismatch: str = ""
+    """A sentence for the operator; empty where `matched`."""
+
+    @property
+    def by_certificate(self) -> bool:
+        """The record is of the server's own certificate or key, so its name, dates and issuer do not matter."""
+        return self.matched is not None and self.matched.usage == 3
+
+
+@dataclass(frozen=True, slots=True)
 class Lookup:
     """What DNS said of a host for this probe."""
 
@@ -287,6 +333,9 @@ class Lookup:
     """How many addresses beyond `max_addresses` are not probed."""
     unavailable: bool = False
     """No nameserver answers anything: that no address is known says nothing of the host."""
+    tlsa: Tlsa = Tlsa()
+    next_hops: tuple[str, ...] = ()
+    """The mail domains whose MX records led here: a certificate may bear their names too (RFC 7672 3.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +396,8 @@ class Result:
     ehlo_tls: Reply | None = None
     hello_tls: Hello | None = None
     verdict: Verdict | None = None
+    dane: Dane | None = None
+    """None where there are no TLSA records, or no certificate was seen."""
     auth: Reply | None = None
     """The last answer of the login dialogue."""
     authenticated: bool | None = None

@@ -28,24 +28,16 @@ class TrustStoreError(ValueError):
     """A `ca_file` cannot be used; the message names the file and says why."""
 
 
-class TrustStore:
-    """The anchors of one `ca_file`, or the system's where it is None.
+class Anchors:
+    """Certificates that are trusted: roots, intermediates, or a server's own (PARTIAL_CHAIN)."""
 
-    Any certificate in it is an anchor: a root, an intermediate, or a server's own (PARTIAL_CHAIN).
+    ca_file: str | None = None
 
-    Raises:
-        TrustStoreError: `ca_file` cannot be read, holds no certificate, or one that is broken.
-    """
-
-    def __init__(self, ca_file: str | None) -> None:
-        self.ca_file = ca_file
-        texts = [_content(ca_file)] if ca_file is not None else list(_system_contents())
-        self.digest = hashlib.sha256(b"\0".join([os.fsencode(ca_file or ""), *texts])).digest()
-        """Tells stores apart: by their file, and by what was in it when they were loaded."""
-        self._anchors = _of_file(texts[0], ca_file) if ca_file is not None else _of_system(texts)
-        self.size = len(self._anchors)
-        """How many anchors there are. 0 only for a system without any."""
-        self._all = store_of(anchor for anchor, _ in self._anchors)
+    def __init__(self, anchors: Sequence[Anchor]) -> None:
+        self._anchors = anchors
+        self.size = len(anchors)
+        """How many anchors there are."""
+        self._all = store_of(anchor for anchor, _ in anchors)
         self._valid = self._all
         self._stands = (0.0, 0.0)
 
@@ -67,6 +59,21 @@ class TrustStore:
             self._valid = self._all if len(valid) == self.size else store_of(valid)
             self._stands = unchanged((period for _, period in self._anchors), now)
         return self._valid
+
+
+class TrustStore(Anchors):
+    """The anchors of one `ca_file`, or the system's where it is None: there `size` may be 0.
+
+    Raises:
+        TrustStoreError: `ca_file` cannot be read, holds no certificate, or one that is broken.
+    """
+
+    def __init__(self, ca_file: str | None) -> None:
+        self.ca_file = ca_file
+        texts = [_content(ca_file)] if ca_file is not None else list(_system_contents())
+        self.digest = hashlib.sha256(b"\0".join([os.fsencode(ca_file or ""), *texts])).digest()
+        """Tells stores apart: by their file, and by what was in it when they were loaded."""
+        super().__init__(_of_file(texts[0], ca_file) if ca_file is not None else _of_system(texts))
 
 
 def store_of(anchors: Iterable[crypto.X509]) -> crypto.X509Store:

@@ -11,8 +11,11 @@ from OpenSSL import crypto
 from OpenSSL.SSL import X509VerificationCodes as Code
 
 from exporter.model import Certificate
-from exporter.trust.anchors import TrustStore, path_to, store_of
+from exporter.trust.anchors import Anchors, path_to, store_of
 from exporter.trust.certificate import Reading, read
+
+MAX_SENT = 32
+"""Certificates of a chain that are looked at. Real paths are shorter than 6."""
 
 NO_ISSUER = frozenset(
     {
@@ -74,7 +77,7 @@ def readings(ders: Iterable[bytes]) -> tuple[Reading, ...]:
     return tuple(read_ones)
 
 
-def find_path(store: TrustStore, sent: Sequence[Reading], now: float) -> Path:
+def find_path(store: Anchors, sent: Sequence[Reading], now: float) -> Path:
     """The best path for the first of the certificates sent, through the others in any order and the store."""
     leaf, *others = sent
     others.sort(key=lambda one: not holds(one.facts, now))  # the first that fits is taken
@@ -84,7 +87,7 @@ def find_path(store: TrustStore, sent: Sequence[Reading], now: float) -> Path:
             return Path((leaf, *readings(found[1:])), anchored=True)  # the leaf as it was sent, flaw and all
         except crypto.X509StoreContextError as error:
             failure = error
-    walked = _walk(leaf, others)
+    walked = walk(leaf, others)
     if failure.errors[0] in UNSUITABLE:
         return Path(walked, anchored=False, unsuitable=_objection(failure, walked))
     return Path(walked, anchored=False, distrust=_distrust(failure, walked, store), unsuitable=_judged_alone(walked))
@@ -102,7 +105,7 @@ def role(one: Reading, path: Path) -> str:
     return f"{'root' if one.self_issued else 'intermediate'} '{one.facts.subject}'"
 
 
-def _walk(leaf: Reading, others: Sequence[Reading]) -> tuple[Reading, ...]:
+def walk(leaf: Reading, others: Sequence[Reading]) -> tuple[Reading, ...]:
     """From the leaf upwards by names alone, through what the server sent."""
     waiting = {one.subject: one for one in reversed(others) if one.subject}  # the first of a name wins
     walked = [leaf]
@@ -128,7 +131,7 @@ def _objection(failure: crypto.X509StoreContextError, walked: Sequence[Reading])
     return f"{role(culprit[0], Path(tuple(walked), anchored=False))}: {text}"
 
 
-def _distrust(failure: crypto.X509StoreContextError, walked: Sequence[Reading], store: TrustStore) -> str:
+def _distrust(failure: crypto.X509StoreContextError, walked: Sequence[Reading], store: Anchors) -> str:
     """One sentence: what is missing, who issued what, and where was looked."""
     if failure.errors[0] not in NO_ISSUER:
         return f"no path to a trust anchor: {failure.errors[2]}"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from exporter.model import Verdict
 from exporter.simulated.certificates import DAY, KINDS, Credentials, Kind, Zoo
 from exporter.trust import Judge, TrustStoreError
-from exporter.trust.judge import MAX_SENT
+from exporter.trust.path import MAX_SENT
 
 NAME = "mail.example.test"
 FINDINGS = ("expired", "not_yet_valid", "host_mismatch", "self_signed", "not_trusted", "unsuitable", "weak")
@@ -408,7 +408,7 @@ def test_a_verdict_that_nobody_asks_for_again_is_forgotten(zoo: Zoo, now: float)
     judge = Judge()
     for name, hours in (("a.example", 0), ("b.example", 5), ("b.example", 10)):
         judge.judge(sent(zoo.good), name, str(zoo.ca_file), now + 3600 * hours)
-    assert [name for _, _, name, _ in judge._standing] == ["b.example"]
+    assert [name for _, name, _ in judge._standings] == ["b.example"]
 
 
 def test_anchors_are_read_anew_at_a_reload(zoo: Zoo, anchors: Anchors, now: float) -> None:

@@ -1,0 +1,127 @@
+"""TLSA records by themselves: which of them SMTP can use, and which certificates they are of (RFC 6698 2.1).
+
+Bytes and digests only: no paths, no names, no dates.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+
+from OpenSSL import crypto
+
+from exporter.model import TlsaRecord
+from exporter.trust.certificate import read
+
+AUTHORITY, SERVER = 2, 3
+"""Certificate usages DANE-TA and DANE-EE (RFC 7218). PKIX-TA and PKIX-EE are not for SMTP (RFC 7672 3.1.3)."""
+CERTIFICATE, KEY = 0, 1
+"""Selectors: of the whole certificate, or of its SubjectPublicKeyInfo."""
+FULL = 0
+DIGESTS: Mapping[int, Callable[[bytes], bytes]] = {
+    FULL: lambda whole: whole,
+    1: lambda whole: hashlib.sha256(whole).digest(),
+    2: lambda whole: hashlib.sha512(whole).digest(),
+}
+"""Matching types, the stronger one of two digests later."""
+SIZES = {1: ("SHA-256", 32), 2: ("SHA-512", 64)}
+MOST_FULL = 4
+"""Records that hold a whole certificate or key and are looked into."""
+
+
+def unusable(record: TlsaRecord) -> str | None:
+    """Why SMTP can do nothing with a record (RFC 7671 4.1, RFC 7672 3.1); None where it can."""
+    if record.usage not in (AUTHORITY, SERVER):
+        known = record.usage in (0, 1)
+        return f"usage {record.usage} is {'not for SMTP (RFC 7672 3.1.3)' if known else 'unknown'}"
+    if record.selector not in (CERTIFICATE, KEY):
+        return f"selector {record.selector} is unknown"
+    if record.matching not in DIGESTS:
+        return f"matching type {record.matching} is unknown"
+    if record.matching in SIZES:
+        digest, size = SIZES[record.matching]
+        return None if len(record.data) == size else f"{len(record.data)} octets are no {digest} digest"
+    what, can_be_read = ("key", _is_key) if record.selector == KEY else ("certificate", _is_certificate)
+    return None if can_be_read(record.data) else f"its data is no {what}"
+
+
+def considered(records: Iterable[TlsaRecord]) -> list[TlsaRecord]:
+    """The records that count, DANE-EE first: usable ones, and of each kind only the strongest digest (RFC 7671 9)."""
+    found: list[TlsaRecord] = []
+    full = 0
+    for record in records:
+        full += record.matching == FULL
+        if (record.matching != FULL or full <= MOST_FULL) and unusable(record) is None:
+            found.append(record)
+    strongest: dict[tuple[int, int], int] = {}
+    for record in found:
+        kind = record.usage, record.selector
+        strongest[kind] = max(record.matching, strongest.get(kind, FULL))
+    counts = [each for each in found if each.matching in (FULL, strongest[each.usage, each.selector])]
+    return sorted(counts, key=lambda each: -each.usage)
+
+
+def of(der: bytes, records: Iterable[TlsaRecord], usage: int) -> TlsaRecord | None:
+    """The first record of that usage which is of this certificate."""
+    whole = {CERTIFICATE: der, KEY: public_key(der)}
+    digests: dict[tuple[int, int], bytes | None] = {}
+    for record in records:
+        if record.usage == usage:
+            kind = record.selector, record.matching
+            if kind not in digests:
+                selected = whole[record.selector]
+                digests[kind] = None if selected is None else DIGESTS[record.matching](selected)
+            if digests[kind] == record.data:
+                return record
+    return None
+
+
+def public_key(der: bytes) -> bytes | None:
+    """The SubjectPublicKeyInfo of a certificate, octet for octet as it stands in it (RFC 5280 4.1); None for no such.
+
+    `cryptography` and OpenSSL write keys anew, and not kinds that they do not know.
+    """
+    try:
+        _, inside, _ = _element(der, 0)
+        _, at, _ = _element(der, inside)
+        if der[at] == 0xA0:  # the version, which is optional
+            at = _element(der, at)[2]
+        for _ in ("serial", "signature", "issuer", "validity", "subject"):
+            at = _element(der, at)[2]
+        return der[at : _element(der, at)[2]]
+    except (IndexError, ValueError):
+        return None
+
+
+def _element(der: bytes, at: int) -> tuple[int, int, int]:
+    """The tag of the DER element there, where its content begins, and where it ends (X.690 8.1).
+
+    Raises:
+        IndexError, ValueError: there is no whole element.
+    """
+    tag, length, start = der[at], der[at + 1], at + 2
+    if length & 0x80:
+        size = length & 0x7F
+        length, start = int.from_bytes(der[start : start + size], "big"), start + size
+    if start + length > len(der):
+        raise ValueError("cut short")
+    return tag, start, start + length
+
+
+def _is_whole(der: bytes) -> bool:
+    """One element and nothing after it."""
+    with suppress(IndexError, ValueError):
+        return _element(der, 0)[2] == len(der)
+    return False
+
+
+def _is_certificate(der: bytes) -> bool:
+    with suppress(ValueError):
+        return _is_whole(der) and read(der) is not None
+    return False
+
+
+def _is_key(der: bytes) -> bool:
+    try:
+        return _is_whole(der) and crypto.load_publickey(crypto.FILETYPE_ASN1, der) is not None
+    except crypto.Error:
+        return False
