@@ -363,6 +363,8 @@ class Exchanges:
     implicit: bool = False
     problems: tuple[Problem, ...] = ()
     expires: float = 0.0
+    secure: bool = False
+    """DNSSEC vouches for the MX records, or there are none and only the addresses matter (RFC 7672 2.2.1)."""
 
 
 @dataclass(frozen=True, slots=True)

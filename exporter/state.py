@@ -8,7 +8,7 @@ from exporter.failure import Failure
 from exporter.model import Domain, Exchanges, Peer, Result
 from exporter.reasons import Reason
 
-NO_ANSWER = frozenset({Reason.DNS_FAILURE, Reason.DNS_TIMEOUT})
+NO_ANSWER = frozenset({Reason.DNS_FAILURE, Reason.DNS_TIMEOUT, Reason.DNSSEC_INVALID})
 """Critical ones of a domain: nothing new is known of its records."""
 STALE_WAITS, STALE_SECONDS = 3, 180.0
 """A result older than 3 times the wait in force, and 3 minutes, is withdrawn (contract 4)."""

@@ -2,14 +2,15 @@
 
 import ipaddress
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import dns.rdtypes.IN.A
 import dns.rdtypes.IN.AAAA
 
 from exporter.model import Ended
-from exporter.reasons import Reason, Stage
+from exporter.reasons import REASONS as HELP
+from exporter.reasons import Reason
 from exporter.resolve.ask import Said, Type
 from exporter.resolve.lookups import Known
 
@@ -20,6 +21,7 @@ TYPES: dict[Family, tuple[Type, ...]] = {"any": ("A", "AAAA"), "ipv4": ("A",), "
 VERSIONS: dict[Family, tuple[int, ...]] = {"any": (4, 6), "ipv4": (4,), "ipv6": (6,)}
 
 REASONS: dict[Said, Reason] = {
+    "bogus": Reason.DNSSEC_INVALID,
     "failure": Reason.DNS_FAILURE,
     "timeout": Reason.DNS_TIMEOUT,
     "nodata": Reason.DNS_NO_ADDRESS,
@@ -35,17 +37,20 @@ class Addresses:
 
     `problem` says why there is no complete fresh answer; addresses beside it are of one family, or of an earlier
     answer (up to 1 h after it expired). The answer may be used without asking again until `expires`, on the
-    resolver's clock.
+    resolver's clock. `alias` is the name that a CNAME led to; `authentic`: the nameserver says that DNSSEC vouches for
+    all of it.
     """
 
     addresses: tuple[str, ...]
     problem: Ended | None = None
     expires: float = float("inf")
+    alias: str = ""
+    authentic: bool = False
 
 
 def ended(reason: Reason, detail: str) -> Ended:
-    """A problem of stage dns."""
-    return Ended(Stage.DNS, reason, detail)
+    """A problem that DNS told."""
+    return Ended(HELP[reason].stages[0], reason, detail)
 
 
 def of_family(addresses: Iterable[str], family: Family) -> tuple[str, ...]:
@@ -78,10 +83,13 @@ def read(known: Sequence[Known]) -> Addresses:
     ]
     telling = [one for one in known if one.records or one.failed] or known
     expires = min(one.expires for one in telling)
+    alias = next((one.alias for one in known if one.alias), "")
+    authentic = bool(found) and all(one.authentic for one in known if one.records)
+    answer = Addresses(of_family(found, "any"), None, expires, alias, authentic)
     said = [one.answer.said for one in known if one.failed or not found]
     worst = next((word for word in REASONS if word in said), None)
     if worst is None:
-        return Addresses(of_family(found, "any"), None, expires)
+        return answer
     details = dict.fromkeys(one.answer.detail for one in known if one.answer.said == worst)
     earlier = "; addresses of an earlier answer are used" if any(k.failed and k.records for k in known) else ""
-    return Addresses(of_family(found, "any"), ended(REASONS[worst], "; ".join(details) + earlier), expires)
+    return replace(answer, problem=ended(REASONS[worst], "; ".join(details) + earlier))

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import dns.edns
@@ -22,9 +22,10 @@ import dns.rdata
 import dns.rdatatype
 
 from exporter.resolve.files import Nameserver
+from exporter.resolve.message import UnreadableError, response_to
 
-Type = Literal["A", "AAAA", "MX"]
-Said = Literal["ok", "nxdomain", "nodata", "failure", "timeout"]
+Type = Literal["A", "AAAA", "CNAME", "MX", "TLSA"]
+Said = Literal["ok", "nxdomain", "nodata", "failure", "bogus", "timeout"]
 
 UDP_PAYLOAD = 1232  # fits every path unfragmented: the DNS flag day 2020
 TRIES = 3  # with one nameserver; with more each is asked at least once
@@ -38,6 +39,8 @@ class Answer:
 
     `records` are of the type asked for; `ttl` in seconds is the shortest on the way to them, or that of a negative
     answer (RFC 2308 5). `alias` is the name that a CNAME led to. `detail` says for the operator why there are none.
+    `authentic`: the nameserver says that DNSSEC vouches for all of it (AD, RFC 4035 3.2.3); whether it is to be
+    believed is another question.
     """
 
     said: Said
@@ -45,6 +48,7 @@ class Answer:
     ttl: float = 0
     alias: str = ""
     detail: str = ""
+    authentic: bool = False
 
 
 async def ask(name: str, rdtype: Type, servers: Sequence[Nameserver], patience: float) -> Answer:
@@ -53,32 +57,61 @@ async def ask(name: str, rdtype: Type, servers: Sequence[Nameserver], patience: 
         question = dns.name.from_text(name)
     except dns.exception.DNSException:
         return Answer("nxdomain", ttl=LONGEST_TTL, detail=f"{clean(name)} is no domain name")
-    tries = max(TRIES, len(servers))
+    tries, kind = max(TRIES, len(servers)), dns.rdatatype.from_text(rdtype)
     refused: dict[Nameserver, str] = {}
     silent: dict[Nameserver, str] = {}
+    broken: list[Nameserver] = []
     for server in itertools.islice(itertools.cycle(servers), tries):
         if server in refused:
             continue
         try:
             async with asyncio.timeout(patience / tries):
-                answer = _read(await _converse(question, dns.rdatatype.from_text(rdtype), server))
+                response = await _converse(question, kind, server)
         except TimeoutError:
             silent[server] = f"no answer from {server}"
         except (OSError, EOFError) as error:
             silent[server] = f"no answer from {server} ({getattr(error, 'strerror', None) or 'connection closed'})"
+        except UnreadableError as error:
+            refused[server] = f"{error} from {server}"
         else:
+            answer = _read(response)
             if answer.said != "failure":
                 return answer
             refused[server] = f"{answer.detail} from {server}"
-    told = "; ".join((silent | refused).values())
-    return Answer("failure" if refused else "timeout", detail=f"{rdtype} {name}: {told}")
+            broken += [server] if response.rcode() == dns.rcode.SERVFAIL else []
+    told = f"{rdtype} {name}: {'; '.join((silent | refused).values())}"
+    if broken and (unchecked := await _unchecked(question, kind, broken[0], patience / tries)):
+        return replace(unchecked, detail=f"bogus: {told}") if unchecked.said == "bogus" else unchecked
+    return Answer("failure" if refused else "timeout", detail=told)
 
 
-async def _converse(name: dns.name.Name, rdtype: dns.rdatatype.RdataType, server: Nameserver) -> dns.message.Message:
-    """Ask one server; without EDNS a second time where it does not know that (RFC 6891 7)."""
-    response = await _exchange(dns.message.make_query(name, rdtype, use_edns=0, payload=UDP_PAYLOAD), server)
+async def _unchecked(
+    name: dns.name.Name, rdtype: dns.rdatatype.RdataType, server: Nameserver, patience: float
+) -> Answer | None:
+    """What a server that failed is able to tell: `bogus` where it answers only if it need not validate (CD, RFC 4035).
+
+    It is asked the first question once more then: it may have failed for another reason, and have recovered.
+    """
+    try:
+        async with asyncio.timeout(patience):
+            unchecked = _read(await _converse(name, rdtype, server, dns.flags.CD))
+            if unchecked.said == "failure":
+                return None
+            again = _read(await _converse(name, rdtype, server))
+            return Answer("bogus") if again.said == "failure" else again
+    except (TimeoutError, OSError, EOFError, UnreadableError):
+        return None
+
+
+async def _converse(
+    name: dns.name.Name, rdtype: dns.rdatatype.RdataType, server: Nameserver, more: int = 0
+) -> dns.message.Message:
+    """Ask one server; without EDNS a second time where it does not know that (RFC 6891 7). `more`: flags."""
+    flags = dns.flags.RD | dns.flags.AD | more  # AD: we understand it in the answer (RFC 6840 5.7)
+    query = dns.message.make_query(name, rdtype, use_edns=0, payload=UDP_PAYLOAD, flags=flags)
+    response = await _exchange(query, server)
     if response.rcode() in {dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS}:
-        response = await _exchange(dns.message.make_query(name, rdtype), server)
+        response = await _exchange(dns.message.make_query(name, rdtype, flags=flags), server)
     return response
 
 
@@ -94,12 +127,8 @@ async def _exchange(query: dns.message.Message, server: Nameserver) -> dns.messa
             heard = await loop.sock_recv(sock, 65535)
             if heard[:2] == sent[:2] and int.from_bytes(heard[2:4], "big") & dns.flags.TC:
                 break
-            try:
-                response = dns.message.from_wire(heard)
-            except (dns.exception.DNSException, ValueError):
-                continue  # damaged or forged: the real one may still come
-            if query.is_response(response):
-                return response
+            if response := response_to(query, heard):
+                return response  # damaged or forged ones are passed over: the real one may still come
     return await _exchange_over_tcp(query, server)
 
 
@@ -111,12 +140,9 @@ async def _exchange_over_tcp(query: dns.message.Message, server: Nameserver) -> 
         await loop.sock_connect(sock, server.sockaddr)
         await loop.sock_sendall(sock, query.to_wire(prepend_length=True))
         length = int.from_bytes(await _receive(sock, 2), "big")
-        try:
-            response = dns.message.from_wire(await _receive(sock, length))
-        except (dns.exception.DNSException, ValueError):
-            raise OSError(0, "its answer over TCP cannot be understood") from None
-    if not query.is_response(response):
-        raise OSError(0, "its answer over TCP is to another question")
+        response = response_to(query, await _receive(sock, length))
+    if response is None:
+        raise OSError(0, "its answer over TCP is none, or to another question")
     return response
 
 
@@ -146,15 +172,16 @@ def _read(response: dns.message.Message) -> Answer:
             "failure", detail=f"aliases in a loop, or an answer that contradicts itself ({type(error).__name__})"
         )
     alias = host_text(chain.canonical_name) if chain.cnames else ""
+    authentic = bool(response.flags & dns.flags.AD)
     if chain.answer is not None:
-        return Answer("ok", tuple(chain.answer), chain.minimum_ttl, alias)
+        return Answer("ok", tuple(chain.answer), chain.minimum_ttl, alias, authentic=authentic)
     if rcode == dns.rcode.NOERROR and _refers(response):
         return Answer("failure", detail="a referral (it does not recurse)")
     asked, kind = host_text(response.question[0].name), dns.rdatatype.to_text(response.question[0].rdtype)
     who = f"{asked} is an alias of {alias}, which" if alias else asked
     if rcode == dns.rcode.NXDOMAIN:
-        return Answer("nxdomain", (), chain.minimum_ttl, alias, f"{who} does not exist (NXDOMAIN)")
-    return Answer("nodata", (), chain.minimum_ttl, alias, f"{who} has no {kind} record")
+        return Answer("nxdomain", (), chain.minimum_ttl, alias, f"{who} does not exist (NXDOMAIN)", authentic)
+    return Answer("nodata", (), chain.minimum_ttl, alias, f"{who} has no {kind} record", authentic)
 
 
 def _refers(response: dns.message.Message) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import dns.rdtypes.ANY.MX
 
 from exporter.model import Exchanges, Problem
-from exporter.reasons import Reason, Severity, Stage
+from exporter.reasons import REASONS as HELP
+from exporter.reasons import Reason, Severity
 from exporter.resolve.addresses import REASONS, TYPES, Addresses, read
 from exporter.resolve.ask import clean, host_text
 from exporter.resolve.lookups import Known, Lookups
@@ -40,7 +41,7 @@ async def exchanges(lookups: Lookups, domain: str) -> Exchanges:
     if not mx.records:
         return _none(REASONS[mx.answer.said], mx.answer.detail, mx.expires)
     listed = _listed(mx)
-    stale = [_problem(REASONS[mx.answer.said], mx.answer.detail, Severity.WARNING)] if mx.failed else []
+    stale = [_stale(mx)] if mx.failed else []
     if all(host == "." for _, host in listed):  # RFC 7505 3: takes no mail, and says so
         return Exchanges(records=len(listed), null_mx=True, problems=tuple(stale), expires=mx.expires)
     preferences: dict[str, int] = {}
@@ -52,7 +53,7 @@ async def exchanges(lookups: Lookups, domain: str) -> Exchanges:
     findings += [f"{host} {what}" for host in first for what in _doubts(*found[host])]
     hosts = tuple((preferences[host], host) for host in first if _may_be_probed(found[host][1]))
     problems = (*stale, *_judged(domain, hosts, findings))
-    return Exchanges(hosts, len(listed), problems=problems, expires=mx.expires)
+    return Exchanges(hosts, len(listed), problems=problems, expires=mx.expires, secure=mx.authentic)
 
 
 async def _implicit(lookups: Lookups, domain: str, mx: Known) -> Exchanges:
@@ -65,7 +66,7 @@ async def _implicit(lookups: Lookups, domain: str, mx: Known) -> Exchanges:
         return _none(found.problem.reason, found.problem.detail, expires)
     hosts = ((0, domain),) if _may_be_probed(found) else ()
     findings = [f"{domain} {what}" for what in _doubts("", found)]  # an alias is allowed here
-    return Exchanges(hosts, implicit=True, problems=_judged(domain, hosts, findings), expires=expires)
+    return Exchanges(hosts, implicit=True, problems=_judged(domain, hosts, findings), expires=expires, secure=True)
 
 
 async def _addresses(lookups: Lookups, hosts: Sequence[str]) -> dict[str, tuple[str, Addresses]]:
@@ -123,5 +124,11 @@ def _none(reason: Reason, detail: str, expires: float) -> Exchanges:
     return Exchanges(problems=(_problem(reason, detail),), expires=expires)
 
 
+def _stale(mx: Known) -> Problem:
+    """Why the records are those of an earlier answer. Bogus ones stop mail all the same."""
+    severity = Severity.CRITICAL if mx.answer.said == "bogus" else Severity.WARNING
+    return _problem(REASONS[mx.answer.said], mx.answer.detail, severity)
+
+
 def _problem(reason: Reason, detail: str, severity: Severity = Severity.CRITICAL) -> Problem:
-    return Problem(reason, Stage.DNS, severity, detail)
+    return Problem(reason, HELP[reason].stages[0], severity, detail)

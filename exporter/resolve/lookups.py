@@ -20,6 +20,7 @@ LIFETIME: dict[Said, tuple[float, float]] = {
     "nxdomain": (5, 60),  # a monitor wants to see it appear
     "nodata": (5, 60),
     "failure": (10, 10),  # RFC 2308 7: at most five minutes
+    "bogus": (10, 10),
     "timeout": (10, 120),  # RFC 2308 7.2: the same
 }
 """Seconds that an answer is kept at least and at most, whatever its TTL. A time-out holds a slot for long, so those of
@@ -68,12 +69,16 @@ class Bounded(Generic[K, V]):
 class Known:
     """The last answer to a question, fresh until `expires` (on the passed clock).
 
-    `records` are those of the answer; where it failed, those of an earlier one, usable until `forgotten`.
+    `records` are those of the answer; where it failed, those of an earlier one, usable until `forgotten`: 0 where
+    there is no earlier one.
     """
 
     answer: Answer
     expires: float
     records: tuple[dns.rdata.Rdata, ...] = ()
+    alias: str = ""
+    authentic: bool = False
+    """They, or that there are none, came with the AD flag."""
     forgotten: float = 0.0
     epoch: int = 0
     silences: int = 0
@@ -82,7 +87,7 @@ class Known:
     @property
     def failed(self) -> bool:
         """No nameserver told what is the case."""
-        return self.answer.said in {"failure", "timeout"}
+        return self.answer.said in {"failure", "bogus", "timeout"}
 
 
 class Lookups:
@@ -166,6 +171,8 @@ class Lookups:
         before = self._known.get((name, rdtype))
         silences = before.silences + 1 if before else 1
         least, most = LIFETIME[answer.said]
+        if rdtype == "TLSA" and answer.said in {"nxdomain", "nodata"}:
+            most = LIFETIME["ok"][1]  # most hosts have none, and nobody waits for them to appear
         ttl = least * 2 ** min(silences - 1, 10) if answer.said == "timeout" else max(answer.ttl, least)
         known = self._learnt((name, rdtype), answer, self._clock() + min(ttl, most), epoch)
         if answer.said == "timeout":
@@ -175,11 +182,14 @@ class Lookups:
 
     def _learnt(self, key: tuple[str, Type], answer: Answer, expires: float, epoch: int) -> Known:
         """The answer, with the records of an earlier one where it failed and they are not too old."""
-        known = Known(answer, expires, answer.records, expires + REMEMBERED, epoch)
         before = self._known.get(key)
-        if known.failed and before and self._clock() < before.forgotten:
-            return Known(answer, expires, before.records, before.forgotten, epoch)
-        return known
+        known = Known(answer, expires, answer.records, answer.alias, answer.authentic, expires + REMEMBERED, epoch)
+        if not known.failed:
+            return known
+        if before and self._clock() < before.forgotten:
+            earlier = {name: getattr(before, name) for name in ("records", "alias", "authentic", "forgotten")}
+            return replace(known, **earlier)
+        return replace(known, forgotten=0.0)
 
     def _listen(self, asked: float, *, heard: bool) -> None:
         """Note when nameservers were heard, and since when they are not."""

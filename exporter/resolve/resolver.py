@@ -10,16 +10,18 @@ from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 
-from exporter.model import Exchanges
+from exporter.model import Exchanges, Tlsa
 from exporter.reasons import Reason
 from exporter.resolve.addresses import TYPES, Addresses, Family, Mode, ended, literal, of_family, read
 from exporter.resolve.exchanges import exchanges
-from exporter.resolve.files import Followed, nameserver, parse_hosts, parse_resolv_conf
+from exporter.resolve.files import Followed, Nameserver, nameserver, parse_hosts, parse_resolv_conf
 from exporter.resolve.lookups import Bounded, Lookups
+from exporter.resolve.tlsa import NOT_SIGNED, NOT_TESTABLE, tlsa
 
 LOOK_AT_FILES_EVERY = 1.0
 HOSTS_FILE_FRESH = 5.0
-WEIGHTIEST = (Reason.DNS_FAILURE, Reason.DNS_NO_ADDRESS, Reason.DNS_NOT_FOUND)
+LOCAL = frozenset({"127.0.0.1", "::1"})
+WEIGHTIEST = (Reason.DNSSEC_INVALID, Reason.DNS_FAILURE, Reason.DNS_NO_ADDRESS, Reason.DNS_NOT_FOUND)
 
 
 class Resolver:
@@ -27,7 +29,8 @@ class Resolver:
 
     `nameservers` are written `address` or `address:port` and replace those of resolv.conf (ValueError for anything
     else); its search list holds all the same. `timeout` is for one question, all nameservers and tries together.
-    `on_lookup` is told type (A, AAAA, MX) and result (ok, nxdomain, nodata, failure, timeout) of each one asked.
+    `on_lookup` is told type (A, MX, ...) and result (ok, nxdomain, nodata, failure, bogus, timeout) of each one asked.
+    `trusted`: whether what the nameservers say of DNSSEC is believed; None: where all of them are on this machine.
     """
 
     def __init__(
@@ -40,20 +43,25 @@ class Resolver:
         resolv_conf: Path = Path("/etc/resolv.conf"),
         timeout: float = 5.0,
         on_lookup: Callable[[str, str], None] | None = None,
+        trusted: bool | None = None,
     ) -> None:
         self._clock = clock
+        self._trusts = trusted
         self._lookups = Lookups(clock, max_lookups, timeout, on_lookup)
         self._given = tuple(nameserver(text) for text in nameservers)
         self._hosts = Followed(hosts_file, parse_hosts)
         self._conf = Followed(resolv_conf, parse_resolv_conf)
         self._answers: Bounded[tuple[str, Mode, Family], Addresses] = Bounded()
+        self._tlsa: Bounded[tuple[str, int, str, bool], tuple[Tlsa, float]] = Bounded()
         self._look_at = -math.inf
 
-    def use(self, nameservers: Sequence[str], *, max_lookups: int) -> None:
+    def use(self, nameservers: Sequence[str], *, max_lookups: int, trusted: bool | None = None) -> None:
         """Go by these settings from now on; what is known stays known, as where resolv.conf changes."""
+        self._trusts = trusted
         given = tuple(nameserver(text) for text in nameservers)
         if given != self._given:
-            self._given, self._answers, self._look_at = given, Bounded(), -math.inf
+            self._given, self._look_at = given, -math.inf
+            self._forget()
         self._lookups.limit(max_lookups)
 
     @property
@@ -82,7 +90,37 @@ class Resolver:
     async def exchanges(self, domain: str) -> Exchanges:
         """The mail exchanges of a domain, a lower-case A-label name without a trailing dot."""
         self._follow(self._clock())
-        return await exchanges(self._lookups, domain)
+        found = await exchanges(self._lookups, domain)
+        return replace(found, secure=found.secure and self.trusted)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether what the nameservers say of DNSSEC is believed: nobody can change it on the way from this machine."""
+        if self._trusts is not None:
+            return self._trusts
+        return all(server.sockaddr[0] in LOCAL for server in self._servers)
+
+    @property
+    def _servers(self) -> Sequence[Nameserver]:
+        return self._given or self._conf.content.nameservers
+
+    def cached_tlsa(self, host: str, port: int, found: Addresses) -> Tlsa | None:
+        """The TLSA records of a host with these addresses, where they are to be had without waiting."""
+        if not self.trusted:
+            return NOT_TESTABLE
+        if not (found.authentic or found.alias):
+            return NOT_SIGNED
+        told, expires = self._tlsa.get((host, port, found.alias, found.authentic)) or (NOT_SIGNED, -math.inf)
+        return told if self._clock() < expires else None
+
+    async def tlsa(self, host: str, port: int, found: Addresses) -> Tlsa:
+        """The TLSA records of a host that has these addresses. Asked for only where they are DNSSEC-secure."""
+        told = self.cached_tlsa(host, port, found)
+        if told is None:
+            known = self._tlsa
+            told, expires = await tlsa(self._lookups, host, port, found)
+            known.put((host, port, found.alias, found.authentic), (told, expires), len(told.records))
+        return told
 
     async def close(self) -> None:
         """End the lookups under way; those who wait for one are cancelled."""
@@ -94,8 +132,12 @@ class Resolver:
             return
         self._look_at = now + LOOK_AT_FILES_EVERY
         if self._hosts.look() | self._conf.look():
-            self._answers = Bounded()  # a new one: what is still being asked the old way goes to the old one
-        self._lookups.use(self._given or self._conf.content.nameservers)
+            self._forget()
+        self._lookups.use(self._servers)
+
+    def _forget(self) -> None:
+        """Begin anew: what is still being asked the old way goes to the old ones."""
+        self._answers, self._tlsa = Bounded(), Bounded()
 
     def _at_once(self, host: str, mode: Mode, family: Family, now: float) -> Addresses | None:
         """The answer for a literal or from the hosts file; a name that is in it for that family is not looked up."""

@@ -9,6 +9,7 @@ import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdata
 import dns.rdatatype
 import dns.rrset
 import pytest
@@ -24,12 +25,15 @@ class ScriptedDns(asyncio.DatagramProtocol):
 
     A value is a word (see `answers` and `_fill`), or the data of the records ("192.0.2.1 192.0.2.2", "10 mx.example.,
     20 mx2.example."), or whole records, each ending in a semicolon ("a.example. 60 CNAME b.example.; ...;").
-    Names that are not in the table do not exist. `asked` lists the questions heard.
+    "signed ..." has the AD flag, "once ..., then ..." is another word the next time, "octets ..." is
+    data in hex. Names that are not in the table do not exist. `asked` lists the questions heard; `unchecked` those with
+    the CD flag, for which "NAME TYPE CD" is looked up first.
     """
 
     def __init__(self) -> None:
         self.says: dict[str, str] = {}
         self.asked: list[str] = []
+        self.unchecked: list[str] = []
         self.over_tcp: list[str] = []
         self.port = 0
         self._transport: asyncio.DatagramTransport
@@ -75,10 +79,17 @@ class ScriptedDns(asyncio.DatagramProtocol):
         asked = (
             f"{query.question[0].name.to_text(omit_final_dot=True)} {dns.rdatatype.to_text(query.question[0].rdtype)}"
         )
-        self.asked.append(asked)
+        checked = not query.flags & dns.flags.CD
+        (self.asked if checked else self.unchecked).append(asked)
         self._heard.set()
         word = self.says.get(asked, "NXDOMAIN")
+        word = word if checked else self.says.get(f"{asked} CD", word)
         response = dns.message.make_response(query, recursion_available=True)
+        if word.startswith("once "):
+            word, self.says[asked] = word.removeprefix("once ").split(", then ")
+        if word.startswith("signed ") and query.flags & dns.flags.AD:
+            response.flags |= dns.flags.AD
+        word = word.removeprefix("signed ")
         if word == "silence":
             return
         if word == "knows no EDNS":
@@ -115,12 +126,17 @@ def _fill(response: dns.message.Message, word: str) -> None:
         response.set_rcode(dns.rcode.from_text(word.replace("NODATA", "NOERROR")))
         soa = f"ns.example. root.example. 1 2 3 4 {NEGATIVE_TTL}"
         response.authority.append(dns.rrset.from_text(".", TTL, "IN", "SOA", soa))
+    elif word.startswith("octets "):
+        given = [bytes.fromhex(each.strip("-")) for each in word.split()[1:]]
+        records = [dns.rdata.GenericRdata(question.rdclass, question.rdtype, each) for each in given]
+        response.answer.append(dns.rrset.from_rdata_list(question.name, TTL, records))
     elif word.endswith(";"):
         for line in word.removesuffix(";").split("; "):
             owner, ttl, rdtype, rdata = line.split(maxsplit=3)
             response.answer.append(dns.rrset.from_text(owner, int(ttl), "IN", rdtype, rdata))
     else:
-        data = word.split(", ") if question.rdtype == dns.rdatatype.MX else word.split()
+        several = question.rdtype in {dns.rdatatype.MX, dns.rdatatype.TLSA}
+        data = word.split(", ") if several else word.split()
         response.answer.append(dns.rrset.from_text_list(question.name, TTL, "IN", question.rdtype, data))
 
 

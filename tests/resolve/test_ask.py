@@ -115,3 +115,50 @@ async def test_one_that_fails_and_one_that_is_silent_are_a_failure(dns_server: "
 async def test_what_is_no_domain_name_does_not_exist(dns_server: "ScriptedDns", name: str) -> None:
     answer = await ask(name, "A", [nameserver(dns_server.address)], 5)
     assert (answer.said, dns_server.asked) == ("nxdomain", [])
+
+
+# --- DNSSEC ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("says", ["192.0.2.1", "NODATA", "NXDOMAIN", "truncated 192.0.2.1"])
+async def test_whether_the_answer_is_said_to_be_authentic(dns_server: "ScriptedDns", says: str) -> None:
+    for script, authentic in ((f"signed {says}", True), (says, False)):
+        dns_server.says["a.example A"] = script
+        answer = await ask("a.example", "A", [nameserver(dns_server.address)], 5)
+        assert answer.authentic is authentic
+
+
+@pytest.mark.parametrize("unchecked", ["192.0.2.1", "NODATA", "NXDOMAIN"])
+async def test_what_is_told_only_unchecked_is_bogus(dns_server: "ScriptedDns", unchecked: str) -> None:
+    dns_server.says |= {"a.example A": "bogus", "a.example A CD": unchecked}
+    answer = await ask("a.example", "A", [nameserver(dns_server.address)], 5)
+    told = f"SERVFAIL, EDE 6 (DNSSEC Bogus): signature \\027[31mexpired from {dns_server.address}"
+    assert (answer.said, answer.detail) == ("bogus", f"bogus: A a.example: {told}")
+    assert not answer.records
+    assert (dns_server.asked, dns_server.unchecked) == (["a.example A"] * 2, ["a.example A"])
+
+
+async def test_a_server_that_has_recovered_meanwhile_said_nothing_bogus(dns_server: "ScriptedDns") -> None:
+    dns_server.says |= {"a.example A": "once SERVFAIL, then 192.0.2.1", "a.example A CD": "192.0.2.1"}
+    answer = await ask("a.example", "A", [nameserver(dns_server.address)], 5)
+    assert (answer.said, len(answer.records)) == ("ok", 1)
+
+
+async def test_refused_is_not_asked_unchecked(dns_server: "ScriptedDns") -> None:
+    dns_server.says |= {"a.example A": "REFUSED", "a.example A CD": "192.0.2.1"}
+    assert (await ask("a.example", "A", [nameserver(dns_server.address)], 5)).said == "failure"
+    assert not dns_server.unchecked
+
+
+@pytest.mark.parametrize("truncated", ["", "truncated "])
+async def test_a_record_that_cannot_be_read_is_a_failure_at_once(dns_server: "ScriptedDns", truncated: str) -> None:
+    dns_server.says["a.example A"] = f"{truncated}octets 7f0001"
+    answer = await ask("a.example", "A", [nameserver(dns_server.address)], 5)
+    assert answer.said == "failure"
+    assert answer.detail == f"A a.example: an answer that cannot be understood from {dns_server.address}"
+
+
+async def test_tlsa_records_that_nobody_can_use_are_records_all_the_same(dns_server: "ScriptedDns") -> None:
+    dns_server.says["_25._tcp.a.example TLSA"] = "signed octets 030101ab 0301 - 090909"
+    answer = await ask("_25._tcp.a.example", "TLSA", [nameserver(dns_server.address)], 5)
+    assert (answer.said, len(answer.records), answer.authentic) == ("ok", 4, True)

@@ -1,0 +1,71 @@
+"""A DNS response, read off its octets. Hostile: what cannot be understood is told apart from what is not there."""
+
+import dns.exception
+import dns.message
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+import dns.wire
+
+OPAQUE = dns.rdatatype.TLSA
+"""Records of this type are kept as octets: dnspython refuses those that merely nobody can use."""
+
+
+class UnreadableError(Exception):
+    """A nameserver's answer to our question cannot be understood."""
+
+    def __init__(self) -> None:
+        super().__init__("an answer that cannot be understood")
+
+
+def response_to(query: dns.message.Message, heard: bytes) -> dns.message.Message | None:
+    """Read a response; None where it is none, or to another question.
+
+    Raises:
+        UnreadableError: it is the one, and a record in it is broken: without that one it would say something else.
+    """
+    try:
+        response = dns.message.from_wire(heard, continue_on_error=True)
+    except (dns.exception.DNSException, ValueError):
+        return None
+    if not query.is_response(response):
+        return None
+    if query.question[0].rdtype == OPAQUE:
+        _keep_octets(response, heard)
+    elif response.errors:
+        raise UnreadableError
+    return response
+
+
+def _keep_octets(response: dns.message.Message, heard: bytes) -> None:
+    """Put the records of the opaque type into the answer as they came (RFC 1035 4.1)."""
+    for rrset in response.answer:
+        if rrset.rdtype == OPAQUE:
+            rrset.items.clear()
+    parser = dns.wire.Parser(heard)
+    try:
+        *_, questions, answers, _, _ = parser.get_struct("!HHHHHH")
+        for _ in range(questions):
+            _name(parser)
+            parser.get_struct("!HH")
+        for _ in range(answers):
+            name = _name(parser)
+            rdtype, rdclass, ttl, size = parser.get_struct("!HHIH")
+            data = parser.get_bytes(size)
+            if (rdtype, rdclass) == (OPAQUE, dns.rdataclass.IN):
+                _add(response, name, ttl, data)
+    except (dns.exception.DNSException, ValueError):
+        raise UnreadableError from None
+
+
+def _name(parser: dns.wire.Parser) -> dns.name.Name:
+    name, length = dns.name.from_wire(parser.wire, parser.current)
+    parser.seek(parser.current + length)
+    return name
+
+
+def _add(response: dns.message.Message, name: dns.name.Name, ttl: int, data: bytes) -> None:
+    rrset = response.find_rrset(response.answer, name, dns.rdataclass.IN, OPAQUE, create=True)
+    rrset.add(dns.rdata.GenericRdata(dns.rdataclass.IN, OPAQUE, data), ttl if ttl < 2**31 else 0)
