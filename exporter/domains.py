@@ -6,6 +6,7 @@ Endpoints and addresses are no business of this file: the roster is told of site
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
+from itertools import islice
 
 from exporter.board import Board
 from exporter.model import Domain, Exchanges, Problem
@@ -15,6 +16,8 @@ from exporter.state import NO_ANSWER, DomainState
 from exporter.targets import Site, sites
 from exporter.turns import Turn
 
+MOST_NEXT_HOPS = 100
+"""Mail domains of one host that may lend it a name."""
 APART = 1.0
 """Seconds between the first starts of endpoints that DNS tells of at once."""
 
@@ -44,6 +47,8 @@ class Domains:
         self._board, self._schedule, self._resolver, self._clock = board, schedule, resolver, clock
         self._spawn, self._come, self._go, self._again, self._on_problems = spawn, come, go, again, on_problems
         self._named_by: dict[Site, set[Domain]] = {}
+        self._securely: dict[str, dict[Domain, None]] = {}
+        """The domains by each host that their MX records name, where DNSSEC vouches for these."""
 
     def __contains__(self, site: Site) -> bool:
         """Whether MX records name this site."""
@@ -74,6 +79,14 @@ class Domains:
         state = self._board.domains.get(domain)
         return [host for _, host in state.exchanges.hosts] if state and state.exchanges else []
 
+    def names_securely(self, host: str) -> bool:
+        """Whether MX records for which DNSSEC vouches name a host."""
+        return host in self._securely
+
+    def next_hops(self, host: str) -> tuple[str, ...]:
+        """The domains whose MX records name a host securely: the first ones, if they are many."""
+        return tuple(each.domain for each in islice(self._securely.get(host, ()), MOST_NEXT_HOPS))
+
     def _turn(self, turn: Turn) -> None:
         self._schedule.pause(turn)
         self._spawn(turn, self._look_up(turn))
@@ -86,7 +99,8 @@ class Domains:
         if state is None:
             return
         if state.exchanges and any(each.reason in NO_ANSWER for each in exchanges.problems):
-            exchanges = replace(exchanges, hosts=state.exchanges.hosts)  # a failed lookup takes no host away
+            known = state.exchanges
+            exchanges = replace(exchanges, hosts=known.hosts, secure=known.secure)  # a failed lookup takes no host away
         self._follow(domain, state.exchanges or Exchanges(), exchanges)
         for _, host in exchanges.hosts:
             for site in sites(domain.target, host):
@@ -105,6 +119,7 @@ class Domains:
 
     def _follow(self, domain: Domain, before: Exchanges, now: Exchanges) -> None:
         """Let the sites of a domain follow its MX hosts."""
+        self._vouch(domain, before, now)
         old, new = {host for _, host in before.hosts}, {host for _, host in now.hosts}
         for number, host in enumerate(sorted(new - old)):
             for site in sites(domain.target, host):
@@ -118,3 +133,12 @@ class Domains:
                 if not self._named_by[site]:
                     self._go(site)
                     del self._named_by[site]
+
+    def _vouch(self, domain: Domain, before: Exchanges, now: Exchanges) -> None:
+        """Keep who names a host securely."""
+        for _, host in before.hosts if before.secure else ():
+            del self._securely[host][domain]
+            if not self._securely[host]:
+                del self._securely[host]
+        for _, host in now.hosts if now.secure else ():
+            self._securely.setdefault(host, {})[domain] = None

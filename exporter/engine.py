@@ -54,6 +54,7 @@ class Engine:
         self.resolver = Resolver(
             config.nameservers,
             max_lookups=config.max_concurrent_lookups,
+            trusted=config.trusted_resolver,
             on_lookup=lambda kind, result: telemetry.dns_lookups.labels(kind, result).inc(),
         )
         self.prober = Prober(loop, self.judge, ehlo_name=ehlo_name)
@@ -95,7 +96,9 @@ class Engine:
         """
         await self._trust(config)
         before, self.config = self.config, config
-        self.resolver.use(config.nameservers, max_lookups=config.max_concurrent_lookups)
+        self.resolver.use(
+            config.nameservers, max_lookups=config.max_concurrent_lookups, trusted=config.trusted_resolver
+        )
         if _limits(config) != _limits(before):
             self.schedule.limit(at_once=_at_once(config), per_address=config.max_probes_per_host)
         self.on_demand.use(config)

@@ -302,7 +302,7 @@ class Tlsa:
     problem: Ended | None = None
     """Why no fresh answer was to be had. Senders do not deliver then (RFC 7672 2.1.2)."""
     remembered: bool = False
-    """It is an earlier answer that stands in the place of the fresh one."""
+    """An earlier answer stands in the place of the fresh one, or that is merely late."""
 
 
 @dataclass(frozen=True, slots=True)

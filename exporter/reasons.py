@@ -651,8 +651,6 @@ UNTESTABLE: dict[Untestable, UntestableRow] = {
 
 NOT_YET = frozenset(
     {
-        Reason.TLSA_INVALID,
-        Reason.DNSSEC_INVALID,
         Reason.STS_POLICY_INVALID,
         Reason.STS_POLICY_FETCH_ERROR,
         Reason.STS_WEBPKI_INVALID,

@@ -14,20 +14,19 @@ from exporter.board import Board, internal_error
 from exporter.changes import endpoint_changed
 from exporter.domains import Domains
 from exporter.egress import Way, vote_of
-from exporter.model import Domain, Ended, Lookup, Peer, Problem, Result, Target
+from exporter.inquiry import DNS_SHARE, inquire
+from exporter.model import Domain, Lookup, Peer, Problem, Result, Target, Tlsa
 from exporter.probe.prober import Prober
 from exporter.reasons import Reason, Stage
-from exporter.resolve import Addresses, Resolver
+from exporter.resolve import MX_NOT_SIGNED, NOT_TESTABLE, Addresses, Resolver
 from exporter.schedule import Schedule
 from exporter.sites import Sites
 from exporter.state import Change
-from exporter.targets import Name, is_literal, name_of, sites
+from exporter.targets import Name, is_literal, name_of, sites, speaks_tls
 from exporter.turns import Turn
 
 log = logging.getLogger(__name__)
 
-DNS_SHARE = 1 / 3
-"""The part of a probe's time-out that may be spent on DNS: slow name servers must not fail healthy mail servers."""
 Key = tuple[str, str, bool]
 """What an entry is called: its target, its host or domain, and whether it is a host."""
 
@@ -144,8 +143,10 @@ class Roster:
         name = name_of(peer)
         if peer.host == peer.address or is_literal(peer.host):
             self._probe(turn, peer, (peer.host,), None)
-        elif answer := self._resolver.cached(name.host, mode=name.resolve, family=name.family):
-            self._resolved(turn, peer, name, answer, 0.0)
+        elif (answer := self._resolver.cached(name.host, mode=name.resolve, family=name.family)) and (
+            tlsa := self._of_no_use(peer, name) or self._resolver.cached_tlsa(peer.host, peer.port, answer)
+        ):
+            self._resolved(turn, peer, name, (answer, tlsa), 0.0)
         else:
             self.schedule.pause(turn)
             self._spawn(turn, self._resolve(turn, peer, name))
@@ -153,20 +154,25 @@ class Roster:
     async def _resolve(self, turn: Turn, peer: Peer, name: Name) -> None:
         """Wait for DNS, not longer than its share of the time-out: addresses known from before are probed then."""
         began, patience = time.monotonic(), peer.settings.timeout * DNS_SHARE
-        try:
-            async with asyncio.timeout(patience):
-                answer = await self._resolver.addresses(name.host, mode=name.resolve, family=name.family)
-        except TimeoutError:
-            late = Ended(Stage.DNS, Reason.DNS_TIMEOUT, f"{name.host}: no answer within {patience:.0f} s")
-            answer = Addresses(self._sites.remembered(name, began), late)
-        waited = time.monotonic() - began
-        again = partial(self._resolved, turn, peer, name, answer, waited)
+        known, of_no_use = self._sites.remembered(name, began), self._of_no_use(peer, name)
+        told = await inquire(self._resolver, peer, patience, known=known, tlsa=of_no_use)
+        again = partial(self._resolved, turn, peer, name, told, time.monotonic() - began)
         self.schedule.resume(turn, lambda: self._carefully(turn, again))
 
-    def _resolved(self, turn: Turn, peer: Peer, name: Name, answer: Addresses, waited: float) -> None:
+    def _of_no_use(self, peer: Peer, name: Name) -> Tlsa | None:
+        """Why the TLSA records of a peer do not matter (RFC 7672 2.2.1); None where they may."""
+        if not self._resolver.trusted:
+            return NOT_TESTABLE
+        if not speaks_tls(peer.settings):
+            return Tlsa()
+        return None if self._domains.names_securely(peer.host) or self._sites.of_host(name) else MX_NOT_SIGNED
+
+    def _resolved(self, turn: Turn, peer: Peer, name: Name, told: tuple[Addresses, Tlsa], waited: float) -> None:
+        answer, tlsa = told
         self._sites.answered(name, answer)
         left_out = max(0, len(answer.addresses) - self._sites.max_addresses) if peer.settings.addresses != "any" else 0
-        lookup = Lookup(waited, answer.problem, left_out, self._resolver.unavailable)
+        hops = self._domains.next_hops(peer.host) if tlsa.records else ()
+        lookup = Lookup(waited, answer.problem, left_out, self._resolver.unavailable, tlsa, hops)
         if peer not in self.board.states:
             self.schedule.finished(turn)  # its address is gone; others have taken its place
         else:

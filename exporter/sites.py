@@ -120,6 +120,10 @@ class Sites:
             return tuple(address for address in addresses if connectable(address))
         return addresses
 
+    def of_host(self, name: Name) -> bool:
+        """Whether a target names it itself, and not only MX records."""
+        return any(site.target.host for site in self._sites.get(name, ()))
+
     def _only_mx(self, name: Name, peer: Peer | None = None) -> bool:
         alike = (each for each in self._sites.get(name, ()) if peer is None or each.settings == peer.settings)
         return all(map(self._of_domain, alike))

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from ipaddress import ip_address
 from typing import Literal
 
-from exporter.model import Endpoint, Peer, Settings, Target
+from exporter.model import Endpoint, Peer, Security, Settings, Target
 
 Family = Literal["any", "ipv4", "ipv6"]
 
@@ -49,6 +49,11 @@ def name_of(where: Site | Peer) -> Name:
     """What to ask DNS for a site or peer."""
     chosen = where.settings.addresses
     return Name(where.host, where.settings.resolve, chosen if chosen in ("ipv4", "ipv6") else "any")
+
+
+def speaks_tls(settings: Settings) -> bool:
+    """Whether a port is to be open and to speak TLS, so that TLSA records may say of what kind."""
+    return settings.security is not Security.NONE and settings.expect.port == "open"
 
 
 def sites(target: Target, host: str) -> Iterator[Site]:

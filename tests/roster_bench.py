@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from exporter.board import Board
-from exporter.model import Ended, Exchanges, Lookup, Peer, Result, Settings, Target
+from exporter.model import Ended, Exchanges, Lookup, Peer, Result, Settings, Target, Tlsa
 from exporter.reasons import Reason, Stage
 from exporter.resolve import Addresses
 from exporter.roster import Roster
@@ -25,6 +25,8 @@ class Names:
     def __init__(self) -> None:
         self.answers: dict[str, Addresses] = {}
         self.mx: dict[str, Exchanges] = {}
+        self.records: dict[tuple[str, int], Tlsa] = {}
+        self.trusted = True
         self.slow = self.unavailable = False
         self.error: Exception | None = None
 
@@ -37,6 +39,12 @@ class Names:
         if self.error:
             raise self.error
         return self.answers.get(host, Addresses((), NOT_FOUND))
+
+    def cached_tlsa(self, host: str, port: int, _: Addresses) -> Tlsa:
+        return self.records.get((host, port), Tlsa())
+
+    async def tlsa(self, host: str, port: int, found: Addresses) -> Tlsa:
+        return self.cached_tlsa(host, port, found)
 
     async def exchanges(self, domain: str) -> Exchanges:
         if self.error:

@@ -12,11 +12,13 @@ import exporter
 from exporter.board import Board
 from exporter.families import AGENT_FAMILIES, DOMAIN_FAMILIES, EVERY, FAMILIES, LABELS, Scope
 from exporter.model import (
+    Dane,
     Domain,
     Ended,
     Exchanges,
     Expect,
     Hello,
+    Lookup,
     Peer,
     Problem,
     Reply,
@@ -24,6 +26,8 @@ from exporter.model import (
     Security,
     Settings,
     Target,
+    Tlsa,
+    TlsaRecord,
     Verdict,
 )
 from exporter.reasons import Reason, Severity, Stage, Untestable
@@ -88,8 +92,6 @@ smtp_exporter_internal_errors_total
 """Section 4 of the contract, line by line: the family, then its own labels."""
 
 LATER = {
-    "smtp_dane_valid",
-    "smtp_dane_tlsa_records",
     "smtp_domain_mta_sts_present",
     "smtp_domain_tlsrpt_present",
     "smtp_domain_mta_sts_valid",
@@ -196,6 +198,8 @@ LIMITED = failed(Reason.GREETING_TEMPORARY, ended=None, connected=True, own_addr
                  greeting=Reply(421, ("4.7.0 too many connections from 192.0.2.99",)))  # fmt: skip
 TIMED = {Stage.DNS: 0.1, Stage.CONNECT: 0.2, Stage.QUIT: 0.3, Stage.CERTIFICATE: 9.0}
 
+OWN_KEY = TlsaRecord(3, 1, 1, bytes(32))
+TWO_RECORDS = Lookup(0.0, tlsa=Tlsa((OWN_KEY, TlsaRecord(2, 0, 1, bytes(32))), "mail.example.test"))
 ROWS: list[tuple[str, str, Result, dict[tuple[str, ...], float]]] = [
     ("smtp_probe_success", "success", healthy(), {(): 1}),
     ("smtp_probe_success", "failure", TIMEOUT, {(): 0}),
@@ -211,6 +215,15 @@ ROWS: list[tuple[str, str, Result, dict[tuple[str, ...], float]]] = [
      healthy(ehlo=Reply(450, ("no",)), ehlo_tls=Reply(451, ("no",))),
      {("ehlo", "ehlo_temporary", "critical", "true"): 1}),
     ("smtp_probe_consecutive_failures", "none", healthy(), {(): 0}),
+    ("smtp_dane_valid", "no records", healthy(), {}),
+    ("smtp_dane_valid", "one fits", healthy(dane=Dane(2, OWN_KEY)), {(): 1}),
+    ("smtp_dane_valid", "none fits", healthy(dane=Dane(2, None, "no")), {(): 0}),
+    ("smtp_dane_valid", "none can be used", healthy(dane=Dane(0, None, "no")), {(): 0}),
+    ("smtp_dane_tlsa_records", "a literal", healthy(), {}),
+    ("smtp_dane_tlsa_records", "none", healthy(lookup=Lookup(0.0)), {}),
+    ("smtp_dane_tlsa_records", "two", failed(Reason.CONNECTION_REFUSED, lookup=TWO_RECORDS), {(): 2}),
+    ("smtp_endpoint_info", "its certificate is in DNS", healthy(dane=Dane(1, OWN_KEY)),
+     {("relay", "starttls", "ipv4", "dane_ee"): 1}),
     ("smtp_certificate_outdated", "nothing to compare with", healthy(), {}),
     ("smtp_probe_consecutive_failures", "one", TIMEOUT, {(): 1}),
     ("smtp_probes_total", "one", healthy(), {(): 1}),

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from exporter.checks import auth, certificate, conversation, expectation, history, lookup, policy, starttls, tls
+from exporter.checks import auth, certificate, conversation, dane, expectation, history, lookup, policy, starttls, tls
 from exporter.checks.conversation import refusals
-from exporter.checks.demands import expected
+from exporter.checks.demands import OF_CERTIFICATES, Trust, expected, trust
 from exporter.checks.history import History
 from exporter.checks.problem import problem
 from exporter.model import Expect, Problem, Result
@@ -22,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     tls.check,
     certificate.check,
     auth.check,
+    dane.check,
     expectation.check,
 )
 
@@ -42,7 +42,7 @@ class Assessment:
     untestable: Untestable | None = None
     certificate_outdated: bool | None = None
     """None where the host has no other certificate to compare with."""
-    certificate: Literal["trusted", "any"] | None = None
+    certificate: Trust | None = None
     """What is expected of its certificate, policies included; None where nothing was judged yet."""
 
     @property
@@ -67,10 +67,13 @@ def assess(result: Result, known: History = NOTHING_KNOWN, *, excuse: bool = Tru
     if known.blocked and not result.connected:
         untestable = untestable or Untestable.EGRESS_BLOCKED
     found = list(_port_closed(result, expect) if closed else _all(result, expect, known))
+    asked = trust(result, expect, known)
+    if asked == "dane_ee":
+        found = [each for each in found if each.reason not in OF_CERTIFICATES]
     found.sort(key=lambda each: (_ORDER[0][each.stage], _ORDER[1][each.reason]))
     if untestable:
         found = [replace(each, severity=Severity.WARNING) for each in found]
-    return Assessment(tuple(found), untestable, history.outdated(result, known), expect.certificate)
+    return Assessment(tuple(found), untestable, history.outdated(result, known), asked)
 
 
 def _all(result: Result, expect: Expect, known: History) -> Iterator[Problem]:

@@ -134,6 +134,10 @@ FAMILIES: tuple[Family, ...] = (
     Family("smtp_certificate_outdated",
            "Whether a renewal of the certificate is served elsewhere on the host, and not here.",
            lambda state: readers.one(state.assessment.certificate_outdated)),
+    Family("smtp_dane_valid", "Whether the certificate fits a TLSA record, where there are DNSSEC-secure ones.",
+           readers.of_result(lambda result: result.dane.matched is not None if result.dane else None)),
+    Family("smtp_dane_tlsa_records", "DNSSEC-secure TLSA records of the host and port, where there are any.",
+           readers.of_result(readers.tlsa_records)),
 )  # fmt: skip
 
 DOMAIN_FAMILIES: tuple[DomainFamily, ...] = (

@@ -116,6 +116,10 @@ def certificate_info(state: State) -> Iterator[Sample]:
         yield (leaf.subject, leaf.issuer, leaf.serial, leaf.fingerprint_sha256, leaf.key), 1
 
 
+def tlsa_records(result: Result) -> float | None:
+    return len(result.lookup.tlsa.records) or None if result.lookup else None
+
+
 def domain_success(domain: DomainState, states: Iterable[State]) -> Iterator[Sample]:
     if domain.exchanges is None:
         return

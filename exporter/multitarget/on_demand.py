@@ -13,25 +13,24 @@ from dataclasses import dataclass, field, replace
 from exporter.board import internal_error
 from exporter.checks import assess
 from exporter.config import Config
-from exporter.model import Ended, Lookup, Peer, Result
+from exporter.inquiry import DNS_SHARE, inquire
+from exporter.model import Lookup, Peer, Result, Tlsa
 from exporter.multitarget import shown
 from exporter.multitarget.access import Allowed
 from exporter.multitarget.asked import Asked, OnDemand, asked
 from exporter.multitarget.room import Room
 from exporter.probe.prober import Prober
-from exporter.reasons import Reason, Stage
-from exporter.resolve import Addresses, Resolver
+from exporter.reasons import Reason
+from exporter.resolve import Resolver
 from exporter.state import State
-from exporter.targets import is_literal, name_of
+from exporter.targets import is_literal, speaks_tls
 
 log = logging.getLogger(__name__)
 
 SHARE = 4
 """One part in so many of `max_concurrent_probes` may run on demand, beside the agent's own."""
-DNS_SHARE = 1 / 3
-"""The part of a probe's time-out that may be spent on DNS, as in the agent's own probes."""
 WAIT_SHARE = 1 / 2
-"""The part of it that may be waited for a place; what is left still makes a probe."""
+"""The part of a probe's time-out that may be waited for a place; what is left still makes a probe."""
 RETRY_AFTER = 5
 """Seconds after which one who found no place may come again."""
 REMEMBERED = 1000
@@ -140,15 +139,10 @@ class MultiTarget:
         if is_literal(wanted.host):
             return (wanted.host,), None
         loop = asyncio.get_running_loop()
-        name = name_of(Peer(wanted.host, "", wanted.port, wanted.module))
-        began, patience = loop.time(), wanted.settings.timeout * DNS_SHARE
-        try:
-            async with asyncio.timeout(patience):
-                answer = await self._resolver.addresses(name.host, mode=name.resolve, family=name.family)
-        except TimeoutError:
-            late = Ended(Stage.DNS, Reason.DNS_TIMEOUT, f"{name.host}: no answer within {patience:.1f} s")
-            answer = Addresses((), late)
-        return answer.addresses, Lookup(loop.time() - began, answer.problem, 0, self._resolver.unavailable)
+        began, peer = loop.time(), Peer(wanted.host, "", wanted.port, wanted.module)
+        without = None if speaks_tls(wanted.module) else Tlsa()
+        answer, tlsa = await inquire(self._resolver, peer, wanted.settings.timeout * DNS_SHARE, tlsa=without)
+        return answer.addresses, Lookup(loop.time() - began, answer.problem, 0, self._resolver.unavailable, tlsa)
 
     def _probed(self, peer: Peer, addresses: Sequence[str], lookup: Lookup | None) -> asyncio.Future[Result]:
         """Begin a probe in the place that was taken. Whoever waits for it may go; its place is free once it ends."""

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from exporter.model import Ended, Lookup, Peer, Result, Session, Verdict
+from exporter.model import Dane, Ended, Lookup, Peer, Result, Session, Verdict
 from exporter.probe.logins import Logins, read_password, secrets
 from exporter.probe.second_look import SecondLook, SecondLooks
 from exporter.probe.shell import Shell
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.smtp.dialogue import Seen, converse
-from exporter.trust import Judge
+from exporter.trust import Judge, Matcher
 
 Done = Callable[[Result], None]
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ class Prober:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._loop, self._judge, self._ehlo_name = loop, judge, ehlo_name
+        self._matcher = Matcher()
         self._clock, self._monotonic = clock, monotonic
         self._logins, self._looks = Logins(), SecondLooks()
         self._talking: set[Shell | SecondLook] = set()
@@ -125,6 +126,13 @@ class Prober:
         tls = peer.settings.tls
         return self._judge.judge(session.chain, tls.server_name or peer.host, tls.ca_file, self._clock())
 
+    def _dane(self, peer: Peer, lookup: Lookup | None, session: Session | None) -> Dane | None:
+        """What the TLSA records of the host say of the certificates that this address showed."""
+        if lookup is None or session is None or not lookup.tlsa.records:
+            return None
+        names = (lookup.tlsa.base,) if lookup.tlsa.base == peer.host else (lookup.tlsa.base, peer.host)
+        return self._matcher.match(session.chain, lookup.tlsa.records, names, lookup.next_hops, self._clock())
+
     def _result(self, peer: Peer, lookup: Lookup | None, shell: Shell, seen: Seen, auth_ended: Ended | None) -> Result:
         """Freeze what was seen; the certificates are judged and need not be kept."""
         finished, duration, kept = self._clock(), shell.watch.lasted(), shell.transcript.kept
@@ -147,6 +155,7 @@ class Prober:
             ehlo_tls=kept(seen.ehlo_tls),
             hello_tls=seen.hello_tls,
             verdict=shell.verdict,
+            dane=self._dane(peer, lookup, shell.session),
             auth=kept(seen.auth),
             authenticated=seen.authenticated,
             auth_not_attempted=seen.auth_not_attempted,

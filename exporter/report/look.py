@@ -10,12 +10,12 @@ from exporter.checks import CLOSED
 from exporter.config import Config
 from exporter.egress import Egress
 from exporter.machine import own_name
-from exporter.model import Domain, Endpoint, Lookup, Result, Target
+from exporter.model import Domain, Endpoint, Lookup, Result, Target, Tlsa
 from exporter.probe.prober import Prober
 from exporter.report.asked import Asked
-from exporter.resolve import Resolver, connectable
+from exporter.resolve import MX_NOT_SIGNED, Addresses, Resolver, connectable
 from exporter.state import DomainState, State
-from exporter.targets import Site, sites
+from exporter.targets import Site, sites, speaks_tls
 from exporter.trust import Judge
 
 
@@ -45,7 +45,7 @@ async def look(config: Config, asked: Sequence[Asked], progress: Callable[[int, 
     """
     egress = Egress(min_hosts=config.egress.min_hosts, min_networks=config.egress.min_networks)
     seen = Seen(Board(egress))
-    resolver = Resolver(config.nameservers, max_lookups=config.max_concurrent_lookups)
+    resolver = Resolver(config.nameservers, max_lookups=config.max_concurrent_lookups, trusted=config.trusted_resolver)
     prober = Prober(asyncio.get_running_loop(), Judge(), ehlo_name=await own_name())
     try:
         asking = (_endpoints(seen, some.target, resolver, config.max_addresses) for some in asked)
@@ -81,19 +81,22 @@ Work = tuple[Endpoint, tuple[str, ...], Lookup | None]
 async def _endpoints(seen: Seen, target: Target, resolver: Resolver, limit: int) -> list[Work]:
     """The endpoints of a target, after asking DNS. Its domains are put on the board."""
     hosts = [target.host] if target.host else []
+    hops: dict[str, tuple[str, ...]] = {}
     for name in target.domains:
         domain = Domain(target, name)
         exchanges = await resolver.exchanges(name)
         seen.board.domains[domain] = DomainState(domain, 300.0, exchanges, time.time())
         hosts += [host for _, host in exchanges.hosts if host not in hosts]
+        for _, host in exchanges.hosts if exchanges.secure else ():
+            hops[host] = (*hops.get(host, ()), name)
     found: list[Work] = []
     for host in hosts:
         for site in sites(target, host):
-            found += await _of_site(site, resolver, limit)
+            found += await _of_site(site, resolver, limit, hops.get(host, ()))
     return found
 
 
-async def _of_site(site: Site, resolver: Resolver, limit: int) -> list[Work]:
+async def _of_site(site: Site, resolver: Resolver, limit: int, next_hops: tuple[str, ...]) -> list[Work]:
     name, loop = site.name, asyncio.get_running_loop()
     began = loop.time()
     answer = await resolver.addresses(name.host, mode=name.resolve, family=name.family)
@@ -105,11 +108,22 @@ async def _of_site(site: Site, resolver: Resolver, limit: int) -> list[Work]:
     literal = answer.addresses == (site.host,)
     pool = site.settings.addresses == "any"
     left_out = 0 if pool else max(0, len(answer.addresses) - limit)
-    lookup = None if literal else Lookup(loop.time() - began, answer.problem, left_out, resolver.unavailable)
+    tlsa = await _tlsa(site, resolver, answer, next_hops)
+    waited = loop.time() - began
+    lookup = None if literal else Lookup(waited, answer.problem, left_out, resolver.unavailable, tlsa, next_hops)
     return [
         (endpoint, (endpoint.peer.address,) if endpoint.peer.address else answer.addresses, lookup)
         for endpoint in site.endpoints(answer.addresses, limit)
     ]
+
+
+async def _tlsa(site: Site, resolver: Resolver, found: Addresses, next_hops: tuple[str, ...]) -> Tlsa:
+    """The TLSA records, where they matter: nobody looks at those of a host that he knows from unsigned MX records."""
+    if not speaks_tls(site.settings):
+        return Tlsa()
+    if resolver.trusted and site.target.domains and not next_hops:
+        return MX_NOT_SIGNED
+    return await resolver.tlsa(site.host, site.port, found)
 
 
 def _by_address(found: Iterable[Work]) -> list[list[Work]]:

@@ -3,7 +3,7 @@
 1. `files` reads the hosts file and resolv.conf, and follows them.
 2. `ask` puts one question to the nameservers.
 3. `lookups` keeps what they said, and bounds what is asked.
-4. `addresses` and `exchanges` say what the answers mean for a host and for a mail domain.
+4. `addresses`, `exchanges` and `tlsa` say what the answers mean for a host, a mail domain and DANE.
 5. `resolver` joins them. Import from here: the parts are nobody else's business.
 """
 
@@ -11,5 +11,6 @@ from exporter.resolve.addresses import Addresses, Family, Mode
 from exporter.resolve.exchanges import connectable
 from exporter.resolve.files import nameserver
 from exporter.resolve.resolver import Resolver
+from exporter.resolve.tlsa import MX_NOT_SIGNED, NOT_TESTABLE
 
-__all__ = ["Addresses", "Family", "Mode", "Resolver", "connectable", "nameserver"]
+__all__ = ["MX_NOT_SIGNED", "NOT_TESTABLE", "Addresses", "Family", "Mode", "Resolver", "connectable", "nameserver"]

@@ -14,7 +14,7 @@ from exporter.model import Exchanges, Tlsa
 from exporter.reasons import Reason
 from exporter.resolve.addresses import TYPES, Addresses, Family, Mode, ended, literal, of_family, read
 from exporter.resolve.exchanges import exchanges
-from exporter.resolve.files import Followed, Nameserver, nameserver, parse_hosts, parse_resolv_conf
+from exporter.resolve.files import Followed, nameserver, parse_hosts, parse_resolv_conf
 from exporter.resolve.lookups import Bounded, Lookups
 from exporter.resolve.tlsa import NOT_SIGNED, NOT_TESTABLE, tlsa
 
@@ -54,13 +54,16 @@ class Resolver:
         self._answers: Bounded[tuple[str, Mode, Family], Addresses] = Bounded()
         self._tlsa: Bounded[tuple[str, int, str, bool], tuple[Tlsa, float]] = Bounded()
         self._look_at = -math.inf
+        self.trusted = False
+        """Whether what the nameservers say of DNSSEC is believed."""
+        self._ask_nameservers()
 
     def use(self, nameservers: Sequence[str], *, max_lookups: int, trusted: bool | None = None) -> None:
         """Go by these settings from now on; what is known stays known, as where resolv.conf changes."""
-        self._trusts = trusted
+        self._trusts, self._look_at = trusted, -math.inf
         given = tuple(nameserver(text) for text in nameservers)
         if given != self._given:
-            self._given, self._look_at = given, -math.inf
+            self._given = given
             self._forget()
         self._lookups.limit(max_lookups)
 
@@ -93,17 +96,6 @@ class Resolver:
         found = await exchanges(self._lookups, domain)
         return replace(found, secure=found.secure and self.trusted)
 
-    @property
-    def trusted(self) -> bool:
-        """Whether what the nameservers say of DNSSEC is believed: nobody can change it on the way from this machine."""
-        if self._trusts is not None:
-            return self._trusts
-        return all(server.sockaddr[0] in LOCAL for server in self._servers)
-
-    @property
-    def _servers(self) -> Sequence[Nameserver]:
-        return self._given or self._conf.content.nameservers
-
     def cached_tlsa(self, host: str, port: int, found: Addresses) -> Tlsa | None:
         """The TLSA records of a host with these addresses, where they are to be had without waiting."""
         if not self.trusted:
@@ -133,7 +125,14 @@ class Resolver:
         self._look_at = now + LOOK_AT_FILES_EVERY
         if self._hosts.look() | self._conf.look():
             self._forget()
-        self._lookups.use(self._servers)
+        self._ask_nameservers()
+
+    def _ask_nameservers(self) -> None:
+        """Ask those of now. What one on this machine says nobody can have changed on the way."""
+        servers = self._given or self._conf.content.nameservers
+        self._lookups.use(servers)
+        on_this_machine = all(server.sockaddr[0] in LOCAL for server in servers)
+        self.trusted = on_this_machine if self._trusts is None else self._trusts
 
     def _forget(self) -> None:
         """Begin anew: what is still being asked the old way goes to the old ones."""

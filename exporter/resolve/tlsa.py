@@ -11,6 +11,7 @@ from exporter.resolve.addresses import REASONS, Addresses, ended
 from exporter.resolve.lookups import Known, Lookups
 
 NOT_TESTABLE = Tlsa(none="not testable: the name servers are not trusted_resolver")
+MX_NOT_SIGNED = Tlsa(none="not used: the MX records that name it are not signed with DNSSEC")
 NOT_SIGNED = Tlsa(none="not used: its addresses are not signed with DNSSEC")
 
 

@@ -1,12 +1,13 @@
-"""What a TLS session showed, turned into facts and findings: certificates, trust anchors, the judge.
+"""What a TLS session showed, turned into facts and findings: certificates, trust anchors, the judge, TLSA records.
 
 `certificate` reads facts, `anchors` loads what is trusted and builds paths to it, `judge` says what is wrong and in
-which words, once per (chain, name, anchors) until a date passes. No sockets here, and no severity: whether a finding
-matters is decided in `checks`.
+which words, `dane` whether a chain fits the TLSA records of its host; both once per chain until a date passes. No
+sockets here, and no severity: whether a finding matters is decided in `checks`.
 """
 
 from exporter.trust.anchors import TrustStore, TrustStoreError
 from exporter.trust.certificate import certificate
+from exporter.trust.dane import Matcher
 from exporter.trust.judge import Judge
 
-__all__ = ["Judge", "TrustStore", "TrustStoreError", "certificate"]
+__all__ = ["Judge", "Matcher", "TrustStore", "TrustStoreError", "certificate"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
-from exporter.model import AuthSettings, Ended, Expect, Lookup, Security, Settings, TlsSettings
+from exporter.model import AuthSettings, Ended, Expect, Lookup, Security, Settings, Tlsa, TlsaRecord, TlsSettings
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.simulated.certificates import Zoo
 from exporter.simulated.client import Client
@@ -28,6 +28,7 @@ SUBMISSIONS = replace(SUBMISSION, module="submissions", security=Security.IMPLIC
 IMPLICIT = replace(STRICT, module="implicit", security=Security.IMPLICIT, expect=Expect(None, "trusted"))
 IN_CLEAR = replace(RELAY, module="in clear", security=Security.NONE)
 LOGIN = replace(SUBMISSION, module="login", auth=AuthSettings("user", password_env=PASSWORD_ENV))
+ANOTHER_KEY, FOR_NOBODY = TlsaRecord(3, 1, 1, bytes(32)), TlsaRecord(1, 1, 1, bytes(32))
 IMPATIENT = replace(RELAY, timeout=SHORT)
 
 
@@ -43,6 +44,11 @@ def _answering_auth(code: int, zoo: Zoo) -> Script:
 def _dhe_only(bits: DhBits, zoo: Zoo) -> Script:
     suite = {"versions": ("TLSv1.2", "TLSv1.2"), "ciphers": "DHE-RSA-AES128-GCM-SHA256"}
     return SmtpServer(zoo.good_rsa, tls={**suite, "dh_bits": bits})
+
+
+def _tlsa(*records: TlsaRecord, problem: Reason | None = None) -> Lookup:
+    ended = Ended(Stage.DNS, problem, "said the name server") if problem else None
+    return Lookup(0.0, None, tlsa=Tlsa(records, HOST, "", ended))
 
 
 def _script(script: Script) -> ScriptFor:
@@ -90,6 +96,7 @@ HEALTHY: tuple[Scenario, ...] = (
     Scenario("healthy, in clear", settings=IN_CLEAR),
     Scenario("healthy, with an offset of dates to spare", settings=expecting(min_days_left=30.0)),
     Scenario("healthy, a banner and extensions", settings=expecting(banner="ESMTP$|Postfix", extensions=("SIZE",))),
+    Scenario("healthy, a TLSA record that nobody can use", settings=STRICT, lookup=_tlsa(FOR_NOBODY)),
     Scenario("healthy_implicit", settings=IMPLICIT),
     Scenario("healthy_submission", settings=SUBMISSION),
     Scenario("healthy_submission, log in", settings=LOGIN),
@@ -172,6 +179,13 @@ BROKEN: tuple[Scenario, ...] = (
         STRICT,
         SCRIPTS["healthy"],
         lookup=Lookup(0.0, None, 3),
+    ),
+    Scenario("addresses that are bogus", {R.DNSSEC_INVALID: C}, port="none", lookup=_lookup(R.DNSSEC_INVALID)),
+    Scenario(
+        "healthy, TLSA records that are bogus", {R.DNSSEC_INVALID: C}, STRICT, lookup=_tlsa(problem=R.DNSSEC_INVALID)
+    ),
+    Scenario(
+        "healthy, TLSA records that cannot be had", {R.DNS_FAILURE: W}, STRICT, lookup=_tlsa(problem=R.DNS_FAILURE)
     ),
     Scenario("connection_refused", {R.CONNECTION_REFUSED: C}, port="closed"),
     Scenario("connection_timeout", {R.CONNECTION_TIMEOUT: C}, replace(RELAY, connect_timeout=SHORT), port="dropping"),
@@ -359,6 +373,8 @@ BROKEN: tuple[Scenario, ...] = (
         LOGIN,
         script=lambda zoo: SmtpServer(zoo.good, auth=("PLAIN",), on={"AUTH": saying("hello")}),
     ),
+    # --- policy
+    Scenario("healthy, a TLSA record of another key", {R.TLSA_INVALID: W}, STRICT, lookup=_tlsa(ANOTHER_KEY)),
     # --- expectation and internal
     Scenario("healthy, another banner", {R.BANNER_MISMATCH: C}, expecting(banner="^exim")),
     Scenario("healthy, an extension missing", {R.EXTENSION_MISSING: C}, expecting(extensions=("SIZE", "SMTPUTF8"))),

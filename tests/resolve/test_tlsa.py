@@ -189,10 +189,10 @@ async def test_resolv_conf_decides_where_no_nameservers_are_given(
 ) -> None:
     write_resolv_conf("nameserver 192.0.2.53\n")
     resolver = make_resolver()
-    resolver.use((), max_lookups=50)
-    assert not resolver.trusted
-    resolver.use((), max_lookups=50, trusted=True)
-    assert resolver.trusted
+    for trusted, believed in ((None, False), (True, True), (None, False)):
+        resolver.use((), max_lookups=50, trusted=trusted)
+        resolver.cached(HOST, mode="dns", family="any")
+        assert resolver.trusted is believed
 
 
 async def test_what_a_stranger_says_of_dnssec_is_not_believed(
