@@ -12,12 +12,14 @@ from exporter.board import Board
 from exporter.failure import Failure
 from exporter.families.readers import TIMED
 from exporter.filters import ANYTHING, Filter, word_of, word_of_domain
-from exporter.model import Endpoint, Problem, Result, Verdict
+from exporter.model import Endpoint, Problem, Result, Tlsa, Verdict
 from exporter.reasons import REASONS
 from exporter.state import DomainState, State
 
 MAX_TEXT = 1000
 """Characters of a greeting that are shown."""
+MOST_RECORDS = 20
+"""TLSA records that are shown."""
 PIECE = 16 * 1024
 """Characters after which others may run: about a millisecond of work."""
 PASSED = 500
@@ -51,6 +53,7 @@ def domain_facts(state: DomainState, hosts: Iterable[State], now: float) -> dict
         "mx": [{"host": host, "preference": preference} for preference, host in exchanges.hosts],
         "mx_records": exchanges.records,
         "null_mx": exchanges.null_mx,
+        "mx_secure": exchanges.secure,
     }
 
 
@@ -107,6 +110,7 @@ def _seen(result: Result) -> dict[str, Any]:
         "extensions": dict(hello.extensions) if hello else None,
         "tls": {"version": session.version, "cipher": session.cipher} if session and session.version else None,
         "certificate": _certificate(result.verdict) if result.verdict else None,
+        "dane": _dane(result, result.lookup.tlsa) if result.lookup else None,
         "auth_success": result.authenticated,
         "transcript": [{"at": round(step.at, 6), "stage": step.stage, "who": step.who, "lines": step.lines}
                        for step in result.steps],
@@ -125,6 +129,15 @@ def _certificate(verdict: Verdict) -> dict[str, Any]:
             "serial": leaf.serial, "fingerprint_sha256": leaf.fingerprint_sha256, "key": leaf.key,
             "not_before": _instant(leaf.not_before), "not_after": _instant(leaf.not_after),
             "chain_not_after": _instant(verdict.chain_not_after)}  # fmt: skip
+
+
+def _dane(result: Result, tlsa: Tlsa) -> dict[str, Any]:
+    dane = result.dane
+    return {"valid": dane.matched is not None if dane else None,
+            "matched": str(dane.matched) if dane and dane.matched else None,
+            "detail": (dane.mismatch if dane else "") or tlsa.none,
+            "base": tlsa.base, "records": [str(record) for record in tlsa.records[:MOST_RECORDS]],
+            "record_count": len(tlsa.records)}  # fmt: skip
 
 
 def _failure(failure: Failure) -> dict[str, Any]:

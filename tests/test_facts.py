@@ -16,11 +16,13 @@ from exporter.board import Board
 from exporter.filters import ANYTHING, Filter
 from exporter.model import (
     AuthSettings,
+    Dane,
     Domain,
     Endpoint,
     Exchanges,
     Expect,
     Hello,
+    Lookup,
     Peer,
     Problem,
     Reply,
@@ -28,6 +30,8 @@ from exporter.model import (
     Settings,
     Step,
     Target,
+    Tlsa,
+    TlsaRecord,
     TlsSettings,
     Verdict,
 )
@@ -145,6 +149,21 @@ def test_any_result_has_the_same_keys_and_comes_as_printable_ascii(board: Board,
     other.add(endpoint())
     other.record(healthy())
     assert json.loads(text)[0].keys() == rendered(other)[0].keys()
+
+
+def test_tlsa_records_and_what_they_say(board: Board) -> None:
+    record = TlsaRecord(3, 1, 1, b"\xab")
+    tlsa = Lookup(0.0, tlsa=Tlsa((record,) * 50, HOST))
+    board.record(healthy(lookup=tlsa, dane=Dane(50, record)))
+    told = {"matched": "3 1 1 ab", "base": HOST, "records": ["3 1 1 ab"] * 20, "record_count": 50}
+    assert rendered(board)[0]["dane"] == {"valid": True, "detail": "", **told}
+    board.record(healthy(lookup=tlsa, dane=Dane(50, None, "no")))
+    assert rendered(board)[0]["dane"] == {"valid": False, "detail": "no", **told, "matched": None}
+    board.record(healthy(lookup=Lookup(0.0, tlsa=Tlsa(none="not testable"))))
+    nothing: dict[str, Any] = {"valid": None, "matched": None, "base": "", "records": [], "record_count": 0}
+    assert rendered(board)[0]["dane"] == {"detail": "not testable", **nothing}
+    board.record(healthy())
+    assert rendered(board)[0]["dane"] is None
 
 
 def test_before_the_first_result_there_is_no_success(board: Board) -> None:

@@ -12,10 +12,25 @@ from exporter import page
 from exporter.board import Board
 from exporter.egress import ballot
 from exporter.filters import Filter
-from exporter.model import Domain, Endpoint, Exchanges, Problem, Reply, Settings, Step, Target, Verdict
+from exporter.model import (
+    Dane,
+    Domain,
+    Endpoint,
+    Exchanges,
+    Lookup,
+    Problem,
+    Reply,
+    Result,
+    Settings,
+    Step,
+    Target,
+    Tlsa,
+    TlsaRecord,
+    Verdict,
+)
 from exporter.page import PIECE, Fact, Links, health
 from exporter.page.rows import COUNTED, EXAMPLES, ROWS
-from exporter.page.text import coded, instant, span
+from exporter.page.text import coded, dane, instant, span
 from exporter.reasons import REASONS, UNTESTABLE, Reason, Severity, Stage, Untestable
 from exporter.state import DomainState
 from exporter.telemetry import Telemetry
@@ -337,3 +352,35 @@ def test_names_in_the_help_are_marked_as_such_and_nothing_else_is_markup() -> No
     assert coded("set `tls.ca_file`; <b> & `a<b`") == (
         "set <code>tls.ca_file</code>; &lt;b&gt; &amp; <code>a&lt;b</code>"
     )
+
+
+OWN, CA = TlsaRecord(3, 1, 1, bytes(4)), TlsaRecord(2, 0, 1, bytes(4))
+
+
+def looked_up(*records: TlsaRecord, none: str = "", verdict: Dane | None = None) -> Result:
+    return healthy(lookup=Lookup(0.0, tlsa=Tlsa(records, HOST, none)), dane=verdict)
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (healthy(), ""),
+        (looked_up(), ""),
+        (looked_up(none="not testable"), "not testable"),
+        (looked_up(CA, OWN), "no certificate was seen; records: 2 0 1 00000000, 3 1 1 00000000"),
+        (looked_up(*[CA] * 9), f"no certificate was seen; records: {', '.join([str(CA)] * 5)} (5 of 9)"),
+        (looked_up(CA, verdict=Dane(1, CA)), "valid; the record 2 0 1 00000000 fits"),
+        (
+            looked_up(CA, OWN, verdict=Dane(2, OWN)),
+            "valid: its name, dates and issuer do not matter; the record 3 1 1 00000000 fits (1 of 2)",
+        ),
+        (looked_up(OWN, verdict=Dane(1, None, "of another key")), "NOT VALID: of another key"),
+    ],
+)
+def test_what_dane_says(board: Board, result: Result, said: str) -> None:
+    assert dane(result) == said
+    board.add(endpoint())
+    board.record(result)
+    text = seen_of(board, endpoint()).text
+    assert said in text
+    assert ("DANE" in text) is bool(said)

@@ -10,9 +10,21 @@ from typing import Any
 import pytest
 
 from exporter import checks
-from exporter.model import Lookup, Peer, Reply, Result, Target
-from exporter.reasons import Reason, Stage
-from exporter.resolve import Addresses
+from exporter.model import (
+    Exchanges,
+    Lookup,
+    Peer,
+    Problem,
+    Reply,
+    Result,
+    Security,
+    Settings,
+    Target,
+    Tlsa,
+    TlsaRecord,
+)
+from exporter.reasons import Reason, Severity, Stage
+from exporter.resolve import MX_NOT_SIGNED, NOT_TESTABLE, Addresses
 from tests.results import failed, healthy
 from tests.roster_bench import FAILURE, HOST, NOT_FOUND, SIX, A, B, Bench, host
 
@@ -69,6 +81,82 @@ async def test_any_is_one_endpoint_that_may_try_all(bench: Bench) -> None:
     await bench.run()
     assert bench.addresses() == [""]
     assert bench.probes.asked[0][1] == (A, B)
+
+
+# --- TLSA records ---------------------------------------------------------------------------------------------
+
+RECORDS = Tlsa((TlsaRecord(3, 1, 1, bytes(32)),), HOST)
+
+
+def told(bench: Bench) -> list[tuple[Tlsa, tuple[str, ...]]]:
+    """What the last probe of each peer was told."""
+    last = {peer: lookup for peer, _, lookup in bench.probes.asked}
+    return [(lookup.tlsa, lookup.next_hops) for peer, lookup in last.items() if peer in bench.board.states and lookup]
+
+
+async def test_each_address_is_probed_by_the_records_of_its_host_and_port(bench: Bench) -> None:
+    bench.names.answers[HOST] = Addresses((A, B))
+    bench.names.records[HOST, 465] = RECORDS
+    bench.roster.add(host(ports=(465, 587)))
+    await bench.run(122)
+    assert Counter(told(bench)) == {(RECORDS, ()): 2, (Tlsa(), ()): 2}
+
+
+async def test_a_port_without_tls_has_no_records(bench: Bench) -> None:
+    bench.names.answers[HOST] = Addresses((A,))
+    bench.names.records[HOST, 25] = RECORDS
+    bench.roster.add(host(security=Security.NONE))
+    await bench.run(62)
+    assert told(bench) == [(Tlsa(), ())]
+
+
+async def test_whom_nobody_trusts_is_not_asked(bench: Bench) -> None:
+    bench.names.answers[HOST] = Addresses((A,))
+    bench.names.records[HOST, 25] = RECORDS
+    bench.names.trusted = False
+    bench.roster.add(host())
+    await bench.run(62)
+    assert told(bench) == [(NOT_TESTABLE, ())]
+
+
+async def test_a_host_known_only_from_unsigned_mx_records_has_none(bench: Bench) -> None:
+    bench.names.answers[HOST] = Addresses((A,))
+    bench.names.records[HOST, 25] = RECORDS
+    bench.names.mx |= {"a.test": Exchanges(((10, HOST),), 1), "b.test": Exchanges(((10, HOST),), 1)}
+    bench.roster.add(Target("mail", ((25, Settings(interval=60.0)),), domains=("a.test", "b.test")))
+    await bench.run(190)
+    assert told(bench) == [(MX_NOT_SIGNED, ())]
+    for domain in ("a.test", "b.test"):
+        bench.names.mx[domain] = Exchanges(((10, HOST),), 1, secure=True)
+    await bench.run(130)
+    ((records, hops),) = told(bench)
+    assert (records, set(hops)) == (RECORDS, {"a.test", "b.test"})
+    bench.names.mx["a.test"] = Exchanges(((10, HOST),), 1)
+    bench.names.mx["b.test"] = Exchanges(((10, "another.test"),), 1, secure=True)
+    await bench.run(130)
+    assert (MX_NOT_SIGNED, ()) in told(bench)
+
+
+async def test_a_failed_lookup_of_mx_records_does_not_make_them_unsigned(bench: Bench) -> None:
+    bench.names.answers[HOST] = Addresses((A,))
+    bench.names.records[HOST, 25] = RECORDS
+    bench.names.mx["a.test"] = Exchanges(((10, HOST),), 1, secure=True)
+    bench.roster.add(Target("mail", ((25, Settings(interval=60.0)),), domains=("a.test",)))
+    await bench.run(130)
+    bogus = Problem(Reason.DNSSEC_INVALID, Stage.POLICY, Severity.CRITICAL)
+    bench.names.mx["a.test"] = Exchanges(problems=(bogus,))
+    await bench.run(130)
+    assert told(bench) == [(RECORDS, ("a.test",))]
+
+
+async def test_a_host_that_a_target_names_as_well_needs_no_mx_records(bench: Bench) -> None:
+    bench.names.answers[HOST] = Addresses((A,))
+    bench.names.records[HOST, 25] = RECORDS
+    bench.names.mx["a.test"] = Exchanges(((10, HOST),), 1)
+    bench.roster.add(Target("mail", ((25, Settings(interval=60.0, resolve="dns")),), domains=("a.test",)))
+    bench.roster.add(host(target="own", resolve="dns"))
+    await bench.run(190)
+    assert set(told(bench)) == {(RECORDS, ())}
 
 
 async def test_an_address_needs_no_dns(bench: Bench) -> None:

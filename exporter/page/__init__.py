@@ -17,9 +17,21 @@ from exporter.families.readers import TIMED
 from exporter.filters import ANYTHING, STATES, Filter
 from exporter.page.health import Fact, health
 from exporter.page.rows import Row, help_for, survey
-from exporter.page.text import coded, instant, span, visible
+from exporter.page.text import coded, dane, instant, span, visible
 
-__all__ = ["PIECE", "STATIC", "Fact", "Links", "health", "instant", "render", "render_endpoint", "static", "visible"]
+__all__ = [
+    "PIECE",
+    "STATIC",
+    "Fact",
+    "Links",
+    "dane",
+    "health",
+    "instant",
+    "render",
+    "render_endpoint",
+    "static",
+    "visible",
+]
 
 PIECE = 16 * 1024
 """Characters after which others may run: a few milliseconds of work."""
@@ -44,7 +56,7 @@ def _environment() -> Environment:
         lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
     environment.filters |= {"visible": visible, "coded": coded, "instant": instant, "span": span}
-    environment.globals |= {"version": __version__, "states": STATES, "help_for": help_for,
+    environment.globals |= {"version": __version__, "states": STATES, "help_for": help_for, "dane": dane,
                             "timed": TIMED}  # fmt: skip
     return environment
 

@@ -5,6 +5,10 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
+from exporter.model import Result
+
+RECORDS = 5
+"""TLSA records that are shown."""
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -18,6 +22,23 @@ def visible(text: str) -> str:
 def coded(text: str) -> Markup:
     """Our own words about a reason: what stands in backticks is a name."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+
+
+def dane(result: Result) -> str:
+    """What DANE says of a server, in a sentence; empty where there is nothing to say."""
+    tlsa, verdict = (result.lookup.tlsa, result.dane) if result.lookup else (None, None)
+    if tlsa is None or not tlsa.records:
+        return tlsa.none if tlsa else ""
+    if verdict and verdict.matched:
+        rest = ": its name, dates and issuer do not matter" if verdict.by_certificate else ""
+        return f"valid{rest}; the record {verdict.matched} fits" + _of(len(tlsa.records))
+    shown = [str(record) for record in tlsa.records[:RECORDS]]
+    records = f"{', '.join(shown)}{_of(len(tlsa.records), RECORDS)}"
+    return f"NOT VALID: {verdict.mismatch}" if verdict else f"no certificate was seen; records: {records}"
+
+
+def _of(count: int, shown: int = 1) -> str:
+    return f" ({shown} of {count})" if count > shown else ""
 
 
 def instant(seconds: float) -> str:

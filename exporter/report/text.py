@@ -9,7 +9,7 @@ from rich.table import Table
 
 from exporter.families.readers import TIMED
 from exporter.model import Endpoint, Result
-from exporter.page import instant, visible
+from exporter.page import dane, instant, visible
 from exporter.reasons import REASONS, UNTESTABLE, Reason, Severity
 from exporter.report.look import Seen
 from exporter.state import DomainState, State
@@ -86,6 +86,7 @@ def _facts(result: Result) -> Table:
         left = f"{days:.0f} days left" if days >= 0 else f"expired {-days:.0f} days ago"
         facts["certificate"] = f"{'valid' if verdict.valid else 'NOT VALID'}, {left} ({instant(leaf.not_after)})"
         facts["issued"] = f"to {leaf.subject} by {leaf.issuer}, {leaf.key}"
+    facts["dane"] = dane(result)[:MOST]
     if result.authenticated is not None:
         facts["login"] = "succeeded" if result.authenticated else "failed"
     facts["stages"] = f"{'  '.join(timed)}  (ms, {result.duration * 1000:.1f} in all)".lstrip()

@@ -10,7 +10,7 @@ from exporter.model import Tlsa, TlsaRecord
 from exporter.resolve.addresses import REASONS, Addresses, ended
 from exporter.resolve.lookups import Known, Lookups
 
-NOT_TESTABLE = Tlsa(none="not testable: the name servers are not trusted_resolver")
+NOT_TESTABLE = Tlsa(none="not testable: no name server on this machine, and trusted_resolver is not set")
 MX_NOT_SIGNED = Tlsa(none="not used: the MX records that name it are not signed with DNSSEC")
 NOT_SIGNED = Tlsa(none="not used: its addresses are not signed with DNSSEC")
 
