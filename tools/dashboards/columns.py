@@ -1,0 +1,42 @@
+"""Columns that many tables have, and where their cells lead: another dashboard, the status page, the documentation.
+
+The status page of an agent is where Prometheus scrapes it: http://INSTANCE/. Where people reach it in another way, the
+label `instance` of the scrape configuration may say so, as a whole address (grafana/README.md).
+"""
+
+from tools.dashboards.thresholds import SEVERITY
+from tools.grafana import Column, Link
+
+CHOSEN = "${datasource:queryparam}&${job:queryparam}"
+"""What is chosen on every dashboard."""
+REASONS = "https://github.com/smtp-exporter/smtp-exporter/blob/main/docs/reasons.md"
+
+TO_ENDPOINT = Link(
+    "The endpoint over time",
+    f"/d/smtp-exporter-endpoint?{CHOSEN}&var-target=<target>&var-host=<host>&var-port=<port>&${{__url_time_range}}",
+)
+TO_TRANSCRIPT = Link(
+    "Transcript on the status page",
+    "<page>/endpoint?target=<target>&host=<host>&address=<address>&port=<port>",
+    new_tab=True,
+)
+TO_PORT = Link(
+    "Addresses and transcripts on the status page", "<page>/?target=<target>&find=<host>&port=<port>", new_tab=True
+)
+TO_MEANING = Link("What it means and what to check first", f"{REASONS}#<reason>", new_tab=True)
+TO_ALL_LIKE_IT = Link("All like it on the status page", "<page>/?reason=<reason>", new_tab=True)
+
+TARGET = Column("target")
+HOST = Column("host", links=(TO_ENDPOINT, TO_PORT))
+PORT = Column("port", width=70)
+PAGE = Column("page", hidden=True)
+"""For links to the status page: the query has to be `paged`."""
+SEVERITIES = Column("severity", width=100, words=SEVERITY)
+REASON = Column("reason", links=(TO_MEANING,))
+STAGE = Column("stage", width=100)
+
+
+def paged(expression: str) -> str:
+    """The series of an expression with a label `page`: the address of the status page of the agent they are from."""
+    by_address = f'label_replace({expression}, "page", "http://$1", "instance", "(.+)")'
+    return f'label_replace({by_address}, "page", "$1", "instance", "(https?://.+?)/?")'

@@ -1,0 +1,208 @@
+"""The JSON of one panel: its queries, how values look, and what a table does with its columns.
+
+A description ends with the help of each metric from `exporter.families`: asking a metric that is in no table is an
+error.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from exporter.families import EVERY
+from tools.grafana import Column, Json, Link, Panel, Threshold, Words
+
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+HELP = {row.name: row.help for row in EVERY}
+INSTANT = ("stat", "table")
+DECIMALS = {"none": 0, "suffix:days": 1}
+NOTHING = "-"
+"""What stands in a cell that has no value."""
+
+
+def metrics_of(expression: str) -> list[str]:
+    """The smtp_* families that an expression asks, in its order; a histogram by its family's name."""
+    names = re.findall(r"\bsmtp_\w+", re.sub(r'"[^"]*"', "", expression))
+    return list(dict.fromkeys(name.removesuffix("_bucket") for name in names))
+
+
+def filled(expression: str, selectors: Mapping[str, str]) -> str:
+    """An expression with the variables of the dashboard in it."""
+    for name, selector in selectors.items():
+        expression = expression.replace(f"@{name}", selector)
+    return expression
+
+
+def describe(panel: Panel) -> str:
+    """The sentence of a panel, then the help of each metric it asks.
+
+    Raises:
+        KeyError: a metric is in no table.
+    """
+    names = dict.fromkeys(name for expression in panel.queries.values() for name in metrics_of(expression))
+    return "\n\n".join([panel.says, *(f"`{name}`: {HELP[name]}" for name in names)])
+
+
+def letters(panel: Panel) -> dict[str, str]:
+    """The queries of a panel by the letter that Grafana calls each."""
+    return {chr(ord("A") + index): name for index, name in enumerate(panel.queries)}
+
+
+def targets(panel: Panel, selectors: Mapping[str, str]) -> list[Json]:
+    """The queries of a panel: a range for what is drawn over time, the value now for a table or a number."""
+    now = panel.kind in INSTANT
+    return [
+        {
+            "refId": letter,
+            "datasource": DATASOURCE,
+            "expr": filled(panel.queries[legend], selectors),
+            "legendFormat": legend or "__auto",
+            "instant": now,
+            "range": not now,
+            "format": "table" if panel.kind == "table" else "time_series",
+        }
+        for letter, legend in letters(panel).items()
+    ]
+
+
+def options(panel: Panel) -> Json:
+    """What Grafana calls options: how a panel of this kind is drawn."""
+    match panel.kind:
+        case "stat":
+            return {
+                "colorMode": "background_solid" if len(panel.thresholds) > 1 or panel.words else "none",
+                "graphMode": "none",
+                "textMode": "name" if panel.names else "value",
+                "reduceOptions": {"calcs": ["lastNotNull"]},
+            }
+        case "table":
+            order = [{"displayName": name.removeprefix("-"), "desc": name.startswith("-")} for name in panel.sort]
+            return {"showHeader": True, "cellHeight": "sm", "sortBy": order}
+        case "state-timeline":
+            return {
+                "mergeValues": True,
+                "showValue": "auto",
+                "rowHeight": 0.8,
+                "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+                "tooltip": {"mode": "single"},
+            }
+        case _:
+            return {
+                "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+                "tooltip": {"mode": "multi", "sort": "desc"},
+            }
+
+
+def thresholds(steps: Sequence[Threshold]) -> Json:
+    """From which value on which colour holds."""
+    return {"mode": "absolute", "steps": [{"color": color, "value": value} for color, value in steps]}
+
+
+def mappings(words: Words) -> list[Json]:
+    """What stands for a value."""
+    shown = {
+        f"{value:g}" if isinstance(value, float | int) else value: {"text": text, "color": color, "index": index}
+        for index, (value, (text, color)) in enumerate(words.items())
+    }
+    return [{"type": "value", "options": shown}] if shown else []
+
+
+def fields(panel: Panel) -> Json:
+    """Unit, thresholds and colours of what a panel shows."""
+    drawn = panel.kind == "timeseries"
+    custom: dict[str, Json] = {
+        "timeseries": {
+            "fillOpacity": 30 if panel.stacked else 0,
+            "stacking": {"mode": "normal" if panel.stacked else "none", "group": "A"},
+            "showPoints": "never",
+            "thresholdsStyle": {"mode": "dashed" if len(panel.thresholds) > 1 else "off"},
+        },
+        "state-timeline": {"fillOpacity": 80, "lineWidth": 0},
+        "table": {"align": "auto", "filterable": True},
+    }
+    defaults: Json = {
+        "unit": panel.unit,
+        "noValue": panel.empty,
+        "thresholds": thresholds(panel.thresholds),
+        "mappings": mappings(panel.words),
+        "color": {"mode": "palette-classic" if drawn else "thresholds"},
+        "custom": custom.get(panel.kind, {}),
+    }
+    if drawn:
+        defaults["min"] = 0
+    if panel.unit == "percentunit":
+        defaults["max"] = 1
+    if drawn and panel.unit == "none":
+        defaults["custom"]["axisSoftMax"] = 1
+    if panel.unit in DECIMALS and panel.kind != "state-timeline":
+        defaults["decimals"] = DECIMALS[panel.unit]
+    return {"defaults": defaults, "overrides": [override(column) for column in panel.columns]}
+
+
+def looks(column: Column) -> list[Json]:
+    """How the cells of a column look, and where they lead, where not as all."""
+    told = {
+        "noValue": NOTHING,
+        "unit": column.unit,
+        "custom.width": column.width,
+        "decimals": column.decimals,
+        "thresholds": thresholds(column.thresholds) if column.thresholds else None,
+        "mappings": mappings(column.words),
+        "custom.cellOptions": {"type": "color-text"} if column.thresholds or column.words else None,
+        "links": [cell_link(each) for each in column.links],
+        "custom.hidden": column.hidden,
+    }
+    return [{"id": name, "value": value} for name, value in told.items() if value or (name, value) == ("decimals", 0)]
+
+
+def override(column: Column) -> Json:
+    """What is different about a column."""
+    return {"matcher": {"id": "byName", "options": column.name}, "properties": looks(column)}
+
+
+def cell_link(link: Link) -> Json:
+    """A link of a cell: what the row has is encoded, but for a whole address in front."""
+    url = re.sub(r"^<(\w+)>", r"${__data.fields.\1:raw}", link.url)
+    return {
+        "title": link.title,
+        "url": re.sub(r"<(\w+)>", r"${__data.fields.\1:percentencode}", url),
+        "targetBlank": link.new_tab,
+    }
+
+
+def transformations(panel: Panel) -> list[Json]:
+    """Of a table: only its columns, in their order. Several queries are joined by the columns they share."""
+    if not panel.columns:
+        return []
+    several = len(panel.queries) > 1
+    values = {f"Value #{letter}" if several else "Value": name for letter, name in letters(panel).items()}
+    wanted = {column.name for column in panel.columns}
+    found = {name: field for field, name in values.items() if name in wanted}
+    order = [found.get(column.name, column.name) for column in panel.columns]
+    renamed = {field: name for name, field in found.items()}
+    if several:  # Grafana leaves the letter out where the other queries gave nothing
+        order.append("Value")
+        renamed["Value"] = values["Value #A"]
+    return [
+        {"id": "filterFieldsByName", "options": {"include": {"names": order}}},
+        *([{"id": "merge", "options": {}}] if several else []),
+        {
+            "id": "organize",
+            "options": {
+                "indexByName": {name: index for index, name in enumerate(order)},
+                "renameByName": renamed,
+            },
+        },
+    ]
+
+
+def drawn(panel: Panel, selectors: Mapping[str, str]) -> Json:
+    """A panel as Grafana wants it, but for its place."""
+    return {
+        "type": panel.kind,
+        "title": panel.title,
+        "description": describe(panel),
+        "datasource": DATASOURCE,
+        "targets": targets(panel, selectors),
+        "fieldConfig": fields(panel),
+        "options": options(panel),
+        "transformations": transformations(panel),
+    }
