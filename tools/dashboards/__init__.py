@@ -10,6 +10,7 @@ import json
 
 from tools.dashboards.agent import AGENT
 from tools.dashboards.columns import CHOSEN
+from tools.dashboards.domains import DOMAINS
 from tools.dashboards.endpoint import ENDPOINT
 from tools.dashboards.overview import OVERVIEW
 from tools.grafana import Dashboard, Json, Variable
@@ -18,10 +19,12 @@ from tools.grafana.shape import shaped
 SELECTORS = {
     "ports": 'job=~"$job",target=~"$target",port=~"$port"',
     "endpoint": 'job=~"$job",target="$target",host="$host",port="$port",address=~"$address"',
+    "domains": 'job=~"$job",target=~"$target",domain=~"$domain"',
     "agent": 'job=~"$job",instance=~"$instance"',
 }
 """What stands for the variables of a dashboard in an expression."""
 PROBED = "smtp_probe_last_timestamp_seconds"
+LOOKED_UP = "smtp_domain_success"
 
 JOB = Variable("job", "smtp_exporter_build_info")
 OF_JOB = '{job=~"$job"}'
@@ -39,6 +42,11 @@ EVERY = (
          Variable("port", PROBED, '{job=~"$job",target=~"$target",host=~"$host"}', several=False),
          Variable("address", PROBED, '{job=~"$job",target=~"$target",host=~"$host",port=~"$port"}')),
         ENDPOINT,
+    ),
+    Dashboard(
+        "smtp-exporter-domains", "SMTP / Domains", "Which mail domains cannot be delivered to now, and why.",
+        (JOB, Variable("target", LOOKED_UP, OF_JOB), Variable("domain", LOOKED_UP, OF_TARGET)),
+        DOMAINS, labels=True,
     ),
     Dashboard(
         "smtp-exporter-agent", "SMTP / Agent", "Whether smtp-exporter itself keeps up, and what it needs.",

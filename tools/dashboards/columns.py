@@ -15,6 +15,14 @@ TO_ENDPOINT = Link(
     "The endpoint over time",
     f"/d/smtp-exporter-endpoint?{CHOSEN}&var-target=<target>&var-host=<host>&var-port=<port>&${{__url_time_range}}",
 )
+TO_HOST = Link(
+    "The host over time",
+    f"/d/smtp-exporter-endpoint?{CHOSEN}&var-target=<target>&var-host=<host>&${{__url_time_range}}",
+)
+TO_DOMAIN = Link(
+    "This domain alone",
+    f"/d/smtp-exporter-domains?{CHOSEN}&var-target=<target>&var-domain=<domain>&${{__url_time_range}}",
+)
 TO_TRANSCRIPT = Link(
     "Transcript on the status page",
     "<page>/endpoint?target=<target>&host=<host>&address=<address>&port=<port>",
@@ -32,8 +40,8 @@ PORT = Column("port", width=70)
 PAGE = Column("page", hidden=True)
 """For links to the status page: the query has to be `paged`."""
 SEVERITIES = Column("severity", width=100, words=SEVERITY)
-REASON = Column("reason", links=(TO_MEANING,))
-STAGE = Column("stage", width=100)
+REASON = Column("reason", width=200, links=(TO_MEANING,))
+STAGE = Column("stage", width=90)
 
 
 def paged(expression: str) -> str:

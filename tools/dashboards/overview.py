@@ -27,29 +27,39 @@ from tools.grafana import Column, Panel
 LEFT = "(smtp_certificate_not_after_timestamp_seconds{@ports} - time()) / 86400"
 OF_CERTIFICATE = "(subject, issuer, serial, fingerprint_sha256, key)"
 
+BLOCKED_HERE = 'smtp_egress_port_blocked{job=~"$job",port=~"$port"}'
+
 OVERVIEW: dict[str, tuple[Panel, ...]] = {
     "Now": (
         Panel("stat", "Ports that work", "Share of the ports that could be tested and work on every address.",
               {"": "avg(min without (address) (smtp_probe_success{@ports}))"},
-              (4, 3), "percentunit", ALL_GOOD),
+              (3, 3), "percentunit", ALL_GOOD),
         Panel("stat", "Ports that fail", "Ports with an address on which the last probe failed.",
               {"": "count(min without (address) (smtp_probe_success{@ports}) == 0) or vector(0)"},
-              (4, 3), thresholds=NONE_GOOD),
-        Panel("stat", "Ports with warnings", "Ports that work or fail, and have a lesser problem besides.",
+              (3, 3), thresholds=NONE_GOOD),
+        Panel("stat", "With warnings", "Ports that work or fail, and have a lesser problem besides.",
               {"": "count(max without (address, stage, reason, primary) "
                    '(smtp_probe_problem{@ports,severity="warning"})) or vector(0)'},
-              (4, 3), thresholds=NONE_BETTER),
-        Panel("stat", "Ports untestable", "Ports with an address of which nothing can be said from here.",
+              (3, 3), thresholds=NONE_BETTER),
+        Panel("stat", "Untestable", "Ports with an address of which nothing can be said from here.",
               {"": "count(max without (address, reason) (smtp_probe_untestable{@ports})) or vector(0)"},
-              (4, 3), thresholds=(("green", None), (UNKNOWN, 1))),
-        Panel("stat", "Certificates running out",
+              (3, 3), thresholds=(("green", None), (UNKNOWN, 1))),
+        Panel("stat", "Blocked ports", "Ports, of one address family, that the network or provider of the "
+              "agent seems to block. What is behind them is untestable.",
+              {"": f"count(max by (port, family) ({BLOCKED_HERE}) == 1) or vector(0)"},
+              (3, 3), thresholds=(("green", None), (UNKNOWN, 1))),
+        Panel("stat", "Certificates due",
               f"Ports whose certificate has expired or has less than {WARNING_DAYS:g} days left.",
               {"": f"count(min without (address) ({LEFT}) < {WARNING_DAYS:g}) or vector(0)"},
-              (4, 3), thresholds=NONE_BETTER),
+              (3, 3), thresholds=NONE_BETTER),
+        Panel("stat", "Failing domains", "Mail domains that nobody can deliver to: no MX host works, or a record "
+              "stops mail. More about them is on their own dashboard.",
+              {"": 'count(smtp_domain_success{job=~"$job",target=~"$target"} == 0) or vector(0)'},
+              (3, 3), thresholds=NONE_GOOD),
         Panel("stat", "Results too old", "Endpoints whose result was withdrawn: nobody probes them any more.",
               {"": "count(smtp_probe_last_timestamp_seconds{@ports} unless smtp_probe_duration_seconds) "
                    "or vector(0)"},
-              (4, 3), thresholds=NONE_GOOD),
+              (3, 3), thresholds=NONE_GOOD),
     ),
     "What is wrong now": (
         Panel("table", "By reason", "For how many ports each reason holds. A reason leads to what it means.",
@@ -95,8 +105,7 @@ OVERVIEW: dict[str, tuple[Panel, ...]] = {
               (12, 8), "percentunit"),
         Panel("state-timeline", "Ports blocked from here",
               "Ports that the network or provider of the agent seems to block. Absent where it cannot be told.",
-              {"{{port}} {{family}}":
-                  'max by (port, family) (smtp_egress_port_blocked{job=~"$job",port=~"$port"})'},
+              {"{{port}} {{family}}": f"max by (port, family) ({BLOCKED_HERE})"},
               (12, 8), words=BLOCKED),
         Panel("timeseries", "Time by stage", "What the stages of a probe take, on average over all that get there.",
               {"{{stage}}": "avg by (stage) (smtp_probe_stage_duration_seconds{@ports})"},

@@ -29,3 +29,4 @@ VALID: Words = {0: ("not valid", BAD), 1: ("valid", GOOD)}
 BLOCKED: Words = {0: ("not blocked", GOOD), 1: ("blocked", BAD)}
 LOADED: Words = {0: ("failed", BAD), 1: ("succeeded", GOOD)}
 SEEN: Words = {1: ("served", "blue")}
+YES: Words = {0: ("no", "text"), 1: ("yes", "text")}

@@ -14,8 +14,11 @@ DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 HELP = {row.name: row.help for row in EVERY}
 INSTANT = ("stat", "table")
 DECIMALS = {"none": 0, "suffix:days": 1}
-NOTHING = "-"
-"""What stands in a cell that has no value."""
+NOTHING: list[Json] = [
+    {"type": "special", "options": {"match": match, "result": {"text": "-", "color": "text", "index": 9}}}
+    for match in ("null", "empty")
+]
+"""What stands in a cell that has no value, so that it neither says that the whole table is empty nor looks bad."""
 
 
 def metrics_of(expression: str) -> list[str]:
@@ -140,12 +143,12 @@ def fields(panel: Panel) -> Json:
 def looks(column: Column) -> list[Json]:
     """How the cells of a column look, and where they lead, where not as all."""
     told = {
-        "noValue": NOTHING,
         "unit": column.unit,
         "custom.width": column.width,
         "decimals": column.decimals,
         "thresholds": thresholds(column.thresholds) if column.thresholds else None,
-        "mappings": mappings(column.words),
+        "mappings": [*mappings(column.words), *NOTHING],
+        "custom.align": "left" if column.words else None,
         "custom.cellOptions": {"type": "color-text"} if column.thresholds or column.words else None,
         "links": [cell_link(each) for each in column.links],
         "custom.hidden": column.hidden,
