@@ -1,4 +1,4 @@
-"""A small world of mail in a network namespace: name server, mail servers on ports 25, 465 and 587 of several hosts.
+"""A small world of mail in a network namespace: name server, policy host, and mail servers on ports 25, 465 and 587.
 
     python -m tests.real.mail_world DIRECTORY
 
@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,13 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 import dns.zone
+from aiohttp import web
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from exporter.simulated.certificates import DAY, Credentials, Kind, Zoo
 from exporter.simulated.healthy import SmtpServer, saying
 from exporter.simulated.server import Server as MailServer
+from exporter.simulated.tls import server_context
 from tests.real.namespaces import Namespace
 from tests.real.processes import Server, running
 
@@ -51,6 +53,9 @@ HOSTS = {
 }
 DEAD = "198.51.100.77"
 """Nobody answers there."""
+POLICY_HOST, POLICY_ADDRESS = "mta-sts.example.com", "198.51.100.40"
+POLICY = "version: STSv1\r\nmode: enforce\r\nmx: *.example.com\r\nmax_age: 604800\r\n"
+"""What example.com promises (RFC 8461 3.2). That of example.net is not to be had."""
 
 ZONE = """
 $ORIGIN .
@@ -62,6 +67,7 @@ example.com MX 20 mx2.example.com.
 _smtp._tls.example.com TXT "v=TLSRPTv1; rua=mailto:tls@example.com"
 _mta-sts.example.com TXT "v=STSv1; id=20261101"
 mta-sts.example.com A 198.51.100.40
+_mta-sts.example.net TXT "v=STSv1; id=20250101"
 example.net MX 10 mx.example.net.
 _smtp._tls.example.net TXT "v=TLSRPTv1; rua=mailto:tls@example.net"
 example.org MX 10 mail.example.org.
@@ -124,6 +130,24 @@ def script(name: str, host: Host, port: int, credentials: Credentials) -> SmtpSe
     return SmtpServer(credentials, name=name, banner=banner, implicit=port == 465, auth=auth, on=failing)
 
 
+@contextlib.asynccontextmanager
+async def serving_policy(credentials: Credentials) -> AsyncIterator[None]:
+    """Serve the policy over HTTPS."""
+
+    async def policy(_: web.Request) -> web.Response:
+        return web.Response(text=POLICY)
+
+    application = web.Application()
+    application.router.add_get("/.well-known/mta-sts.txt", policy)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, POLICY_ADDRESS, 443, ssl_context=server_context(credentials)).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
 async def live(directory: Path) -> None:
     """Run all of it until the process is ended. It listens on port 53 of TCP once all is there."""
     async with contextlib.AsyncExitStack() as stack:
@@ -134,7 +158,10 @@ async def live(directory: Path) -> None:
                 for port in host.ports:
                     server = MailServer(script(name, host, port, made[name]), host=address, port=port, remember=1)
                     await stack.enter_async_context(server)
-        (directory / "ca.pem").write_text("".join(zoo.ca_file.read_text() for zoo in zoos.values()))
+        policies = stack.enter_context(Zoo(names=(POLICY_HOST,)))
+        await stack.enter_async_context(serving_policy(policies.good))
+        trusted = [zoo.ca_file.read_text() for zoo in (*zoos.values(), policies)]
+        (directory / "ca.pem").write_text("".join(trusted))
         zone = dns.zone.from_text(ZONE + "\n".join(records(made)) + "\n", origin=".", relativize=False)
         loop = asyncio.get_running_loop()
         names = NameServer(zone)
@@ -146,7 +173,7 @@ async def live(directory: Path) -> None:
 @contextlib.contextmanager
 def run_mail_world(network: Namespace, directory: Path) -> Iterator[Server]:
     """Run it in the network one is in, which gets its addresses."""
-    addresses = [each for host in HOSTS.values() for each in host.addresses]
+    addresses = [POLICY_ADDRESS, *(each for host in HOSTS.values() for each in host.addresses)]
     network.ip(*(f"address add {each} dev lo{' nodad' if ':' in each else ''}" for each in addresses),
                f"route add blackhole {DEAD}")  # fmt: skip
     command = (sys.executable, "-m", "tests.real.mail_world", directory)

@@ -3,14 +3,17 @@
 The demo has no mail domains: the hosts of a domain are never on loopback.
 """
 
+import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from html import escape
 from math import isnan
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -21,7 +24,7 @@ from tests.real.conftest import NewDirectory, require
 from tests.real.mail_world import DOMAINS, TARGETS, WATCHED, run_mail_world
 from tests.real.namespaces import can_have_namespaces, namespace
 from tests.real.processes import Server, running
-from tests.real.prometheus import Prometheus, run_prometheus
+from tests.real.prometheus import OPENER, Prometheus, run_prometheus
 from tools.dashboards import DASHBOARDS
 
 FASTER = """
@@ -68,7 +71,8 @@ def demo(directory: Path, address: str) -> AbstractContextManager[Server]:
 def agent(directory: Path, ca_file: Path, address: str) -> AbstractContextManager[Server]:
     """Run the agent on the world of mail; it listens there."""
     quick = {"interval": "2s", "timeout": "1s", "connect_timeout": "900ms", "nameservers": ["127.0.0.1"]}
-    settings = {"global": {**quick, "tls": {"ca_file": str(ca_file)}}, "targets": TARGETS}
+    policies = {"mta_sts": {"allow_private": True}}
+    settings = {"global": {**quick, **policies, "tls": {"ca_file": str(ca_file)}}, "targets": TARGETS}
     (directory / "smtp-exporter.yaml").write_text(yaml.safe_dump(settings))
     command = [*RUN, f"--web.listen-address={address}"]
     return running(Server("smtp-exporter", directory, ports(address)), command, environment=HERE)
@@ -98,12 +102,16 @@ def prometheus(new_directory: NewDirectory) -> Iterator[Prometheus]:
         yield prometheus
 
 
+def chosen_for(question: Question, chosen: dict[str, str]) -> dict[str, str]:
+    """What is chosen on the dashboard of a question: one endpoint, or everything."""
+    return chosen if question.dashboard == "smtp-exporter-endpoint" else {}
+
+
 def failing(prometheus: Prometheus, chosen: dict[str, str]) -> dict[str, str]:
     """The queries that do not give what they should, and what they give."""
     wrong = {}
     for question in QUESTIONS:
-        here = chosen if question.dashboard == "smtp-exporter-endpoint" else {}
-        samples = prometheus.query(question.filled(here))
+        samples = prometheus.query(question.filled(chosen_for(question, chosen)))
         if not samples or any(isnan(sample.value) for sample in samples):
             wrong[f"{question.dashboard}, {question.panel}"] = f"{question.query}: {samples}"
     return wrong
@@ -119,16 +127,36 @@ def variables() -> Iterator[tuple[str, str]]:
                 yield found[2], re.sub(r"\$[a-z]+", ".*", found[1])
 
 
-def test_each_query_and_variable_gives_data(prometheus: Prometheus) -> None:
+def pages() -> Iterator[tuple[str, Question]]:
+    """Each link of a table to a status page, and the first query of its table."""
+    for name, dashboard in DASHBOARDS.items():
+        for panel in dashboard["panels"]:
+            for url in re.findall(r'"(\$\{__data\.fields\.page:raw\}[^"]*)"', json.dumps(panel)):
+                yield url, Question(name, panel["title"], panel["targets"][0]["expr"])
+
+
+def followed(url: str, row: Mapping[str, str]) -> str:
+    """Where a link of a row leads, as Grafana fills it in."""
+    url = url.replace("${__data.fields.page:raw}", row["page"])
+    return re.sub(r"\$\{__data\.fields\.(\w+):percentencode\}", lambda found: quote(row.get(found[1], ""), safe=""), url)
+
+
+def lost(prometheus: Prometheus, chosen: dict[str, str]) -> list[str]:
+    """The links that lead to no page of an agent, or to one on which the target of the row is not named."""
+    wrong = []
+    for url, question in pages():
+        for sample in prometheus.query(question.filled(chosen_for(question, chosen))):
+            with OPENER.open(followed(url, sample.labels), timeout=5) as page:
+                if escape(sample.labels.get("target", "")) not in page.read().decode():
+                    wrong.append(followed(url, sample.labels))
+    return wrong
+
+
+def test_each_query_variable_and_link_gives_something(prometheus: Prometheus) -> None:
     """One test: to start all this again in another process of the tests would take longer than to ask."""
     [shown] = prometheus.query(f'smtp_probe_duration_seconds{{target="{SHOWN}"}}')
-    assert failing(prometheus, {name: shown.labels[name] for name in ("target", "host", "port")}) == {}
+    chosen = {name: shown.labels[name] for name in ("target", "host", "port")}
+    assert failing(prometheus, chosen) == {}
     for name, query in variables():
         assert all(sample.labels[name] for sample in prometheus.query(query)), name
-    paged = prometheus.query(paged_series())
-    assert all(sample.labels["page"] == f"http://{sample.labels['instance']}" for sample in paged)
-
-
-def paged_series() -> str:
-    """A query whose rows lead to the status page of their agent."""
-    return next(question.filled({}) for question in QUESTIONS if question.panel == "Port by port")
+    assert lost(prometheus, chosen) == []

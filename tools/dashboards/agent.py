@@ -37,7 +37,7 @@ AGENT: dict[str, tuple[Panel, ...]] = {
                "endpoints": paged("smtp_exporter_endpoints{@agent}"),
                "configuration loaded":
                    paged("1000 * smtp_exporter_config_last_reload_success_timestamp_seconds{@agent}")},
-              (24, 5),
+              (24, 4),
               columns=(Column("instance", links=(STATUS,)), Column("version"), Column("python"), Column("openssl"),
                        Column("index"), Column("count"), Column("targets"), Column("endpoints"),
                        Column("configuration loaded", unit="dateTimeFromNow"), PAGE),

@@ -31,10 +31,14 @@ TO_TRANSCRIPT = Link(
 TO_PORT = Link(
     "Addresses and transcripts on the status page", "<page>/?target=<target>&find=<host>&port=<port>", new_tab=True
 )
+TO_HOST_PAGE = Link("Addresses and transcripts on the status page", "<page>/?target=<target>&find=<host>", new_tab=True)
+TO_DOMAIN_PAGE = Link("Its problems on the status page", "<page>/?target=<target>&find=<domain>", new_tab=True)
 TO_MEANING = Link("What it means and what to check first", f"{REASONS}#<reason>", new_tab=True)
 TO_ALL_LIKE_IT = Link("All like it on the status page", "<page>/?reason=<reason>", new_tab=True)
 
 TARGET = Column("target")
+DOMAIN = Column("domain", links=(TO_DOMAIN, TO_DOMAIN_PAGE))
+MX_HOST = Column("host", links=(TO_HOST, TO_HOST_PAGE))
 HOST = Column("host", links=(TO_ENDPOINT, TO_PORT))
 PORT = Column("port", width=70)
 PAGE = Column("page", hidden=True)

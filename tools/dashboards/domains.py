@@ -2,28 +2,18 @@
 
 from dataclasses import replace
 
-from tools.dashboards.columns import (
-    PAGE,
-    REASON,
-    SEVERITIES,
-    STAGE,
-    TARGET,
-    TO_DOMAIN,
-    TO_HOST,
-    TO_MEANING,
-    paged,
-)
+from tools.dashboards.columns import DOMAIN, MX_HOST, PAGE, REASON, SEVERITIES, STAGE, TARGET, paged
 from tools.dashboards.thresholds import ALL_GOOD, DAYS_LEFT, DELIVERABLE, NONE_BETTER, NONE_GOOD, STATE, VALID, YES
 from tools.grafana import Column, Panel
 from tools.grafana.panels import HELP, metrics_of
 
-DOMAIN = "on (job, instance, target, domain)"
-HOST = "on (job, instance, target, host)"
+OF_DOMAIN = "on (job, instance, target, domain)"
+OF_HOST = "on (job, instance, target, host)"
 BY_HOST = "by (job, instance, target, host)"
 OF_TARGET = 'job=~"$job",target=~"$target"'
-MX = f"smtp_domain_mx_info{{@domains}} * {HOST} group_left"
+MX = f"smtp_domain_mx_info{{@domains}} * {OF_HOST} group_left"
 FAILS = "(smtp_domain_success{@domains} == 0)"
-LOWEST = f"and {DOMAIN} bottomk(500, smtp_domain_success{{@domains}})"
+LOWEST = f"and {OF_DOMAIN} bottomk(500, smtp_domain_success{{@domains}})"
 """As many domains as a browser shows with ease, those that fail first."""
 LEFT = f"(smtp_certificate_not_after_timestamp_seconds{{{OF_TARGET}}} - time()) / 86400"
 NOW = f"(smtp_probe_success{{{OF_TARGET}}} or ignoring (reason) 2 * smtp_probe_untestable{{{OF_TARGET}}})"
@@ -47,7 +37,7 @@ DOMAINS: dict[str, tuple[Panel, ...]] = {
               (4, 3), thresholds=NONE_BETTER),
         Panel("stat", "DANE not valid", "Addresses of MX hosts whose certificate fits no TLSA record. That is a "
               "problem only where a record can be used.",
-              {"": f"count((smtp_dane_valid{{{OF_TARGET}}} == 0) and {HOST} smtp_domain_mx_info{{@domains}}) "
+              {"": f"count((smtp_dane_valid{{{OF_TARGET}}} == 0) and {OF_HOST} smtp_domain_mx_info{{@domains}}) "
                    "or vector(0)"},
               (4, 3), thresholds=NONE_BETTER),
         Panel("stat", "MTA-STS enforced", "Share of the domains whose policy is in mode enforce.",
@@ -62,9 +52,9 @@ DOMAINS: dict[str, tuple[Panel, ...]] = {
               "Records that stop mail, and the primary problem of each MX host of a domain that fails. "
               "A reason leads to what it means, a host to its dashboard.",
               {"": paged(f'((smtp_domain_problem{{@domains,severity="critical"}} or {MX} (stage, reason) {WHY}) '
-                         f"and {DOMAIN} {FAILS})")},
+                         f"and {OF_DOMAIN} {FAILS})")},
               (14, 9),
-              columns=(Column("domain", links=(TO_DOMAIN,)), REASON, STAGE, Column("host", links=(TO_HOST,)), TARGET,
+              columns=(DOMAIN, REASON, STAGE, MX_HOST, TARGET,
                        PAGE),
               sort=("domain",), empty="No domain fails."),
         Panel("timeseries", "Problems of records, over time", "For how many domains each reason holds.",
@@ -73,8 +63,8 @@ DOMAINS: dict[str, tuple[Panel, ...]] = {
         Panel("table", "Problems of records", "All of them; those that stop mail first.",
               {"": paged("smtp_domain_problem{@domains}")},
               (14, 8),
-              columns=(SEVERITIES, Column("reason", links=(TO_MEANING,)), STAGE,
-                       Column("domain", links=(TO_DOMAIN,)), TARGET, PAGE),
+              columns=(SEVERITIES, REASON, STAGE,
+                       DOMAIN, TARGET, PAGE),
               sort=("severity", "reason"), empty="Nothing is wrong with any record."),
         Panel("timeseries", "Domains that fail, over time", "By target.",
               {"{{target}}": "count by (target) (smtp_domain_success{@domains}) "
@@ -91,7 +81,7 @@ DOMAINS: dict[str, tuple[Panel, ...]] = {
                "kept for": paged(f"(smtp_domain_mta_sts_max_age_seconds{{@domains}} {LOWEST})"),
                "TLS-RPT": paged(f"(smtp_domain_tlsrpt_present{{@domains}} {LOWEST})")},
               (24, 9),
-              columns=(Column("state", width=90, words=DELIVERABLE), Column("domain", links=(TO_DOMAIN,)), TARGET,
+              columns=(Column("state", width=90, words=DELIVERABLE), DOMAIN, TARGET,
                        Column("MX", width=70), Column("null MX", width=90, words=YES),
                        Column("MTA-STS", width=100, words=VALID), Column("mode", width=100),
                        Column("kept for", unit="dtdurations", width=120), Column("TLS-RPT", width=90, words=YES), PAGE),
@@ -104,8 +94,8 @@ DOMAINS: dict[str, tuple[Panel, ...]] = {
                "certificate": of_hosts(f"smtp_certificate_valid{{{OF_TARGET}}}"),
                "days left": of_hosts(LEFT)},
               (24, 9),
-              columns=(Column("state", width=100, words=STATE), Column("domain", links=(TO_DOMAIN,)),
-                       Column("preference", width=100), Column("host", links=(TO_HOST,)), REASON,
+              columns=(Column("state", width=100, words=STATE), DOMAIN,
+                       Column("preference", width=100), MX_HOST, REASON,
                        Column("DANE", width=100, words=VALID), Column("certificate", width=100, words=VALID),
                        Column("days left", width=100, decimals=1, thresholds=DAYS_LEFT), TARGET, PAGE),
               sort=("state", "domain", "preference"), empty="No domain has an MX host."),

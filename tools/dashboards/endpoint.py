@@ -3,6 +3,7 @@
 from tools.dashboards.columns import PAGE, TO_TRANSCRIPT, paged
 from tools.dashboards.thresholds import DAYS_LEFT, NONE_GOOD, PROBLEM, SEEN, STATE, VALID
 from tools.grafana import Column, Panel
+from tools.grafana.panels import DAYS
 
 NOW = "smtp_probe_success{@endpoint} or ignoring (reason) 2 * smtp_probe_untestable{@endpoint}"
 LEFT = "(smtp_certificate_not_after_timestamp_seconds{@endpoint} - time()) / 86400"
@@ -24,7 +25,7 @@ ENDPOINT: dict[str, tuple[Panel, ...]] = {
         Panel("stat", "Worked", "Share of the time on the dashboard, of all addresses that could be tested.",
               {"": "avg(avg_over_time(smtp_probe_success{@endpoint}[$__range]))"}, (4, 3), "percentunit"),
         Panel("stat", "Certificate", "Days that it has left, on the address where these are fewest.",
-              {"": f"min({LEFT})"}, (4, 3), "suffix:days", DAYS_LEFT, empty="not seen"),
+              {"": f"min({LEFT})"}, (4, 3), DAYS, DAYS_LEFT, empty="not seen"),
         Panel("stat", "A probe takes", "On the slowest address, from DNS to the close.",
               {"": "max(smtp_probe_duration_seconds{@endpoint})"}, (4, 3), "s"),
         Panel("stat", "Last probe", "When the last probe ended, on the address where that is longest ago.",
@@ -39,7 +40,8 @@ ENDPOINT: dict[str, tuple[Panel, ...]] = {
               (24, 5), words=PROBLEM, empty="Nothing was wrong."),
     ),
     "What answers": (
-        Panel("table", "Addresses", "What is probed, and what answers. An address leads to what was said.",
+        Panel("table", "Addresses", "What is probed, which certificate is expected, and what answers. "
+              "An address leads to what was said.",
               {"info": paged("smtp_endpoint_info{@endpoint}"),
                "state": paged(f"({NOW})"),
                "greeting": paged("smtp_greeting_info{@endpoint}"),
@@ -70,7 +72,7 @@ ENDPOINT: dict[str, tuple[Panel, ...]] = {
     ),
     "Certificate": (
         Panel("timeseries", "Days left", "Of the certificate that each address serves.",
-              {"{{address}}": LEFT}, (12, 8), "suffix:days", DAYS_LEFT, empty="No certificate was seen."),
+              {"{{address}}": LEFT}, (12, 8), DAYS, DAYS_LEFT, empty="No certificate was seen."),
         Panel("state-timeline", "Serial numbers", "When each certificate was served, by the end of its number.",
               {"{{end}}": "max by (end) (label_replace("
                           'smtp_certificate_info{@endpoint}, "end", "...$1", "serial", ".*(.{8})"))'},

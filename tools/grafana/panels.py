@@ -13,7 +13,9 @@ from tools.grafana import Column, Json, Link, Panel, Threshold, Words
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 HELP = {row.name: row.help for row in EVERY}
 INSTANT = ("stat", "table")
-DECIMALS = {"none": 0, "suffix:days": 1}
+DAYS = "suffix:days"
+"""The one unit here that goes below zero: of a certificate that has expired."""
+DECIMALS = {"none": 0, DAYS: 1}
 NOTHING: list[Json] = [
     {"type": "special", "options": {"match": match, "result": {"text": "-", "color": "text", "index": 9}}}
     for match in ("null", "empty")
@@ -129,7 +131,7 @@ def fields(panel: Panel) -> Json:
         "color": {"mode": "palette-classic" if drawn else "thresholds"},
         "custom": custom.get(panel.kind, {}),
     }
-    if drawn:
+    if drawn and panel.unit != DAYS:
         defaults["min"] = 0
     if panel.unit == "percentunit":
         defaults["max"] = 1
