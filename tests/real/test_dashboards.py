@@ -137,8 +137,9 @@ def pages() -> Iterator[tuple[str, Question]]:
 
 def followed(url: str, row: Mapping[str, str]) -> str:
     """Where a link of a row leads, as Grafana fills it in."""
+    encoded = {name: quote(value, safe="") for name, value in row.items()}
     url = url.replace("${__data.fields.page:raw}", row["page"])
-    return re.sub(r"\$\{__data\.fields\.(\w+):percentencode\}", lambda found: quote(row.get(found[1], ""), safe=""), url)
+    return re.sub(r"\$\{__data\.fields\.(\w+):percentencode\}", lambda found: encoded.get(found[1], ""), url)
 
 
 def lost(prometheus: Prometheus, chosen: dict[str, str]) -> list[str]:
