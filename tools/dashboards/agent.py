@@ -24,7 +24,7 @@ AGENT: dict[str, tuple[Panel, ...]] = {
               {"": "min(smtp_exporter_config_last_reload_successful{@agent})"}, (4, 3), words=LOADED),
         Panel("stat", "Addresses overloaded", "IP addresses that are asked for more probes than fit.",
               {"": "sum(smtp_exporter_overloaded_addresses{@agent})"}, (4, 3), thresholds=NONE_BETTER),
-        Panel("stat", "Results too old", "Endpoints whose result was withdrawn: nobody probes them any more.",
+        Panel("stat", "Stale", "Endpoints whose result was withdrawn: nobody probes them any more.",
               {"": "count(smtp_probe_last_timestamp_seconds{@agent} unless smtp_probe_duration_seconds) or vector(0)"},
               (4, 3), thresholds=NONE_GOOD),
         Panel("stat", "Internal errors", "Mistakes of the agent itself in the last day: please report them.",

@@ -30,33 +30,34 @@ OF_CERTIFICATE = "(subject, issuer, serial, fingerprint_sha256, key)"
 BLOCKED_HERE = 'smtp_egress_port_blocked{job=~"$job",port=~"$port"}'
 
 OVERVIEW: dict[str, tuple[Panel, ...]] = {
-    "Now": (
-        Panel("stat", "Ports that work", "Share of the ports that could be tested and work on every address.",
+    "Ports and domains now": (
+        Panel("stat", "Working", "Share of the ports that could be tested and work on every address.",
               {"": "avg(min without (address) (smtp_probe_success{@ports}))"},
               (3, 3), "percentunit", ALL_GOOD),
-        Panel("stat", "Ports that fail", "Ports with an address on which the last probe failed.",
+        Panel("stat", "Failing", "Ports with an address on which the last probe failed.",
               {"": "count(min without (address) (smtp_probe_success{@ports}) == 0) or vector(0)"},
               (3, 3), thresholds=NONE_GOOD),
-        Panel("stat", "With warnings", "Ports that work or fail, and have a lesser problem besides.",
-              {"": "count(max without (address, stage, reason, primary) "
-                   '(smtp_probe_problem{@ports,severity="warning"})) or vector(0)'},
+        Panel("stat", "Warnings", "Ports that work or fail, and have a lesser problem besides.",
+              {"": "count(max without (address, stage, reason, primary) ("
+                   'smtp_probe_problem{@ports,severity="warning"} '
+                   "unless on (job, instance, target, host, address, port) smtp_probe_untestable)) or vector(0)"},
               (3, 3), thresholds=NONE_BETTER),
         Panel("stat", "Untestable", "Ports with an address of which nothing can be said from here.",
               {"": "count(max without (address, reason) (smtp_probe_untestable{@ports})) or vector(0)"},
               (3, 3), thresholds=(("green", None), (UNKNOWN, 1))),
-        Panel("stat", "Blocked ports", "Ports, of one address family, that the network or provider of the "
+        Panel("stat", "Blocked", "Ports, of one address family, that the network or provider of the "
               "agent seems to block. What is behind them is untestable.",
               {"": f"count(max by (port, family) ({BLOCKED_HERE}) == 1) or vector(0)"},
               (3, 3), thresholds=(("green", None), (UNKNOWN, 1))),
-        Panel("stat", "Certificates due",
+        Panel("stat", "Expiring",
               f"Ports whose certificate has expired or has less than {WARNING_DAYS:g} days left.",
               {"": f"count(min without (address) ({LEFT}) < {WARNING_DAYS:g}) or vector(0)"},
               (3, 3), thresholds=NONE_BETTER),
-        Panel("stat", "Failing domains", "Mail domains that nobody can deliver to: no MX host works, or a record "
+        Panel("stat", "No delivery", "Mail domains that nobody can deliver to: no MX host works, or a record "
               "stops mail. More about them is on their own dashboard.",
               {"": 'count(smtp_domain_success{job=~"$job",target=~"$target"} == 0) or vector(0)'},
               (3, 3), thresholds=NONE_GOOD),
-        Panel("stat", "Results too old", "Endpoints whose result was withdrawn: nobody probes them any more.",
+        Panel("stat", "Stale", "Endpoints whose result was withdrawn: nobody probes them any more.",
               {"": "count(smtp_probe_last_timestamp_seconds{@ports} unless smtp_probe_duration_seconds) "
                    "or vector(0)"},
               (3, 3), thresholds=NONE_GOOD),
