@@ -56,9 +56,10 @@ bench: $(VENV)/.installed-dev ## the table of figures, measured, into docs/perfo
 	@tools/debian-packages.sh prometheus-blackbox-exporter
 	@$(BIN)/python -m benchmarks $(if $(SHORT),--short,--write)
 
-reference: $(VENV)/.installed ## writes docs/ and grafana/ anew from the tables
+reference: $(VENV)/.installed ## writes docs/, deploy/prometheus and grafana/ anew from the tables
 	@for table in configuration metrics reasons; do $(BIN)/smtp-exporter reference $$table >docs/$$table.md || exit; done
 	@$(BIN)/smtp-exporter reference schema >docs/config.schema.json
+	@$(BIN)/python -m tools.alerts
 	@$(BIN)/python -m tools.dashboards
 
 lock: .cache/uv/bin/uv ## raises the locked versions to the newest that pyproject.toml allows

@@ -1,0 +1,442 @@
+"""What makes the alerts fire, and what must not: a row a story. Not a test: `test_prometheus` has promtool play them.
+
+A row is looked at once, by all alerts: those it names fire, exactly so, and no other does. `spares` names one that it
+comes close to. Time begins at 0, and values are a minute apart.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from exporter.reasons import REASONS, Reason
+from tools.alerts import BLOCKED, EXPIRES_SOON, HOST_DOWN, OUTDATED, PORT_DOWN
+
+MINUTES, DAY = 120, 86400
+AGENT = {"job": "smtp-exporter", "instance": "agent:10225"}
+FOUR, OTHER, SIX = "192.0.2.1", "192.0.2.2", "2001:db8::1"
+WORKS, FAILS, NOTHING = ".", "x", " "
+"""What a probe ends with, in a story; the last one goes on. Nothing: the agent does not run."""
+
+R = Reason
+Series = dict[str, str]
+Labels = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """One alert as it reaches Alertmanager, with the reasons that it links to."""
+
+    alert: str
+    labels: Labels
+    says: str
+    reasons: tuple[str, ...] = ()
+    severity: str = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What Prometheus scraped, and what fires at a time."""
+
+    name: str
+    series: Series
+    fires: tuple[Fired, ...] = ()
+    spares: str = ""
+    at: str = "20m"
+
+
+# --- series ---------------------------------------------------------------------------------------------------
+
+
+def of(name: str, values: str | float, labels: Labels) -> Series:
+    """One series; a number is its value all the time."""
+    written = ",".join(f'{label}="{value}"' for label, value in labels.items())
+    return {f"{name}{{{written}}}": values if isinstance(values, str) else f"{values:.0f}x{MINUTES}"}
+
+
+def port(number: int = 25, address: str = FOUR, **others: str) -> Labels:
+    """The labels of an endpoint; without an address it has no such label."""
+    own = {"target": "t", "host": "mx", "port": str(number)} | ({"address": address} if address else {})
+    return AGENT | own | others
+
+
+def host(number: int = 0, **others: str) -> Labels:
+    """The labels of an alert on a host, or on one of its ports."""
+    return AGENT | {"target": "t", "host": "mx"} | ({"port": str(number)} if number else {}) | others
+
+
+def probed(labels: Labels, story: str = WORKS, reason: Reason | None = None) -> Series:
+    """An endpoint by what its probes end with, and why they fail."""
+    story += story[-1] * (MINUTES - len(story))
+    success = {WORKS: "1", FAILS: "0", NOTHING: "stale"}
+    found = of("smtp_probe_success", " ".join(success[each] for each in story), labels)
+    found |= of("smtp_probe_consecutive_failures", " ".join(in_a_row(story)), labels)
+    if reason:
+        found |= problem(reason, labels, " ".join("1" if each == FAILS else "stale" for each in story))
+    return found
+
+
+def in_a_row(story: str) -> Iterator[str]:
+    """Failures so far; a restart begins anew."""
+    count = 0
+    for each in story:
+        count = count + 1 if each == FAILS else 0
+        yield "stale" if each == NOTHING else str(count)
+
+
+def problem(reason: Reason, labels: Labels, values: str | float = 1, *, primary: bool = True) -> Series:
+    """A problem of an endpoint, critical and primary, or a warning."""
+    of_it = {"stage": REASONS[reason].stages[0], "reason": reason}
+    how = {"severity": "critical" if primary else "warning", "primary": str(primary).lower()}
+    return of("smtp_probe_problem", values, labels | of_it | how)
+
+
+def fails(reason: Reason, labels: Labels) -> Series:
+    """An endpoint that fails all the time."""
+    return probed(labels, FAILS, reason)
+
+
+def untestable(reason: str, labels: Labels) -> Series:
+    """An endpoint of which nothing can be said."""
+    known = of("smtp_probe_consecutive_failures", 0, labels)
+    return known | of("smtp_probe_untestable", 1, labels | {"reason": reason})
+
+
+def expected(labels: Labels, *, certificate: str = "trusted", security: str = "starttls") -> Series:
+    """What is expected of an endpoint."""
+    how = {"module": "m", "security": security, "family": "ipv4", "certificate": certificate}
+    return of("smtp_endpoint_info", 1, labels | how)
+
+
+def certificate(left: float, lifetime: float, labels: Labels, *, path: float | None = None, valid: int = 1) -> Series:
+    """A certificate with so many days left of its lifetime, and so many on its path."""
+    return (
+        of("smtp_certificate_valid", valid, labels)
+        | of("smtp_certificate_not_after_timestamp_seconds", left * DAY, labels)
+        | of("smtp_certificate_not_before_timestamp_seconds", (left - lifetime) * DAY, labels)
+        | of("smtp_certificate_chain_not_after_timestamp_seconds", (left if path is None else path) * DAY, labels)
+    )
+
+
+def trusted(left: float, lifetime: float, labels: Labels, *, path: float | None = None, valid: int = 1) -> Series:
+    """The same, where a trusted one is expected."""
+    return certificate(left, lifetime, labels, path=path, valid=valid) | expected(labels)
+
+
+MAIL = AGENT | {"target": "t", "domain": "example.test"}
+
+
+def domain(success: float, problems: dict[Reason, str] | None = None, *, mx: str = "mx") -> Series:
+    """A mail domain with one MX host, and its problems by their severity."""
+    found = of("smtp_domain_success", success, MAIL)
+    found |= of("smtp_domain_mx_info", 1, MAIL | {"host": mx, "preference": "10"})
+    for reason, severity in (problems or {}).items():
+        labels = {"stage": REASONS[reason].stages[0], "reason": reason, "severity": severity}
+        found |= of("smtp_domain_problem", 1, MAIL | labels)
+    return found
+
+
+# --- endpoints ------------------------------------------------------------------------------------------------
+
+
+def down(where: Labels, says: str, *reasons: Reason) -> tuple[Fired]:
+    """The one alert that a port is down."""
+    return (Fired(PORT_DOWN, where, says, reasons),)
+
+
+REFUSED = down(host(25), "Port 25 of mx (target t): connection_refused at 192.0.2.1.", R.CONNECTION_REFUSED)
+RESTART, MENDED, FLAPS = FAILS * 10 + NOTHING * 3 + FAILS, FAILS * 10 + WORKS, (WORKS + FAILS) * 60
+OF_TWO = "mx (target t) does not answer everywhere: connection_refused at 192.0.2.2."
+NONE_OF_THREE = (
+    "mx (target t) answers on none of its ports: 25 connection_refused at 192.0.2.1, "
+    "465 connection_timeout at 192.0.2.1, 587 connection_refused at 192.0.2.1."
+)
+
+DOWN = (
+    Case("every address refuses or drops",
+         fails(R.CONNECTION_REFUSED, port()) | fails(R.CONNECTION_TIMEOUT, port(25, SIX)),
+         down(host(25), "Port 25 of mx (target t): connection_refused at 192.0.2.1, connection_timeout at 2001:db8::1.",
+              R.CONNECTION_REFUSED, R.CONNECTION_TIMEOUT)),
+    Case("the name has no address",
+         fails(R.DNS_NOT_FOUND, port(25, "", team="mail")),
+         down(host(25, team="mail"), "Port 25 of mx (target t): dns_not_found.", R.DNS_NOT_FOUND)),
+    Case("the only address that can be tested from here does not greet",
+         fails(R.GREETING_TIMEOUT, port()) | untestable("no_ipv6", port(25, SIX)),
+         down(host(25), "Port 25 of mx (target t): greeting_timeout at 192.0.2.1.", R.GREETING_TIMEOUT)),
+    Case("one of two agents reaches it",
+         fails(R.CONNECTION_REFUSED, port()) | probed(port(instance="other:10225")), REFUSED),
+    Case("the agent is restarted meanwhile", probed(port(), RESTART, R.CONNECTION_REFUSED), REFUSED, at="14m"),
+    Case("the agent was restarted meanwhile", probed(port(), RESTART, R.CONNECTION_REFUSED), REFUSED, at="19m"),
+    Case("it was mended a while ago", probed(port(), MENDED, R.CONNECTION_REFUSED), spares=PORT_DOWN),
+    Case("every second probe fails", probed(port(), FLAPS, R.CONNECTION_TIMEOUT), spares=PORT_DOWN),
+    Case("a problem holds, and is not critical", probed(port()) | problem(R.TOO_MANY_ADDRESSES, port(), primary=False),
+         spares=PORT_DOWN),
+    Case("no port of a host answers, the last one for a minute",
+         fails(R.CONNECTION_REFUSED, port(25)) | probed(port(465), WORKS + FAILS, R.CONNECTION_TIMEOUT)
+         | probed(port(587), WORKS * 3 + FAILS, R.CONNECTION_REFUSED),
+         (Fired(HOST_DOWN, host(), NONE_OF_THREE, (R.CONNECTION_REFUSED, R.CONNECTION_TIMEOUT)),), at="4m"),
+    Case("no port of a host answers that should, one is meant to be closed",
+         fails(R.NETWORK_UNREACHABLE, port(465)) | fails(R.NETWORK_UNREACHABLE, port(587))
+         | probed(port(110)) | of("smtp_port_open", 0, port(110)),
+         (Fired(HOST_DOWN, host(), "mx (target t) answers on none of its ports: 465 network_unreachable at 192.0.2.1, "
+                "587 network_unreachable at 192.0.2.1.", (R.NETWORK_UNREACHABLE,)),)),
+    Case("a host comes back, port after port: its alert lasts, and its last port has none of its own",
+         probed(port(25), FAILS * 10 + WORKS, R.CONNECTION_REFUSED)
+         | probed(port(465), FAILS * 14 + WORKS, R.CONNECTION_REFUSED),
+         (Fired(HOST_DOWN, host(), "mx (target t) answers on none of its ports: 25 connection_refused at 192.0.2.1, "
+                "465 connection_refused at 192.0.2.1.", (R.CONNECTION_REFUSED,)),), spares=PORT_DOWN, at="13m"),
+    Case("a host was back a while ago",
+         probed(port(25), MENDED, R.CONNECTION_REFUSED) | probed(port(465), MENDED, R.CONNECTION_REFUSED),
+         spares=HOST_DOWN),
+    Case("one of two ports answers",
+         fails(R.CONNECTION_REFUSED, port()) | probed(port(587)), REFUSED, spares=HOST_DOWN),
+    Case("one of two addresses answers, on any port",
+         probed(port(25)) | fails(R.CONNECTION_REFUSED, port(25, OTHER))
+         | probed(port(587)) | fails(R.CONNECTION_REFUSED, port(587, OTHER)),
+         (Fired("SmtpAddressDown", host(), OF_TWO, (R.CONNECTION_REFUSED,), "warning"),)),
+    Case("both addresses answer", probed(port()) | probed(port(25, OTHER)), spares="SmtpAddressDown"),
+)  # fmt: skip
+
+
+def broken(alert: str, number: int, reason: Reason) -> Case:
+    """A port on one of whose two addresses a reason holds; the alert for its stage fires, and no other."""
+    says = f"Port {number} of mx (target t): {reason} at 192.0.2.2."
+    series = probed(port(number)) | fails(reason, port(number, OTHER))
+    return Case(f"{reason} on one of two addresses", series, (Fired(alert, host(number), says, (reason,)),))
+
+
+def tolerated(alert: str, number: int, reason: Reason) -> Case:
+    """A reason of its stage is only a warning."""
+    series = probed(port(number)) | problem(reason, port(number), primary=False)
+    return Case(f"{reason} is a warning", series, spares=alert)
+
+
+BROKEN = (
+    broken("SmtpTlsBroken", 465, R.TLS_HANDSHAKE_FAILED),
+    broken("SmtpTlsBroken", 25, R.STARTTLS_TEMPORARY),
+    tolerated("SmtpTlsBroken", 25, R.TLS_WEAK),
+    broken("SmtpCertificateInvalid", 465, R.CERTIFICATE_EXPIRED),
+    tolerated("SmtpCertificateInvalid", 25, R.CERTIFICATE_SELF_SIGNED),
+    broken("SmtpAuthBroken", 587, R.AUTH_REJECTED),
+    tolerated("SmtpAuthBroken", 587, R.AUTH_OFFERED_IN_CLEAR),
+    broken("SmtpPolicyBroken", 25, R.TLSA_INVALID),
+    tolerated("SmtpPolicyBroken", 465, R.TLSA_INVALID),
+    broken("SmtpExpectationFailed", 25, R.BANNER_MISMATCH),
+    tolerated("SmtpExpectationFailed", 25, R.TLS_VERSION_TOO_OLD),
+    Case("the login is rejected, and a lesser problem holds beside it",
+         fails(R.AUTH_REJECTED, port(587))
+         | of("smtp_probe_problem", 1, port(587) | {"stage": "expectation", "reason": R.BANNER_MISMATCH,
+                                                    "severity": "critical", "primary": "false"}),
+         (Fired("SmtpAuthBroken", host(587), "Port 587 of mx (target t): auth_rejected at 192.0.2.1.",
+                (R.AUTH_REJECTED,)),)),
+    Case("a probe ends in a mistake of ours: no port is down",
+         fails(R.INTERNAL_ERROR, port()) | probed(port(587)), spares=PORT_DOWN),
+)  # fmt: skip
+
+OFFERED_BEFORE = " ".join(["1"] * 10 + ["0"] * MINUTES)
+LOST = (Fired("SmtpStarttlsLost", host(25), "Port 25 of mx (target t) offered STARTTLS within the last 7 days: mail to "
+              "it goes in clear now, or not at all.", (R.STARTTLS_WITHDRAWN,)),)  # fmt: skip
+SLOW = (Fired("SmtpGreetingSlow", host(), "mx (target t) takes 15s to greet, in the mean of 15 minutes.",
+              severity="warning"),)  # fmt: skip
+
+
+def offered(values: str | float, labels: Labels) -> Series:
+    """An endpoint and whether it offers STARTTLS."""
+    return of("smtp_starttls_advertised", values, labels) | expected(labels, certificate="any")
+
+
+def greets(after: float, labels: Labels) -> Series:
+    """An endpoint that greets after so many seconds."""
+    return of("smtp_probe_stage_duration_seconds", after, labels | {"stage": "greeting"})
+
+
+STARTTLS_AND_GREETING = (
+    Case("STARTTLS is gone, and nobody asked for it", offered(OFFERED_BEFORE, port()) | probed(port()), LOST),
+    Case("STARTTLS is gone, and it was withdrawn: one alert",
+         offered(OFFERED_BEFORE, port()) | probed(port(), WORKS * 10 + FAILS, R.STARTTLS_WITHDRAWN), LOST),
+    Case("STARTTLS is gone at one of two addresses",
+         offered(OFFERED_BEFORE, port()) | probed(port(), WORKS * 10 + FAILS, R.STARTTLS_WITHDRAWN)
+         | offered(1, port(25, OTHER)) | probed(port(25, OTHER)),
+         (Fired("SmtpTlsBroken", host(25), "Port 25 of mx (target t): starttls_withdrawn at 192.0.2.1.",
+                (R.STARTTLS_WITHDRAWN,)),), spares="SmtpStarttlsLost"),
+    Case("STARTTLS was never offered", offered(0, port()) | probed(port()), spares="SmtpStarttlsLost"),
+    Case("STARTTLS is gone, as was asked for",
+         offered(OFFERED_BEFORE, port())
+         | probed(port(), FAILS * 10 + WORKS, R.STARTTLS_FORBIDDEN), spares="SmtpStarttlsLost"),
+    Case("STARTTLS is gone, and not tried any more",
+         of("smtp_starttls_advertised", OFFERED_BEFORE, port()) | expected(port(), security="none") | probed(port()),
+         spares="SmtpStarttlsLost"),
+    Case("the greeting takes 15 s, on both ports",
+         greets(15, port()) | greets(12, port(587)) | of("smtp_greeting_code", 220, port())
+         | of("smtp_greeting_code", 220, port(587)) | probed(port()) | probed(port(587)), SLOW),
+    Case("postscreen waits 6 s", greets(6, port()) | of("smtp_greeting_code", 220, port()) | probed(port()),
+         spares="SmtpGreetingSlow"),
+    Case("no greeting comes at all: that is not slow", greets(30, port()) | fails(R.GREETING_TIMEOUT, port()),
+         down(host(25), "Port 25 of mx (target t): greeting_timeout at 192.0.2.1.", R.GREETING_TIMEOUT),
+         spares="SmtpGreetingSlow"),
+)  # fmt: skip
+
+# --- certificates ---------------------------------------------------------------------------------------------
+
+
+def soon(says: str, *severities: str) -> tuple[Fired, ...]:
+    """The levels of a certificate that runs out."""
+    text = f"A certificate of mx (target t), or one that its path needs, expires in {says}."
+    return tuple(Fired(EXPIRES_SOON, host(), text, (R.CERTIFICATE_EXPIRES_SOON,), each) for each in severities)
+
+
+ONCE_AN_HOUR = "{0} stale" + " _" * 57 + " {0} stale" + " _" * 57
+OLD = (Fired(OUTDATED, host(), "mx (target t) still serves the old one on 465 at 192.0.2.1, 587 at 192.0.2.1.",
+             (R.CERTIFICATE_OUTDATED,), "warning"),)  # fmt: skip
+
+
+def seldom(series: Series) -> Series:
+    """The same, but seen once an hour."""
+    return {selector: ONCE_AN_HOUR.format(values.partition("x")[0]) for selector, values in series.items()}
+
+
+CERTIFICATES = (
+    Case("10 of 90 days are left, on two ports",
+         trusted(10, 90, port(465)) | trusted(10.5, 90, port(587)), soon("9d 22h 30m 0s", "warning"), at="90m"),
+    Case("2 of 90 days are left, and one probe in an hour came as far as the certificate",
+         seldom(certificate(2, 90, port(465))) | expected(port(465)),
+         soon("1d 22h 30m 0s", "warning", "critical"), at="90m"),
+    Case("2 of 90 days are left of an intermediate",
+         trusted(60, 90, port(465), path=2), soon("1d 22h 30m 0s", "warning", "critical"), at="90m"),
+    Case("2 of 90 days are left where the host is an address, that it need not name",
+         trusted(2, 90, port(465), path=-1, valid=0), soon("1d 22h 30m 0s", "warning", "critical"), at="90m"),
+    Case("20 of 90 days are left", trusted(20, 90, port(465)), spares=EXPIRES_SOON, at="90m"),
+    Case("10 of 90 days are left: it is not urgent yet",
+         trusted(10, 90, port(465)), soon("9d 22h 30m 0s", "warning"), spares=EXPIRES_SOON, at="90m"),
+    Case("2 of 6 days are left", trusted(2, 6, port(465)), spares=EXPIRES_SOON, at="90m"),
+    Case("it has expired: that is another alert",
+         trusted(-1, 90, port(465), valid=0) | fails(R.CERTIFICATE_EXPIRED, port(465)),
+         (Fired("SmtpCertificateInvalid", host(465), "Port 465 of mx (target t): certificate_expired at 192.0.2.1.",
+                (R.CERTIFICATE_EXPIRED,)),), spares=EXPIRES_SOON, at="90m"),
+    Case("2 of 90 days are left where nobody expects a trusted one",
+         certificate(2, 90, port()) | expected(port(), certificate="any"), spares=EXPIRES_SOON, at="90m"),
+    Case("2 of 90 days are left where a TLSA record vouches for it",
+         certificate(2, 90, port()) | expected(port(), certificate="dane_ee"), spares=EXPIRES_SOON, at="90m"),
+    Case("a renewal is loaded on one of three ports",
+         of("smtp_certificate_outdated", 0, port()) | of("smtp_certificate_outdated", 1, port(465))
+         | of("smtp_certificate_outdated", 1, port(587)), OLD, at="90m"),
+    Case("all ports serve the same one",
+         of("smtp_certificate_outdated", 0, port(465)) | of("smtp_certificate_outdated", 0, port(587)),
+         spares=OUTDATED, at="90m"),
+    Case("a renewal is loaded elsewhere, and the old one has expired here: that is another alert",
+         of("smtp_certificate_outdated", 1, port(465)) | fails(R.CERTIFICATE_EXPIRED, port(465)),
+         (Fired("SmtpCertificateInvalid", host(465), "Port 465 of mx (target t): certificate_expired at 192.0.2.1.",
+                (R.CERTIFICATE_EXPIRED,)),), spares=OUTDATED, at="90m"),
+)  # fmt: skip
+
+# --- domains --------------------------------------------------------------------------------------------------
+
+
+def dead(why: str, *reasons: Reason) -> tuple[Fired]:
+    """The one alert that a domain gets no mail."""
+    return (Fired("SmtpDomainBroken", MAIL, f"No mail reaches example.test (target t): {why}.", reasons),)
+
+
+DOMAINS = (
+    Case("the domain has no MX", domain(0, {R.MX_NOT_FOUND: "critical"}),
+         dead("mx_not_found", R.MX_NOT_FOUND)),
+    Case("no MX host works, none of them long enough for an alert of its own",
+         domain(0) | probed(port(), FLAPS, R.CONNECTION_REFUSED), dead("none of its MX hosts works")),
+    Case("its only MX host is down, which is an alert of its own",
+         domain(0) | fails(R.CONNECTION_REFUSED, port()), REFUSED, spares="SmtpDomainBroken"),
+    Case("one of two MX hosts is down", domain(1) | fails(R.CONNECTION_REFUSED, port()), REFUSED,
+         spares="SmtpDomainBroken"),
+    Case("an MX record breaks the rules", domain(1, {R.MX_INVALID: "warning"}), spares="SmtpDomainBroken"),
+    Case("DNSSEC of the domain is broken while an MX host is down",
+         domain(0, {R.DNSSEC_INVALID: "critical"}) | fails(R.CONNECTION_REFUSED, port()),
+         (*REFUSED, *dead("dnssec_invalid", R.DNSSEC_INVALID))),
+    Case("the MTA-STS policy cannot be had, nor would it be valid",
+         domain(1, {R.STS_POLICY_FETCH_ERROR: "warning", R.STS_WEBPKI_INVALID: "warning"}),
+         (Fired("SmtpMtaStsBroken", MAIL, "example.test (target t): sts_policy_fetch_error, sts_webpki_invalid.",
+                (R.STS_POLICY_FETCH_ERROR, R.STS_WEBPKI_INVALID), "warning"),), at="90m"),
+    Case("a policy that only reports does not list an MX host",
+         probed(port()) | problem(R.STS_MX_MISMATCH, port(), primary=False),
+         (Fired("SmtpMtaStsBroken", host(), "mx (target t): sts_mx_mismatch.", (R.STS_MX_MISMATCH,), "warning"),),
+         at="90m"),
+    Case("an enforced policy does not list an MX host: mail stops",
+         domain(0) | fails(R.STS_MX_MISMATCH, port()),
+         (Fired("SmtpPolicyBroken", host(25), "Port 25 of mx (target t): sts_mx_mismatch at 192.0.2.1.",
+                (R.STS_MX_MISMATCH,)),), spares="SmtpMtaStsBroken", at="90m"),
+    Case("another problem of the domain is a warning", domain(1, {R.MX_INVALID: "warning"}),
+         spares="SmtpMtaStsBroken", at="90m"),
+)  # fmt: skip
+
+# --- the agent ------------------------------------------------------------------------------------------------
+
+
+def warns(alert: str, says: str, *reasons: str, **labels: str) -> tuple[Fired]:
+    """A warning about the agent."""
+    return (Fired(alert, AGENT | labels, f"agent:10225 {says}", reasons, "warning"),)
+
+
+def blocked(four: int, six: int | None = None) -> Series:
+    """Whether port 25 is blocked, in each family where it can be told."""
+    told = {"ipv4": four} | ({} if six is None else {"ipv6": six})
+    each = [of("smtp_egress_port_blocked", value, AGENT | {"port": "25", "family": f}) for f, value in told.items()]
+    return {selector: values for one in each for selector, values in one.items()}
+
+
+def counted(overruns: int) -> Series:
+    """An agent that finishes 100 probes a minute, and leaves out some."""
+    return of("smtp_probes_total", f"0+100x{MINUTES}", port()) | of(
+        "smtp_exporter_probe_overruns_total", f"0+{overruns}x{MINUTES}", AGENT
+    )
+
+
+def timed(labels: Labels, *, withdrawn: bool = False) -> Series:
+    """The time of a result, and the result unless it was withdrawn."""
+    return of("smtp_probe_last_timestamp_seconds", 0, labels) | of(
+        "smtp_probe_duration_seconds", "1x9 stale" if withdrawn else 1, labels
+    )
+
+
+UNTESTABLE, STALE, BEHIND = "SmtpUntestable", "SmtpResultsStale", "SmtpExporterBehindSchedule"
+RELOAD, MISTAKE, ABSENT = "SmtpExporterReloadFailed", "SmtpExporterInternalError", "SmtpExporterAbsent"
+
+OF_AGENT = (
+    Case("the agent does not answer", of("up", f"1 0x{MINUTES}", AGENT),
+         (Fired(ABSENT, AGENT, "agent:10225 does not answer: no mail server is watched by it."),)),
+    Case("Prometheus was told of no agent", of("up", 1, {"job": "node", "instance": "agent:9100"}),
+         (Fired(ABSENT, {"job": "smtp-exporter"},
+                "No smtp-exporter is known to Prometheus: no mail server is watched by it."),)),
+    Case("the agent is restarted", of("up", f"1x10 0x3 1x{MINUTES}", AGENT), spares=ABSENT, at="13m"),
+    Case("a port is blocked from here, and all hosts behind it are untestable",
+         blocked(1) | untestable("egress_blocked", port()) | untestable("no_ipv6", port(25, SIX)),
+         warns(BLOCKED, "reaches no mail server on port 25: it cannot watch that port.", "untestable", port="25"),
+         spares=UNTESTABLE, at="90m"),
+    Case("a port is blocked in both families", blocked(1, 1),
+         warns(BLOCKED, "reaches no mail server on port 25: it cannot watch that port.", "untestable", port="25")),
+    Case("a port is blocked in one of two families", blocked(0, 1),
+         warns(BLOCKED, "reaches no mail server on port 25 over ipv6: it cannot watch that port.", "untestable",
+               port="25", family="ipv6")),
+    Case("no port is blocked", blocked(0, 0), spares=BLOCKED),
+    Case("two ports cannot be tested, on no address",
+         untestable("no_ipv6", port(25, SIX)) | untestable("no_ipv6", port(587, SIX)),
+         warns(UNTESTABLE, "can test no address of some ports: no_ipv6. How many: 2.", "untestable", reason="no_ipv6"),
+         at="90m"),
+    Case("an address cannot be tested, another can",
+         untestable("no_ipv6", port(25, SIX)) | probed(port()), spares=UNTESTABLE, at="90m"),
+    Case("a port cannot be tested for twenty minutes", untestable("rate_limited", port()), spares=UNTESTABLE),
+    Case("one of two results was withdrawn", timed(port(), withdrawn=True) | timed(port(587)),
+         warns(STALE, "has no recent result of some endpoints. How many: 1.")),
+    Case("all results are recent, though one fails", timed(port()) | fails(R.CONNECTION_REFUSED, port()), REFUSED,
+         spares=STALE),
+    Case("a reload failed", of("smtp_exporter_config_last_reload_successful", f"1 0x{MINUTES}", AGENT),
+         warns(RELOAD, "goes on with the configuration before: what was changed since is not watched.")),
+    Case("a reload failed, and the next one did not",
+         of("smtp_exporter_config_last_reload_successful", f"1 0x3 1x{MINUTES}", AGENT), spares=RELOAD),
+    Case("2 of 100 probes are left out", counted(2),
+         warns(BEHIND, "leaves out probes that are due, because those before still run or wait: 2% of those it makes."),
+         at="60m"),
+    Case("1 of 200 probes is left out", of("smtp_probes_total", f"0+200x{MINUTES}", port())
+         | of("smtp_exporter_probe_overruns_total", f"0+1x{MINUTES}", AGENT), spares=BEHIND, at="60m"),
+    Case("a probe ended in a mistake of ours", of("smtp_exporter_internal_errors_total", f"0x10 1x{MINUTES}", AGENT),
+         warns(MISTAKE, "found errors of its own; a probe that ends so says nothing about the mail server. "
+               "How many in an hour: 1.", R.INTERNAL_ERROR)),
+    Case("mistakes of ours are long ago", of("smtp_exporter_internal_errors_total", 3, AGENT), spares=MISTAKE),
+)  # fmt: skip
+
+CASES = (*DOWN, *BROKEN, *STARTTLS_AND_GREETING, *CERTIFICATES, *DOMAINS, *OF_AGENT)

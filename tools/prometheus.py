@@ -1,0 +1,195 @@
+"""The shape of rule files and of the configurations of Prometheus and Alertmanager. What they say stands in `alerts`.
+
+A `pace` divides every duration, in expressions those after an @: at a pace of 60 a minute lasts a second, and a test
+need not wait for it. What is committed has the pace 1.
+"""
+
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from exporter.config.durations import seconds, written
+from tools.annotations import DOCS
+
+Yaml = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A recording rule, and what its value is."""
+
+    name: str
+    says: str
+    expr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One level of an alert: it fires after `lasts`, and for `keeps` after the last time that it held.
+
+    `summary` is a sentence without values; `help` links to the reasons that hold.
+    """
+
+    name: str
+    severity: str
+    expr: str
+    lasts: str
+    summary: str
+    description: str
+    keeps: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFile:
+    """What a file of rules is for, and its rules by the interval in which they are evaluated ("": the usual one)."""
+
+    says: str
+    rules: Mapping[str, Sequence[Record | Alert]]
+
+
+@dataclass(frozen=True, slots=True)
+class Inhibition:
+    """While an alert that matches `source` fires, those that match `target` are not sent, where `equal` labels are."""
+
+    says: str
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    equal: tuple[str, ...]
+
+
+def faster(text: str, pace: float) -> str:
+    """Divide the durations after an @ in a text by a pace."""
+    return re.sub(r"@(\w+)", lambda found: found[1] if pace == 1 else written(seconds(found[1]) / pace), text)
+
+
+def _rule(row: Record | Alert, pace: float) -> Yaml:
+    """A rule as Prometheus wants it."""
+    expr = faster(textwrap.dedent(row.expr).strip(), pace)
+    if isinstance(row, Record):
+        return {"record": row.name, "expr": expr}
+    keeps = {"keep_firing_for": faster(f"@{row.keeps}", pace)} if row.keeps else {}
+    return {
+        "alert": row.name,
+        "expr": expr,
+        "for": faster(f"@{row.lasts}", pace),
+        **keeps,
+        "labels": {"severity": row.severity},
+        "annotations": {
+            "summary": row.summary,
+            "description": row.description,
+            **({"reason_url": row.help} if row.help else {}),
+            "runbook_url": f"{DOCS}/runbooks/{row.name}.md",
+        },
+    }
+
+
+def _rule_file(name: str, file: RuleFile, pace: float) -> str:
+    """One file of rules, each recording rule after a comment that says what it is."""
+    parts = [_comment(file.says), "groups:\n"]
+    for interval, rows in file.rules.items():
+        every = faster(f"    interval: @{interval}\n", pace) if interval else ""
+        parts.append(f"  - name: {'-'.join(filter(None, ('smtp', name, interval)))}\n{every}    rules:\n")
+        for row in rows:
+            says = _comment(row.says) if isinstance(row, Record) else ""
+            parts.append(textwrap.indent(f"{says}{_dump([_rule(row, pace)])}", " " * 6) + "\n")
+    return "".join(parts).rstrip() + "\n"
+
+
+SCRAPE = """\
+# A Prometheus that scrapes smtp-exporter, evaluates its rules and sends its alerts. Merge it into yours, or start with
+# it.
+global:
+  evaluation_interval: @60s
+
+rule_files: [rules/*.yml]
+
+alerting:
+  alertmanagers:
+    - static_configs:
+        - targets: [{alertmanagers}]
+
+scrape_configs:
+  - job_name: {job} # the rules in rules/agent.yml ask for this name
+    # the agent's labels (target, host, address, port and your own) stay as they are
+    honor_labels: true
+    # the agent probes at its own intervals; a scrape only reads the last results
+    scrape_interval: @60s
+    scrape_timeout: @30s
+    static_configs:
+      # `instance` is part of every alert: where addresses change at each start (pods), relabel it to what stays
+      - targets: [{agents}]
+"""
+
+ROUTE = """\
+# An Alertmanager that tells of one incident once. Put your receivers in: as they are they tell nobody.
+route:
+  receiver: ticket
+  group_by: [target, host] # all that is wrong with a mail server, and whichever agent says so, is one notification
+  group_wait: @30s
+  group_interval: @5m
+  repeat_interval: 12h
+  routes:
+    - matchers: [severity = critical]
+      receiver: page
+      repeat_interval: 4h
+
+receivers:
+  - name: page # mail does not flow, or nobody watches: somebody is woken
+{receiver}  - name: ticket # somebody looks at it in the morning
+{receiver}
+inhibit_rules:
+"""
+
+
+def written_files(
+    rules: Mapping[str, RuleFile],
+    inhibitions: Sequence[Inhibition],
+    job: str,
+    *,
+    agents: Iterable[str] = ("localhost:10225",),
+    alertmanagers: Iterable[str] = ("localhost:9093",),
+    webhook: str = "",
+    pace: float = 1,
+) -> dict[str, str]:
+    """All files by their names, for agents and Alertmanagers at these host:port, and a webhook that hears of all."""
+    found = {"job": job, "agents": ", ".join(agents), "alertmanagers": ", ".join(alertmanagers)}
+    receiver = f"    webhook_configs: [{{url: '{webhook}'}}]\n" if webhook else ""
+    return {
+        "prometheus.yml": faster(SCRAPE, pace).format(**found),
+        "alertmanager.yml": faster(ROUTE, pace).format(receiver=receiver) + "\n".join(map(_inhibit_rule, inhibitions)),
+    } | {f"rules/{name}.yml": _rule_file(name, file, pace) for name, file in rules.items()}
+
+
+def _inhibit_rule(row: Inhibition) -> str:
+    matchers = {"source_matchers": [*row.source], "target_matchers": [*row.target], "equal": [*row.equal]}
+    return textwrap.indent(_comment(row.says) + _dump([matchers]), "  ")
+
+
+def _comment(text: str) -> str:
+    return textwrap.fill(text, 110, initial_indent="# ", subsequent_indent="# ") + "\n"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a text of several lines as it is, and lists of labels and matchers in one line."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+def _list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.SequenceNode:
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=isinstance(items[0], str))
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(list, _list)
+
+
+def _dump(data: list[Yaml]) -> str:
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+    return text
