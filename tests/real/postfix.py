@@ -6,6 +6,7 @@ It runs from a folder into which Debian's package was unpacked, with a configura
 import contextlib
 import os
 import shutil
+import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -118,6 +119,12 @@ def run_postfix(
     master: list[str | Path] = [PACKAGE / "usr/lib/postfix/sbin/master", "-c", configuration, "-d"]
     with running(server, master, environment):
         yield server
+
+
+def reload_postfix(server: Server) -> None:
+    """Have it read its configuration and certificates anew, as `postfix reload` does."""
+    master = server.directory / "spool/pid/master.pid"
+    os.kill(int(master.read_text()), signal.SIGHUP)
 
 
 def _configure(server: Server, zoo: Zoo, sasl_socket: Path) -> Path:

@@ -44,6 +44,15 @@ class Prometheus:
             result = json.load(answer)["data"]["result"]
         return [Sample(series["metric"], float(series["value"][1])) for series in result]
 
+    def reload(self) -> None:
+        """Have it read its configuration and rules anew.
+
+        Raises:
+            urllib.error.HTTPError: they are wrong.
+        """
+        with OPENER.open(f"http://127.0.0.1:{self.server.port('web')}/-/reload", data=b"", timeout=5):
+            pass
+
     def wait_for(self, expression: str, timeout: float = 20) -> list[Sample]:
         """Evaluate an expression until it gives something.
 
@@ -55,6 +64,7 @@ class Prometheus:
         )
 
 
+CONFIGURATION = "prometheus.yml"
 Start = Callable[..., Prometheus]
 """The fixture `prometheus`: `prometheus(["127.0.0.1:9115"], metrics_path="/probe")`."""
 
@@ -62,17 +72,24 @@ Start = Callable[..., Prometheus]
 @contextlib.contextmanager
 def run_prometheus(directory: Path, targets: Sequence[str], scrape: Mapping[str, object]) -> Iterator[Prometheus]:
     """Run Prometheus in a directory, scraping host:port targets; `scrape` is merged into its one scrape_config."""
-    server = Server("Prometheus", directory, free_ports(("web",)))
     job = {"job_name": "smtp", "static_configs": [{"targets": list(targets)}], **scrape}
-    configuration = directory / "prometheus.yml"
-    configuration.write_text(
+    (directory / CONFIGURATION).write_text(
         yaml.safe_dump({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [job]})
     )
+    with run_configured(directory) as prometheus:
+        yield prometheus
+
+
+@contextlib.contextmanager
+def run_configured(directory: Path) -> Iterator[Prometheus]:
+    """Run Prometheus in a directory on the prometheus.yml that is there."""
+    server = Server("Prometheus", directory, free_ports(("web",)))
     command = [
         shutil.which("prometheus") or "prometheus",
-        f"--config.file={configuration}",
+        f"--config.file={directory / CONFIGURATION}",
         f"--storage.tsdb.path={directory / 'data'}",
         f"--web.listen-address=127.0.0.1:{server.port('web')}",
+        "--web.enable-lifecycle",
     ]
     with running(server, command, ready=lambda: _is_ready(server)):
         yield Prometheus(server)
