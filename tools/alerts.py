@@ -14,7 +14,7 @@ from exporter.reasons import REASONS, Reason, Stage, Untestable
 from tools.annotations import AT, DOMAIN, HOST, PORT, REASON, TARGET, asked, equals, help_of
 from tools.prometheus import Alert, Inhibition, Record, RuleFile, written_files
 
-CRITICAL_DAYS, WARNING_DAYS = 3, 14
+CRITICAL_DAYS, WARNING_DAYS = 3.0, 14.0
 """Days that a certificate has left."""
 CRITICAL_SHARE, WARNING_SHARE = 1 / 8, 1 / 4
 """And the share of its lifetime: a certificate of six days is not late because it has less than fourteen."""
@@ -74,12 +74,12 @@ def of_port(name: str, summary: str, expr: str = "", unless: str = "") -> Alert:
     return Alert(name, "critical", expr, "2m", summary, text, BRIDGE, found.links())
 
 
-def expires(severity: str, lasts: str, days: int, share: float) -> Alert:
+def expires(severity: str, lasts: str, days: float, share: float) -> Alert:
     """A level of days left, reached only where no more than a share of the lifetime is left as well."""
     return Alert(
         EXPIRES_SOON, severity, f"""
         min without (address, port) (
-          endpoint:smtp_certificate_left_seconds:trusted > 0 < {days} * 86400
+          endpoint:smtp_certificate_left_seconds:trusted > 0 < {days:g} * 86400
           and endpoint:smtp_certificate_left_ratio:trusted < {share}
         )
         """, lasts, "The certificate of a mail server expires soon.",

@@ -14,6 +14,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard as GrafanaDashboar
 
 from exporter.families import EVERY, FAMILIES
 from exporter.filters import Filter
+from tools.alerts import CRITICAL_DAYS, WARNING_DAYS
 from tools.dashboards import DASHBOARDS, text_of
 
 ROOT = Path(__file__).parents[2]
@@ -211,15 +212,8 @@ def lost(ours: object, theirs: object, at: str = "") -> list[str]:
 
 
 def test_days_left_turn_red_and_orange_where_the_alerts_fire() -> None:
-    rules = (ROOT / "deploy/prometheus/rules/certificates.yml").read_text()
-    (group,) = yaml.safe_load(rules)["groups"]
-    days = {
-        rule["labels"]["severity"]: float(re.findall(r"< (\d+) \* 86400", rule["expr"])[0])
-        for rule in group["rules"]
-        if "alert" in rule
-    }
-    steps = json.dumps([{"color": "red", "value": None}, {"color": "orange", "value": days["critical"]},
-                        {"color": "green", "value": days["warning"]}])  # fmt: skip
+    steps = json.dumps([{"color": "red", "value": None}, {"color": "orange", "value": CRITICAL_DAYS},
+                        {"color": "green", "value": WARNING_DAYS}])  # fmt: skip
     for name in ("smtp-exporter-overview", "smtp-exporter-endpoint"):
         assert steps in json.dumps(DASHBOARDS[name])
 

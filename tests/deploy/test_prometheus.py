@@ -277,4 +277,4 @@ def test_every_runbook_belongs_to_an_alert() -> None:
 
 def test_days_left_are_those_of_the_table() -> None:
     days = {row.severity: re.findall(r"< (\d+) \* 86400", row.expr) for row in ALERTS if "86400" in row.expr}
-    assert days == {"warning": [str(WARNING_DAYS)], "critical": [str(CRITICAL_DAYS)]}
+    assert days == {"warning": [f"{WARNING_DAYS:g}"], "critical": [f"{CRITICAL_DAYS:g}"]}

@@ -1,12 +1,7 @@
 """When a value is good and when it is bad, and in which words and colours: the same on every dashboard."""
 
-import re
-from pathlib import Path
-
+from tools.alerts import CRITICAL_DAYS, WARNING_DAYS
 from tools.grafana import Threshold, Words
-
-CERTIFICATE_RULES = (Path(__file__).parents[2] / "deploy/prometheus/rules/certificates.yml").read_text("utf-8")
-CRITICAL_DAYS, WARNING_DAYS = sorted(float(days) for days in re.findall(r"< (\d+) \* 86400", CERTIFICATE_RULES))
 
 GOOD, BAD, DOUBTFUL, UNKNOWN = "green", "red", "orange", "purple"
 
