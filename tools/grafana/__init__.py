@@ -59,8 +59,6 @@ class Panel:
     thresholds: Sequence[Threshold] = NEUTRAL
     words: Words = field(default_factory=dict)
     stacked: bool = False
-    names: bool = False
-    """A number that shows the legend of its series instead of the value."""
     columns: Sequence[Column] = ()
     sort: Sequence[str] = ()
     """The columns that rows are sorted by; with a minus in front the highest first."""

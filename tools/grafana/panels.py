@@ -68,32 +68,23 @@ def targets(panel: Panel, selectors: Mapping[str, str]) -> list[Json]:
     ]
 
 
+LEGEND = {"displayMode": "list", "placement": "bottom", "showLegend": True}
+
+
 def options(panel: Panel) -> Json:
     """What Grafana calls options: how a panel of this kind is drawn."""
     match panel.kind:
         case "stat":
-            return {
-                "colorMode": "background_solid" if len(panel.thresholds) > 1 or panel.words else "none",
-                "graphMode": "none",
-                "textMode": "name" if panel.names else "value",
-                "reduceOptions": {"calcs": ["lastNotNull"]},
-            }
+            mode = "background_solid" if len(panel.thresholds) > 1 or panel.words else "none"
+            return {"colorMode": mode, "graphMode": "none", "reduceOptions": {"calcs": ["lastNotNull"]}}
         case "table":
             order = [{"displayName": name.removeprefix("-"), "desc": name.startswith("-")} for name in panel.sort]
             return {"showHeader": True, "cellHeight": "sm", "sortBy": order}
         case "state-timeline":
-            return {
-                "mergeValues": True,
-                "showValue": "auto",
-                "rowHeight": 0.8,
-                "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
-                "tooltip": {"mode": "single"},
-            }
+            tooltip = {"mode": "single"}
+            return {"mergeValues": True, "showValue": "auto", "rowHeight": 0.8, "legend": LEGEND, "tooltip": tooltip}
         case _:
-            return {
-                "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
-                "tooltip": {"mode": "multi", "sort": "desc"},
-            }
+            return {"legend": LEGEND, "tooltip": {"mode": "multi", "sort": "desc"}}
 
 
 def thresholds(steps: Sequence[Threshold]) -> Json:
@@ -110,34 +101,39 @@ def mappings(words: Words) -> list[Json]:
     return [{"type": "value", "options": shown}] if shown else []
 
 
+def custom(panel: Panel) -> Json:
+    """How lines, bars and cells look. An axis of counts or shares reaches at least to 1."""
+    match panel.kind:
+        case "timeseries":
+            return {
+                "fillOpacity": 30 if panel.stacked else 0,
+                "stacking": {"mode": "normal" if panel.stacked else "none", "group": "A"},
+                "showPoints": "never",
+                "thresholdsStyle": {"mode": "dashed" if len(panel.thresholds) > 1 else "off"},
+                **({"axisSoftMax": 1} if panel.unit in {"none", "percentunit"} else {}),
+            }
+        case "state-timeline":
+            return {"fillOpacity": 80, "lineWidth": 0}
+        case "table":
+            return {"align": "auto", "filterable": True}
+        case _:
+            return {}
+
+
 def fields(panel: Panel) -> Json:
     """Unit, thresholds and colours of what a panel shows."""
-    drawn = panel.kind == "timeseries"
-    custom: dict[str, Json] = {
-        "timeseries": {
-            "fillOpacity": 30 if panel.stacked else 0,
-            "stacking": {"mode": "normal" if panel.stacked else "none", "group": "A"},
-            "showPoints": "never",
-            "thresholdsStyle": {"mode": "dashed" if len(panel.thresholds) > 1 else "off"},
-        },
-        "state-timeline": {"fillOpacity": 80, "lineWidth": 0},
-        "table": {"align": "auto", "filterable": True},
-    }
+    over_time = panel.kind == "timeseries"
     defaults: Json = {
         "unit": panel.unit,
         "noValue": panel.empty,
         "thresholds": thresholds(panel.thresholds),
         "mappings": mappings(panel.words),
-        "color": {"mode": "palette-classic" if drawn else "thresholds"},
-        "custom": custom.get(panel.kind, {}),
+        "color": {"mode": "palette-classic" if over_time else "thresholds"},
+        "custom": custom(panel),
     }
-    if drawn and panel.unit != DAYS:
+    if over_time and panel.unit != DAYS:
         defaults["min"] = 0
-    if panel.unit == "percentunit":
-        defaults["max"] = 1
-    if drawn and panel.unit == "none":
-        defaults["custom"]["axisSoftMax"] = 1
-    if panel.unit in DECIMALS and panel.kind != "state-timeline":
+    if panel.unit in DECIMALS and not panel.words:
         defaults["decimals"] = DECIMALS[panel.unit]
     return {"defaults": defaults, "overrides": [override(column) for column in panel.columns]}
 
@@ -183,9 +179,9 @@ def transformations(panel: Panel) -> list[Json]:
     found = {name: field for field, name in values.items() if name in wanted}
     order = [found.get(column.name, column.name) for column in panel.columns]
     renamed = {field: name for name, field in found.items()}
-    if several:  # Grafana leaves the letter out where the other queries gave nothing
+    if "Value #A" in renamed:  # Grafana leaves the letter out where the other queries gave nothing
         order.append("Value")
-        renamed["Value"] = values["Value #A"]
+        renamed["Value"] = renamed["Value #A"]
     return [
         {"id": "filterFieldsByName", "options": {"include": {"names": order}}},
         *([{"id": "merge", "options": {}}] if several else []),
