@@ -102,7 +102,7 @@ def mappings(words: Words) -> list[Json]:
 
 
 def custom(panel: Panel) -> Json:
-    """How lines, bars and cells look. An axis of counts or shares reaches at least to 1."""
+    """How lines, bars and cells look. An axis of counts or shares reaches at least to 1, one of days to 0."""
     match panel.kind:
         case "timeseries":
             return {
@@ -111,6 +111,7 @@ def custom(panel: Panel) -> Json:
                 "showPoints": "never",
                 "thresholdsStyle": {"mode": "dashed" if len(panel.thresholds) > 1 else "off"},
                 **({"axisSoftMax": 1} if panel.unit in {"none", "percentunit"} else {}),
+                **({"axisSoftMin": 0} if panel.unit == DAYS else {}),
             }
         case "state-timeline":
             return {"fillOpacity": 80, "lineWidth": 0}
