@@ -7,6 +7,7 @@ record is of, and name and dates are right. Judged once per chain, records and n
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from cryptography import x509
@@ -75,7 +76,7 @@ def _weigh(
         return Standing(-math.inf, math.inf, Dane(usable, None, _nothing_fits(chain[0], records, counting)))
     path = find_path(Anchors([(one.openssl, validity(one.openssl)) for one, _ in found.values()]), sent, now)
     record = _reached(path, found)
-    ages = expired(path, now), not_yet_valid(path, now)
+    ages = expired(dated := _dated(path), now), not_yet_valid(dated, now)
     wrong = sentence(_wrong(path, names, next_hops, ages))
     dane = Dane(usable, None, f"an authority fits {_short(record)}, but: {wrong}")
     dane = dane if wrong else Dane(usable, record)
@@ -124,6 +125,12 @@ def _bearing(key: bytes, subject: x509.Name) -> x509.Certificate:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(Ed25519PrivateKey.generate(), None)
     )
+
+
+def _dated(path: Path) -> Path:
+    """The path whose dates count: an anchor has none (RFC 5280 6.1.1), but OpenSSL minds those of a root."""
+    *below, top = path.readings
+    return replace(path, readings=tuple(below)) if path.anchored and not top.self_issued else path
 
 
 def _reached(path: Path, found: Found) -> TlsaRecord:

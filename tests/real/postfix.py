@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from exporter.simulated.certificates import Zoo
@@ -112,12 +112,24 @@ def run_postfix(
 
     All listeners have free ports, or only those of `ports` have these.
     """
+    for kind in ("good", "expired", "not_yet_valid", "wrong_host", "self_signed", "no_intermediate"):
+        zoo[kind]  # made when first asked for
     server = Server("Postfix", directory, ports or free_ports(tuple(LISTENERS)))
-    configuration = _configure(server, zoo, sasl_socket)
-    _make_queues(directory)
-    environment = {"MAIL_CONFIG": str(configuration), "LD_LIBRARY_PATH": str(PACKAGE / "usr/lib/postfix")}
+    listeners = [(f"127.0.0.1:{port}", LISTENERS[name]) for name, port in server.ports.items()]
+    listeners.append((f"[::1]:{server.port('healthy')}", LISTENERS["healthy"]))
+    with run_listeners(server, zoo.directory, listeners, smtpd_sasl_path=sasl_socket):
+        yield server
+
+
+@contextlib.contextmanager
+def run_listeners(
+    server: Server, certificates: Path, listeners: Sequence[tuple[str, str]], **own: object
+) -> Iterator[Server]:
+    """Run Postfix with these listeners: an address with its port, and the program with its options."""
+    configuration = _configure(server, {"certificates": certificates, **own}, listeners)
+    _make_queues(server.directory)
     master: list[str | Path] = [PACKAGE / "usr/lib/postfix/sbin/master", "-c", configuration, "-d"]
-    with running(server, master, environment):
+    with running(server, master, environment(configuration)):
         yield server
 
 
@@ -127,24 +139,20 @@ def reload_postfix(server: Server) -> None:
     os.kill(int(master.read_text()), signal.SIGHUP)
 
 
-def _configure(server: Server, zoo: Zoo, sasl_socket: Path) -> Path:
+def environment(configuration: Path) -> dict[str, str]:
+    """Where Postfix's programs find their configuration and libraries."""
+    return {"MAIL_CONFIG": str(configuration), "LD_LIBRARY_PATH": str(PACKAGE / "usr/lib/postfix")}
+
+
+def _configure(server: Server, more: Mapping[str, object], listeners: Sequence[tuple[str, str]]) -> Path:
     configuration = server.directory / "etc"
     configuration.mkdir()
-    for kind in ("good", "expired", "not_yet_valid", "wrong_host", "self_signed", "no_intermediate"):
-        zoo[kind]  # made when first asked for
-    own = {
-        "directory": server.directory,
-        "package": PACKAGE,
-        "certificates": zoo.directory,
-        "smtpd_sasl_path": sasl_socket,
-    }
+    own = {"directory": server.directory, "package": PACKAGE, **more}
     main = configuration / "main.cf"
     main.write_text("".join(f"{key} = {value}\n" for key, value in own.items()) + MAIN)
     os.utime(main, (0, 0))  # while main.cf is new, Postfix waits for it to be written to its end
-    addresses = [(f"127.0.0.1:{port}", LISTENERS[name]) for name, port in server.ports.items()]
-    addresses.append((f"[::1]:{server.port('healthy')}", LISTENERS["healthy"]))
-    listeners = [f"{address} inet n - n - {1 if what == 'postscreen' else '-'} {what}\n" for address, what in addresses]
-    (configuration / "master.cf").write_text("".join(listeners) + SERVICES)
+    services = [f"{address} inet n - n - {1 if what == 'postscreen' else '-'} {what}\n" for address, what in listeners]
+    (configuration / "master.cf").write_text("".join(services) + SERVICES)
     return configuration
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.model import Dane, TlsaRecord
-from exporter.simulated.certificates import Credentials, Kind, Zoo
+from exporter.simulated.certificates import DAY, KINDS, Credentials, Kind, Zoo
 from exporter.trust.dane import Matcher
 from exporter.trust.tlsa import considered, public_key, unusable
 
@@ -105,9 +105,17 @@ def test_dane_ta_looks_at_name_dates_and_purpose(zoo: Zoo, now: float, kind: str
     assert wrong in dane.mismatch
 
 
-def test_dane_ta_whose_own_time_is_over(zoo: Zoo, now: float) -> None:
+def test_dane_ta_whose_own_time_is_over_is_trusted_all_the_same_unless_it_is_a_root(zoo: Zoo, now: float) -> None:
     authority = record(2, 1, 1, zoo["old_intermediate"].certificate)
-    dane = matched(chain(zoo.expired_intermediate), authority, now=now)
+    assert matched(chain(zoo.expired_intermediate), authority, now=now).matched == authority
+    root = zoo.issue(replace(KINDS["root"], ends=-10 * DAY, subject="Example Root CA of last year"))
+    dane = matched(chain(zoo.issue(Kind(issuer=root)), root.certificate), record(2, 0, 1, root.certificate), now=now)
+    assert "root 'Example Root CA of last year' expired 10 days ago" in dane.mismatch
+
+
+def test_dane_ta_above_an_intermediate_whose_time_is_over(zoo: Zoo, now: float) -> None:
+    sent = chain(zoo.expired_intermediate, zoo.root.certificate)
+    dane = matched(sent, record(2, 0, 1, zoo.root.certificate), now=now)
     assert "intermediate 'Example Issuing CA of last year' expired 10 days ago" in dane.mismatch
 
 
