@@ -144,7 +144,7 @@ def run_dnssec(directory: Path, zones: Mapping[str, Zone]) -> Iterator[Server]:
 def publish(directory: Path, name: str, text: str) -> None:
     """Serve another text of a zone that Knot signs; its serial must be a later one."""
     (directory / f"{name}.zone").write_text(text)
-    command = ["knotc", "-c", directory / "Knot" / "conf", "--blocking", "zone-reload", name]
+    command: list[str | Path] = ["knotc", "-c", directory / "Knot" / "conf", "--blocking", "zone-reload", name]
     subprocess.run(command, check=True, capture_output=True, timeout=10)
 
 
