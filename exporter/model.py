@@ -367,6 +367,60 @@ class Exchanges:
     """DNSSEC vouches for the MX records, or there are none and only the addresses matter (RFC 7672 2.2.1)."""
 
 
+Mode = Literal["enforce", "testing", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """An MTA-STS policy (RFC 8461 3.2)."""
+
+    mode: Mode
+    mx: frozenset[str]
+    """The MX hosts it lists, lower case; `*.` at the beginning stands for one label."""
+    max_age: int
+    """Seconds for which a sender may keep it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """How the last attempt to fetch the policy of a domain went, and the policy that was fetched last."""
+
+    id: str
+    """The id that the record had at the last attempt."""
+    tried: float
+    """When that was, Unix seconds."""
+    fault: Problem | None = None
+    """Why it gave no policy."""
+    failures: int = 0
+    """How many attempts in a row gave none."""
+    policy: Policy | None = None
+    since: float = 0.0
+    """When `policy` was fetched, Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What a mail domain publishes on how mail is to be delivered to it: MTA-STS (RFC 8461) and TLS-RPT (RFC 8460).
+
+    None: not known.
+    """
+
+    sts: bool | None = None
+    """It has a record at _mta-sts, good or bad."""
+    sts_id: str = ""
+    sts_valid: bool | None = None
+    """Record and policy are good, and the policy is to be had."""
+    policy: Policy | None = None
+    """The policy in force: the one that was fetched last, until `until` even where it is to be had no more."""
+    until: float = 0.0
+    """When senders that know the policy forget it, Unix seconds."""
+    tlsrpt: bool | None = None
+    """It asks for reports, by one good record at _smtp._tls."""
+    tlsrpt_wrong: str = ""
+    """What is wrong with what stands there; for the operator."""
+    problems: tuple[Problem, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What one probe saw, however far it came. What it did not reach is None, never a guess."""

@@ -8,9 +8,14 @@
 """
 
 from exporter.resolve.addresses import Addresses, Family, Mode
-from exporter.resolve.exchanges import connectable
+from exporter.resolve.ask import clean
+from exporter.resolve.exchanges import HOST_NAME, connectable
 from exporter.resolve.files import nameserver
 from exporter.resolve.resolver import Resolver
+from exporter.resolve.texts import Texts
 from exporter.resolve.tlsa import MX_NOT_SIGNED, NOT_TESTABLE
 
-__all__ = ["MX_NOT_SIGNED", "NOT_TESTABLE", "Addresses", "Family", "Mode", "Resolver", "connectable", "nameserver"]
+__all__ = [
+    "HOST_NAME", "MX_NOT_SIGNED", "NOT_TESTABLE", "Addresses", "Family", "Mode", "Resolver", "Texts", "clean",
+    "connectable", "nameserver",
+]  # fmt: skip

@@ -24,7 +24,7 @@ import dns.rdatatype
 from exporter.resolve.files import Nameserver
 from exporter.resolve.message import UnreadableError, response_to
 
-Type = Literal["A", "AAAA", "CNAME", "MX", "TLSA"]
+Type = Literal["A", "AAAA", "CNAME", "MX", "TLSA", "TXT"]
 Said = Literal["ok", "nxdomain", "nodata", "failure", "bogus", "timeout"]
 
 UDP_PAYLOAD = 1232  # fits every path unfragmented: the DNS flag day 2020

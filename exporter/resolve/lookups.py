@@ -171,8 +171,8 @@ class Lookups:
         before = self._known.get((name, rdtype))
         silences = before.silences + 1 if before else 1
         least, most = LIFETIME[answer.said]
-        if rdtype == "TLSA" and answer.said in {"nxdomain", "nodata"}:
-            most = LIFETIME["ok"][1]  # most hosts have none, and nobody waits for them to appear
+        if rdtype in {"TLSA", "TXT"} and answer.said in {"nxdomain", "nodata"}:
+            most = LIFETIME["ok"][1]  # most hosts and domains have none, and nobody waits for them to appear
         ttl = least * 2 ** min(silences - 1, 10) if answer.said == "timeout" else max(answer.ttl, least)
         known = self._learnt((name, rdtype), answer, self._clock() + min(ttl, most), epoch)
         if answer.said == "timeout":

@@ -16,6 +16,7 @@ from exporter.resolve.addresses import TYPES, Addresses, Family, Mode, ended, li
 from exporter.resolve.exchanges import exchanges
 from exporter.resolve.files import Followed, nameserver, parse_hosts, parse_resolv_conf
 from exporter.resolve.lookups import Bounded, Lookups
+from exporter.resolve.texts import Texts, texts
 from exporter.resolve.tlsa import NOT_SIGNED, NOT_TESTABLE, tlsa
 
 LOOK_AT_FILES_EVERY = 1.0
@@ -95,6 +96,11 @@ class Resolver:
         self._follow(self._clock())
         found = await exchanges(self._lookups, domain)
         return replace(found, secure=found.secure and self.trusted)
+
+    async def texts(self, name: str) -> Texts:
+        """The TXT records of a lower-case A-label name without a trailing dot."""
+        self._follow(self._clock())
+        return await texts(self._lookups, name)
 
     def cached_tlsa(self, host: str, port: int, found: Addresses) -> Tlsa | None:
         """The TLSA records of a host with these addresses, where they are to be had without waiting."""

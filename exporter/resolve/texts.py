@@ -1,0 +1,30 @@
+"""The TXT records of a name: the texts, and whether DNS told (RFC 1035 3.3.14)."""
+
+from dataclasses import dataclass
+
+import dns.rdtypes.ANY.TXT
+
+from exporter.model import Ended
+from exporter.resolve.addresses import REASONS, ended
+from exporter.resolve.lookups import Lookups
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What stands at a name. `problem`: why no fresh answer was to be had; `known`: there is one, maybe an old one."""
+
+    texts: tuple[str, ...] = ()
+    problem: Ended | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known what stands there: of old, where DNS tells nothing now."""
+        return bool(self.texts) or self.problem is None
+
+
+async def texts(lookups: Lookups, name: str) -> Texts:
+    """Look up the TXT records of a name. The strings of a record are joined as they are (RFC 8461 3.1)."""
+    (known,) = await lookups.every((name, "TXT"))
+    records = (record for record in known.records if isinstance(record, dns.rdtypes.ANY.TXT.TXT))
+    found = tuple(b"".join(record.strings).decode("latin-1") for record in records)
+    return Texts(found, ended(REASONS[known.answer.said], known.answer.detail) if known.failed else None)

@@ -1,0 +1,87 @@
+"""The text of a policy: what is good, what is not and why, and which hosts it lists."""
+
+import pytest
+
+from exporter.model import Policy
+from exporter.sts.policy import lists, parse
+
+GOOD = "version: STSv1\nmode: enforce\nmx: mx1.example.test\nmx: *.example.net\nmax_age: 86400\n"
+POLICY = Policy("enforce", frozenset({"mx1.example.test", "*.example.net"}), 86400)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(GOOD, id="LF"),
+        pytest.param(GOOD.replace("\n", "\r\n"), id="CRLF"),
+        pytest.param(GOOD.removesuffix("\n"), id="no end of line at the end"),
+        pytest.param(GOOD.replace(": ", ":"), id="no space"),
+        pytest.param(GOOD.replace("\n", " \t\n"), id="space at the end of lines"),
+        pytest.param(GOOD + "\n\n", id="empty lines"),
+        pytest.param("\n".join(reversed(GOOD.strip().split("\n"))), id="another order"),
+        pytest.param(GOOD + "x-more.1: anything, \u00fc: ;\n", id="a field it does not know"),
+        pytest.param(GOOD + "mode: none\nmax_age: 1\nversion: 2\n", id="of those that stand twice the first counts"),
+        pytest.param(GOOD.replace("mx1.example", "MX1.Example"), id="upper case"),
+    ],
+)
+def test_a_good_policy(body: str) -> None:
+    assert parse(body.encode()) == POLICY
+
+
+def test_one_in_mode_none_needs_no_hosts() -> None:
+    assert parse(b"version: STSv1\nmode: none\nmax_age: 0") == Policy("none", frozenset(), 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        pytest.param(b"", "version: missing; STSv1 is asked for", id="empty"),
+        pytest.param(b"<html>", "'<html>' is no line of a policy", id="HTML"),
+        pytest.param(GOOD.encode("utf-16"), "it is not UTF-8 text", id="UTF-16"),
+        pytest.param(GOOD.encode("utf-16-be"), "'\ufffdv\ufffde\ufffdr", id="UTF-16 without a mark"),
+        pytest.param(b"\xef\xbb\xbf" + GOOD.encode(), "'\ufffdversion: STSv1' is no line", id="byte order mark"),
+        pytest.param(b"mode: \xff", "it is not UTF-8 text", id="Latin-1"),
+        pytest.param(GOOD.replace("STSv1", "STSv2").encode(), "version: 'STSv2'; STSv1 is asked for", id="version"),
+        pytest.param(GOOD.replace("version", "Version").encode(), "version: missing", id="field names have case"),
+        pytest.param(GOOD.replace("enforce", "Enforce").encode(), "mode: 'Enforce'; enforce, testing", id="mode"),
+        pytest.param(GOOD.replace("86400", "31557601").encode(), "max_age: '31557601'; 0 to 31557600", id="a year"),
+        pytest.param(GOOD.replace("86400", "-1").encode(), "max_age: '-1'", id="negative"),
+        pytest.param(GOOD.replace("86400", "1d").encode(), "max_age: '1d'", id="a unit"),
+        pytest.param(GOOD.replace("86400", "\u0661").encode(), "max_age: '\u0661'", id="digits of other scripts"),
+        pytest.param(GOOD.replace("mx: ", "x: ").encode(), "it has no mx", id="no mx"),
+        pytest.param(GOOD.replace("*.", "*").encode(), "mx: '*example.net' is no host name", id="half a label"),
+        pytest.param(GOOD.replace("*.", ".").encode(), "mx: '.example.net' is no host name", id="an old draft"),
+        pytest.param(GOOD.replace("net", "net.").encode(), "mx: '*.example.net.' is no host name", id="dot at the end"),
+        pytest.param(GOOD.replace("*.example.net", "mx.*.net").encode(), "mx: 'mx.*.net'", id="a star in the middle"),
+        pytest.param(GOOD.replace("*.example.net", "m\u00fc.test").encode(), "mx: 'm\u00fc.test'", id="no A-label"),
+        pytest.param(GOOD.replace("*.example.net", "a.test, b.test").encode(), "mx: 'a.test, b.test'", id="a list"),
+        pytest.param(b"version: STSv1\nmode\x1b[31m", "'mode\ufffd[31m' is no line", id="hostile text"),
+    ],
+)
+def test_what_is_no_policy_and_why(body: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=r"[a-z]") as raised:
+        parse(body)
+    assert str(raised.value).startswith(why)
+    assert len(str(raised.value)) < 300
+
+
+def test_the_text_of_a_problem_is_short_whatever_is_sent() -> None:
+    with pytest.raises(ValueError, match=r"[a-z]") as raised:
+        parse(b"x" * 65_000)
+    assert len(str(raised.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("host", "listed"),
+    [
+        ("mx1.example.test", True),
+        ("mx2.example.test", False),
+        ("a.mx1.example.test", False),
+        ("a.example.net", True),
+        ("example.net", False),
+        ("a.b.example.net", False),
+        ("aexample.net", False),
+    ],
+)
+def test_a_star_stands_for_one_label(host: str, listed: bool) -> None:
+    assert lists(POLICY, host) is listed
