@@ -3,6 +3,7 @@
 Endpoints and addresses are no business of this file: the roster is told of sites.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
@@ -10,9 +11,11 @@ from itertools import islice
 
 from exporter.board import Board
 from exporter.model import Domain, Exchanges, Problem
+from exporter.policies import PolicyCache
 from exporter.resolve import Resolver
 from exporter.schedule import Schedule
 from exporter.state import NO_ANSWER, DomainState
+from exporter.sts import Fetcher
 from exporter.targets import Site, sites
 from exporter.turns import Turn
 
@@ -27,8 +30,8 @@ log = logging.getLogger(__name__)
 class Domains:
     """The domains of all targets and the sites they name. Domains of one target share sites.
 
-    `spawn` runs what waits for DNS in a turn; `come` is told of a site and how many seconds from now it may start,
-    `go` of one that no domain names any more.
+    `spawn` runs what waits for DNS in a turn, `beside` what waits for a policy's web server; `come` is told of a site
+    and how many seconds from now it may start, `go` of one that no domain names any more.
     """
 
     def __init__(
@@ -36,15 +39,18 @@ class Domains:
         board: Board,
         schedule: Schedule,
         resolver: Resolver,
+        fetcher: Fetcher,
         *,
         clock: Callable[[], float],
         spawn: Callable[[Turn, Coroutine[None, None, None]], None],
+        beside: Callable[[Domain, Coroutine[None, None, None]], None],
         come: Callable[[Site, float], None],
         go: Callable[[Site], None],
         again: Callable[[Site], None],
         on_problems: Callable[[Iterable[Problem]], None],
     ) -> None:
         self._board, self._schedule, self._resolver, self._clock = board, schedule, resolver, clock
+        self._policies = PolicyCache(board, resolver, fetcher, clock=clock, spawn=beside, on_change=self._tell)
         self._spawn, self._come, self._go, self._again, self._on_problems = spawn, come, go, again, on_problems
         self._named_by: dict[Site, set[Domain]] = {}
         self._securely: dict[str, dict[Domain, None]] = {}
@@ -60,19 +66,23 @@ class Domains:
         Of the latter it has the hosts, too, until DNS tells others.
         """
         known = self._board.domains.get(before) if before else None
-        exchanges, updated = (known.exchanges, known.updated) if known else (None, 0.0)
         interval = min(settings.interval for _, settings in domain.target.ports)
         due = self._schedule.starts_in(before)
         wait = max(interval, known.wait) if known else interval
-        self._board.domains[domain] = DomainState(domain, wait, exchanges, updated)
+        state = DomainState(domain, wait)
+        if known:
+            state = replace(known, domain=domain, wait=wait, lines=None)
+        self._board.domains[domain] = state
         self._schedule.add(domain, interval, "", self._turn, after=None if due is None else min(due, interval))
-        self._follow(domain, Exchanges(), exchanges or Exchanges())
+        self._follow(domain, Exchanges(), state.exchanges or Exchanges())
+        self._policies.follow(state)
 
     def remove(self, domain: Domain) -> None:
         """Forget a domain and the hosts that it alone names."""
         state = self._board.domains.pop(domain)
         self._schedule.remove(domain)
         self._follow(domain, state.exchanges or Exchanges(), Exchanges())
+        self._policies.forget(domain)
 
     def hosts(self, domain: Domain) -> list[str]:
         """The hosts that a domain names."""
@@ -93,7 +103,8 @@ class Domains:
 
     async def _look_up(self, turn: Turn) -> None:
         domain: Domain = turn.key  # type: ignore[assignment]  # the keys that `add` gave to the schedule
-        exchanges = await self._resolver.exchanges(domain.domain)
+        asked = self._resolver.exchanges(domain.domain), self._policies.ask(domain.domain)
+        exchanges, told = await asyncio.gather(*asked)
         self._schedule.finished(turn)
         state = self._board.domains.get(domain)
         if state is None:
@@ -105,17 +116,19 @@ class Domains:
         for _, host in exchanges.hosts:
             for site in sites(domain.target, host):
                 self._again(site)
-        self._tell(domain, state.exchanges or Exchanges(), exchanges)
         state.exchanges, state.updated, state.wait = exchanges, self._clock(), turn.wait
-        self._on_problems(exchanges.problems)
+        self._policies.learn(state, told)
+        self._tell(state)
+        self._on_problems(state.problems)
 
-    def _tell(self, domain: Domain, before: Exchanges, now: Exchanges) -> None:
-        """One line where the problems of a domain's records change."""
-        reasons = [problem.reason for problem in now.problems]
-        if reasons != [problem.reason for problem in before.problems]:
-            said = {"domain": domain.domain, "reasons": " ".join(reasons) or "none"}
-            said |= {"detail": now.problems[0].detail} if now.problems else {}
+    def _tell(self, state: DomainState) -> None:
+        """One line where the problems of a domain's records and policy change."""
+        reasons = tuple(problem.reason for problem in state.problems)
+        if reasons != state.logged:
+            said = {"domain": state.domain.domain, "reasons": " ".join(reasons) or "none"}
+            said |= {"detail": state.problems[0].detail} if reasons else {}
             log.log(logging.WARNING if reasons else logging.INFO, "domain changed", extra=said)
+        state.logged = reasons
 
     def _follow(self, domain: Domain, before: Exchanges, now: Exchanges) -> None:
         """Let the sites of a domain follow its MX hosts."""

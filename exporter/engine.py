@@ -17,11 +17,13 @@ from exporter.door import Limits
 from exporter.machine import SPARE_DESCRIPTORS, descriptors_for
 from exporter.model import Problem, Target
 from exporter.multitarget import SHARE, MultiTarget
+from exporter.policies import policy_ca_file
 from exporter.probe.prober import Prober
 from exporter.reloads import NotApplied
 from exporter.resolve import Resolver
 from exporter.roster import Roster
 from exporter.schedule import Schedule
+from exporter.sts import AT_ONCE, DOUBTFUL_AT_ONCE, Fetcher
 from exporter.telemetry import Telemetry
 from exporter.trust import Judge, TrustStoreError
 
@@ -57,6 +59,7 @@ class Engine:
             trusted=config.trusted_resolver,
             on_lookup=lambda kind, result: telemetry.dns_lookups.labels(kind, result).inc(),
         )
+        self.fetcher = Fetcher(self.resolver, allow_private=config.mta_sts_allow_private)
         self.prober = Prober(loop, self.judge, ehlo_name=ehlo_name)
         self.schedule = Schedule(
             loop,
@@ -71,8 +74,9 @@ class Engine:
             settings_for=config.settings_for, on_internal_error=internal_error,
         )  # fmt: skip
         self.roster = Roster(
-            board, self.schedule, self.resolver, self.prober, max_addresses=config.max_addresses, clock=time.time,
-            on_problems=self._count, on_internal_error=internal_error, on_failed_vote=self.canaries.ask,
+            board, self.schedule, self.resolver, self.prober, self.fetcher,
+            max_addresses=config.max_addresses, clock=time.time, on_problems=self._count,
+            on_internal_error=internal_error, on_failed_vote=self.canaries.ask,
         )  # fmt: skip
         self.on_demand = MultiTarget(config, self.prober, self.resolver, on_internal_error=internal_error)
         telemetry.in_flight.set_function(lambda: self.schedule.in_flight)
@@ -99,6 +103,7 @@ class Engine:
         self.resolver.use(
             config.nameservers, max_lookups=config.max_concurrent_lookups, trusted=config.trusted_resolver
         )
+        self.fetcher.allow_private = config.mta_sts_allow_private
         if _limits(config) != _limits(before):
             self.schedule.limit(at_once=_at_once(config), per_address=config.max_probes_per_host)
         self.on_demand.use(config)
@@ -125,9 +130,15 @@ class Engine:
     async def _trust(self, config: Config) -> None:
         """Read the trust anchors anew, in a thread: the judge takes all of them over at once."""
         ca_files = {settings.tls.ca_file for target in config.targets for _, settings in target.ports}
+        of_domains = {policy_ca_file(target) for target in config.targets if target.domains}
+
+        def load() -> None:
+            self.judge.load(ca_files)
+            self.fetcher.load(of_domains)
+
         try:
-            await aside(lambda: self.judge.load(ca_files))
-        except TrustStoreError as error:
+            await aside(load)
+        except (TrustStoreError, OSError) as error:
             raise NotApplied(str(error)) from error
 
     async def _follow(self, before: Iterable[Target], config: Config) -> None:
@@ -154,10 +165,15 @@ class Engine:
 def _limits(config: Config) -> tuple[object, ...]:
     """What decides how many probes may run at once."""
     probes, lookups, per_host = config.max_concurrent_probes, config.max_concurrent_lookups, config.max_probes_per_host
-    return probes, lookups, per_host, config.probe_endpoint.enabled
+    return probes, lookups, per_host, config.probe_endpoint.enabled, _has_domains(config)
+
+
+def _has_domains(config: Config) -> bool:
+    return any(target.domains for target in config.targets)
 
 
 def _at_once(config: Config) -> int:
     on_demand = config.max_concurrent_probes // SHARE if config.probe_endpoint.enabled else 0
-    spare = SPARE_DESCRIPTORS + Limits().at_once + 2 * config.max_concurrent_lookups + on_demand
+    policies = AT_ONCE + DOUBTFUL_AT_ONCE if _has_domains(config) else 0
+    spare = SPARE_DESCRIPTORS + Limits().at_once + 2 * config.max_concurrent_lookups + on_demand + policies
     return descriptors_for(config.max_concurrent_probes, spare)

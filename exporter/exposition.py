@@ -181,11 +181,11 @@ def _domains(board: Board, now: float, *, openmetrics: bool) -> Iterator[str]:
 
 
 def _domain_lines(state: DomainState, exchanges: Exchanges) -> tuple[str, tuple[str, ...]]:
-    """The labels of a domain, and the lines of its records by family; rendered once an answer of DNS."""
-    if state.lines is None or state.lines[0] is not exchanges:
+    """The labels of a domain, and the lines of its records by family; rendered once an answer."""
+    if state.lines is None or state.lines[0][0] is not exchanges or state.lines[0][1] is not state.policies:
         prefix = domain_labels(state.domain)
         lines = [_domain_family(family, prefix, state, ()) if family.records else "" for family in DOMAIN_FAMILIES]
-        state.lines = exchanges, prefix, tuple(lines)
+        state.lines = (exchanges, state.policies), prefix, tuple(lines)
     return state.lines[1:]
 
 

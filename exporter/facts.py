@@ -12,7 +12,7 @@ from exporter.board import Board
 from exporter.failure import Failure
 from exporter.families.readers import TIMED
 from exporter.filters import ANYTHING, Filter, word_of, word_of_domain
-from exporter.model import Endpoint, Problem, Result, Tlsa, Verdict
+from exporter.model import Endpoint, Policies, Problem, Result, Tlsa, Verdict
 from exporter.reasons import REASONS
 from exporter.state import DomainState, State
 
@@ -44,7 +44,7 @@ def domain_facts(state: DomainState, hosts: Iterable[State], now: float) -> dict
     found: dict[str, Any] = {
         "target": state.domain.target.name, "domain": state.domain.domain, "state": word,
         "success": {"ok": True, "warning": True, "critical": False}.get(word),
-        "problems": [_problem(each) for each in exchanges.problems] if exchanges else [],
+        "problems": [_problem(each) for each in state.problems],
     }  # fmt: skip
     if exchanges is None:
         return found
@@ -54,6 +54,8 @@ def domain_facts(state: DomainState, hosts: Iterable[State], now: float) -> dict
         "mx_records": exchanges.records,
         "null_mx": exchanges.null_mx,
         "mx_secure": exchanges.secure,
+        "mta_sts": _mta_sts(state.policies) if state.policies else None,
+        "tlsrpt": {"present": state.policies.tlsrpt, "wrong": state.policies.tlsrpt_wrong} if state.policies else None,
     }
 
 
@@ -121,6 +123,16 @@ def _problem(problem: Problem) -> dict[str, Any]:
     row = REASONS[problem.reason]
     return {"stage": problem.stage, "reason": problem.reason, "severity": problem.severity, "detail": problem.detail,
             "meaning": row.meaning, "likely_cause": row.cause, "first_check": row.check}  # fmt: skip
+
+
+def _mta_sts(policies: Policies) -> dict[str, Any]:
+    policy = policies.policy
+    held = (
+        {"mode": policy.mode, "mx": sorted(policy.mx), "max_age": policy.max_age, "until": policies.until}
+        if policy
+        else None
+    )
+    return {"present": policies.sts, "valid": policies.sts_valid, "id": policies.sts_id or None, "policy": held}
 
 
 def _certificate(verdict: Verdict) -> dict[str, Any]:

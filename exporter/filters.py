@@ -35,7 +35,7 @@ def word_of_domain(state: DomainState, hosts: Iterable[State], now: float) -> st
         return "untestable" if any(host.assessment.untestable for host in hosts) else "pending"
     if not success:
         return "critical"
-    return "warning" if state.exchanges.problems else "ok"
+    return "warning" if state.problems else "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,10 @@ class Filter:
     def wants_domain(self, state: DomainState, word: str) -> bool:
         """Whether a domain is asked for. A domain has no port."""
         target, domain = state.domain.target, state.domain.domain
-        problems = state.exchanges.problems if state.exchanges else ()
         return (
             not self.port
             and self._fits(word, target.name, target.labels)
-            and self._has(problems)
+            and self._has(state.problems)
             and (not self.find or self._finds(target.name, domain))
         )
 

@@ -647,13 +647,3 @@ UNTESTABLE: dict[Untestable, UntestableRow] = {
         "ulimit -n (LimitNOFILE), the ephemeral port range, memory; the agent's log.",
     ),
 }
-
-
-NOT_YET = frozenset(
-    {
-        Reason.STS_POLICY_INVALID,
-        Reason.STS_POLICY_FETCH_ERROR,
-        Reason.STS_WEBPKI_INVALID,
-    }
-)
-"""Rows that nothing raises yet: they need the policies of mail domains. A test compares with the code."""

@@ -14,7 +14,7 @@ from exporter.families import (
     EgressFamily,
     Family,
 )
-from exporter.reasons import NOT_YET, REASONS, UNTESTABLE
+from exporter.reasons import REASONS, UNTESTABLE
 
 GENERATED = "<!-- Printed by `smtp-exporter reference {}`; `make reference` writes it anew. -->\n"
 
@@ -72,11 +72,10 @@ where an expectation covers it and a warning elsewhere, E/- is nothing elsewhere
 
 """
     for reason, row in REASONS.items():
-        later = "\n\n*Not judged by this version yet.*" if reason in NOT_YET else ""
         norm = f", RFC 8460 `{row.rfc8460}`" if row.rfc8460 else ""
         stages = ", ".join(row.stages)
         text += f"""### {reason}
-Stage {stages}, severity {row.rule}{norm}. {row.meaning}{later}
+Stage {stages}, severity {row.rule}{norm}. {row.meaning}
 
 - Likely cause: {row.cause}
 - First check: {row.check}

@@ -22,6 +22,7 @@ from exporter.resolve import MX_NOT_SIGNED, NOT_TESTABLE, Addresses, Resolver
 from exporter.schedule import Schedule
 from exporter.sites import Sites
 from exporter.state import Change
+from exporter.sts import Fetcher
 from exporter.targets import Name, is_literal, name_of, sites, speaks_tls
 from exporter.turns import Turn
 
@@ -43,6 +44,7 @@ class Roster:
         schedule: Schedule,
         resolver: Resolver,
         prober: Prober,
+        fetcher: Fetcher,
         *,
         max_addresses: int,
         clock: Callable[[], float],
@@ -59,7 +61,8 @@ class Roster:
             forget=prober.forget,
         )  # fmt: skip
         self._domains = Domains(
-            board, schedule, resolver, clock=clock, spawn=self._spawn, come=self._sites.add, go=self._sites.remove,
+            board, schedule, resolver, fetcher, clock=clock, spawn=self._spawn, come=self._sites.add,
+            beside=lambda domain, work: self._run(work, partial(self._report, domain)), go=self._sites.remove,
             again=self._sites.ask_again, on_problems=on_problems,
         )  # fmt: skip
         self._tasks: set[asyncio.Task[None]] = set()
@@ -220,15 +223,18 @@ class Roster:
     # --- waiting ------------------------------------------------------------------------------------------------
 
     def _spawn(self, turn: Turn, work: Coroutine[None, None, None]) -> None:
+        self._run(work, partial(self._failed, turn))
+
+    def _run(self, work: Coroutine[None, None, None], failed: Callable[[BaseException], None]) -> None:
+        """Let a task of ours run beside; where it ends by a mistake of ours, `failed` is told."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._over(turn, done))
+        task.add_done_callback(partial(self._over, failed))
 
-    def _over(self, turn: Turn, task: asyncio.Task[None]) -> None:
-        """A task of ours that failed gives its place back, and says so."""
+    def _over(self, failed: Callable[[BaseException], None], task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            self._failed(turn, error)
+            failed(error)
 
     def _failed(self, turn: Turn, error: BaseException) -> None:
         """Give the place of a turn back that our own mistake ended; an endpoint's result says so."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from exporter.checks import Assessment
 from exporter.failure import Failure
-from exporter.model import Domain, Exchanges, Peer, Result
+from exporter.model import Domain, Exchanges, Fetched, Peer, Policies, Problem, Result
 from exporter.reasons import Reason
 
 NO_ANSWER = frozenset({Reason.DNS_FAILURE, Reason.DNS_TIMEOUT, Reason.DNSSEC_INVALID})
@@ -87,8 +87,21 @@ class DomainState:
     wait: float
     exchanges: Exchanges | None = None
     updated: float = 0.0
-    lines: tuple[Exchanges, str, tuple[str, ...]] | None = None
-    """What `exposition` made of these exchanges: the labels, and the lines by family; kept until there are others."""
+    policies: Policies | None = None
+    fetched: Fetched | None = None
+    """What is held of its MTA-STS policy."""
+    logged: tuple[Reason, ...] = ()
+    """What was wrong with it when that was logged last."""
+    lines: tuple[tuple[Exchanges, Policies | None], str, tuple[str, ...]] | None = None
+    """What `exposition` made of these records: the labels, and the lines by family; kept until there are others."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with its records and policy; what fails for both is told once."""
+        found = self.exchanges.problems if self.exchanges else ()
+        told = {each.reason for each in found}
+        more = self.policies.problems if self.policies else ()
+        return (*found, *(each for each in more if each.reason not in told))
 
     def withdrawn(self, now: float) -> bool:
         """Whether the answer is too old to be shown."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from exporter.board import Board
-from exporter.model import Ended, Exchanges, Lookup, Peer, Result, Settings, Target, Tlsa
+from exporter.model import Ended, Exchanges, Lookup, Peer, Policy, Problem, Result, Settings, Target, Tlsa
 from exporter.reasons import Reason, Stage
-from exporter.resolve import Addresses
+from exporter.resolve import Addresses, Texts
 from exporter.roster import Roster
 from exporter.schedule import Schedule
 from tests.fake_loop import Loop
@@ -25,6 +25,7 @@ class Names:
     def __init__(self) -> None:
         self.answers: dict[str, Addresses] = {}
         self.mx: dict[str, Exchanges] = {}
+        self.txt: dict[str, Texts] = {}
         self.records: dict[tuple[str, int], Tlsa] = {}
         self.trusted = True
         self.slow = self.unavailable = False
@@ -50,6 +51,28 @@ class Names:
         if self.error:
             raise self.error
         return self.mx[domain]
+
+    async def texts(self, name: str) -> Texts:
+        return self.txt.get(name, Texts())
+
+
+class Web:
+    """A fetcher that answers from `policies` as soon as `open`; `asked` lists the domains."""
+
+    def __init__(self) -> None:
+        self.policies: dict[str, Policy | Problem] = {}
+        self.asked: list[str] = []
+        self.full = False
+        self.open = asyncio.Event()
+        self.open.set()
+
+    def has_room(self, *, doubtful: bool) -> bool:
+        return not self.full
+
+    async def fetch(self, domain: str, ca_file: str | None, *, doubtful: bool) -> Policy | Problem:
+        self.asked.append(domain)
+        await self.open.wait()
+        return self.policies[domain]
 
 
 class Probes:
@@ -80,14 +103,18 @@ class Probes:
 
 class Bench:
     def __init__(self, max_addresses: int = 16) -> None:
-        self.loop, self.names, self.probes, self.board = Loop(), Names(), Probes(), Board()
+        self.loop, self.names, self.probes, self.board, self.web = Loop(), Names(), Probes(), Board(), Web()
         self.errors = 0
         self.seen: Counter[str] = Counter()
         self.schedule = Schedule(self.loop)
         resolver: Any = self.names
         prober: Any = self.probes
+        fetcher: Any = self.web
+        self.late = 0.0
+        """Seconds that the clock of the wall is ahead."""
         self.roster = Roster(
-            self.board, self.schedule, resolver, prober, max_addresses=max_addresses, clock=lambda: NOW,
+            self.board, self.schedule, resolver, prober, fetcher, max_addresses=max_addresses,
+            clock=lambda: NOW + self.late,
             on_problems=lambda found: self.seen.update(each.reason for each in found), on_internal_error=self.error,
         )  # fmt: skip
 

@@ -256,7 +256,7 @@ async def test_the_roster_tells_of_who_cannot_be_connected_to(
     address: str, reason: Reason | None, settings: dict[str, Any], told: list[Way]
 ) -> None:
     loop, probes, heard = Loop(), Probes(), list[Way]()
-    fakes: tuple[Any, ...] = (Board(), Schedule(loop), Names(), probes)
+    fakes: tuple[Any, ...] = (Board(), Schedule(loop), Names(), probes, object())
     roster = Roster(*fakes, max_addresses=16, clock=lambda: NOW, on_failed_vote=heard.append)
     roster.add(Target("mail", ((25, Settings(expect=Expect(**settings))),), host=address))
     loop.run(60)

@@ -151,6 +151,16 @@ DOMAIN_FAMILIES: tuple[DomainFamily, ...] = (
     DomainFamily("smtp_domain_mx_records", "How many MX records the domain has.", readers.domain_fact("records")),
     DomainFamily("smtp_domain_null_mx", "Whether the domain says that it takes no mail (RFC 7505).",
                  readers.domain_fact("null_mx")),
+    DomainFamily("smtp_domain_mta_sts_present", "Whether the domain has a record at _mta-sts (RFC 8461).",
+                 readers.published(lambda policies: policies.sts)),
+    DomainFamily("smtp_domain_tlsrpt_present", "Whether the domain asks for TLS reports, in a good record (RFC 8460).",
+                 readers.published(lambda policies: policies.tlsrpt)),
+    DomainFamily("smtp_domain_mta_sts_valid", "Whether the MTA-STS record and policy are valid and to be had.",
+                 readers.published(lambda policies: policies.sts_valid)),
+    DomainFamily("smtp_domain_mta_sts_max_age_seconds", "For how long senders keep the MTA-STS policy.",
+                 readers.of_policy(lambda policy: policy.max_age)),
+    DomainFamily("smtp_domain_mta_sts_info", "The mode of the MTA-STS policy: enforce, testing or none.",
+                 readers.policy_mode, ("mode",)),
 )  # fmt: skip
 
 EGRESS_FAMILY = EgressFamily(

@@ -6,7 +6,7 @@ A reader yields (values of the family's own labels, value).
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
-from exporter.model import Certificate, Result, Session
+from exporter.model import Certificate, Policies, Policy, Result, Session
 from exporter.reasons import Severity, Stage
 from exporter.smtp.software import software as software_of
 from exporter.state import NO_ANSWER, DomainState, State
@@ -126,7 +126,7 @@ def domain_success(domain: DomainState, states: Iterable[State]) -> Iterator[Sam
     if domain.exchanges.null_mx:
         yield (), 1
         return
-    critical = any(each.severity is Severity.CRITICAL for each in domain.exchanges.problems)
+    critical = any(each.severity is Severity.CRITICAL for each in domain.problems)
     verdicts = {state.assessment.success for state in states if state.result}
     if critical or True in verdicts:
         yield (), not critical
@@ -135,8 +135,7 @@ def domain_success(domain: DomainState, states: Iterable[State]) -> Iterator[Sam
 
 
 def domain_problems(domain: DomainState, _: Iterable[State]) -> Iterator[Sample]:
-    problems = domain.exchanges.problems if domain.exchanges else ()
-    yield from (((*each,), 1) for each in dict.fromkeys((p.stage, p.reason, p.severity) for p in problems))
+    yield from (((*each,), 1) for each in dict.fromkeys((p.stage, p.reason, p.severity) for p in domain.problems))
 
 
 def mx(domain: DomainState, _: Iterable[State]) -> Iterator[Sample]:
@@ -153,3 +152,20 @@ def domain_fact(name: Literal["records", "null_mx"]) -> ReadDomain:
         return one(None if unknown else getattr(found, name))
 
     return reader
+
+
+def published(read: Callable[[Policies], float | None]) -> ReadDomain:
+    def reader(domain: DomainState, _: Iterable[State]) -> Iterator[Sample]:
+        return one(read(domain.policies) if domain.policies else None)
+
+    return reader
+
+
+def of_policy(read: Callable[[Policy], float]) -> ReadDomain:
+    """Of the policy in force, where the domain still has a record of it."""
+    return published(lambda policies: read(policies.policy) if policies.policy and policies.sts else None)
+
+
+def policy_mode(domain: DomainState, _: Iterable[State]) -> Iterator[Sample]:
+    found = domain.policies
+    return one(1, found.policy.mode) if found and found.policy and found.sts else iter(())

@@ -226,7 +226,7 @@ def _tell(seen: Survey, row: Row) -> None:
 def _domains(seen: Survey, board: Board, now: float) -> Iterator[str]:
     """The mail domains whose records have problems. Their hosts are endpoints, and told as such."""
     for number, (domain, state) in enumerate(tuple(board.domains.items()), 1):
-        problems = state.exchanges.problems if state.exchanges else ()
+        problems = state.problems
         if problems and seen.wanted.wants_domain(state, word_of_domain(state, board.of_domain(domain), now)):
             for each in problems:
                 target, name = domain.target.name, domain.domain

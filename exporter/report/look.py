@@ -11,10 +11,12 @@ from exporter.config import Config
 from exporter.egress import Egress
 from exporter.machine import own_name
 from exporter.model import Domain, Endpoint, Lookup, Result, Target, Tlsa
+from exporter.policies import PolicyCache
 from exporter.probe.prober import Prober
 from exporter.report.asked import Asked
 from exporter.resolve import MX_NOT_SIGNED, Addresses, Resolver, connectable
 from exporter.state import DomainState, State
+from exporter.sts import Fetcher
 from exporter.targets import Site, sites, speaks_tls
 from exporter.trust import Judge
 
@@ -46,9 +48,14 @@ async def look(config: Config, asked: Sequence[Asked], progress: Callable[[int, 
     egress = Egress(min_hosts=config.egress.min_hosts, min_networks=config.egress.min_networks)
     seen = Seen(Board(egress))
     resolver = Resolver(config.nameservers, max_lookups=config.max_concurrent_lookups, trusted=config.trusted_resolver)
+    fetcher, fetches = Fetcher(resolver, allow_private=config.mta_sts_allow_private), list[asyncio.Task[None]]()
+    policies = PolicyCache(
+        seen.board, resolver, fetcher, clock=time.time,
+        spawn=lambda _, work: fetches.append(asyncio.get_running_loop().create_task(work)),
+    )  # fmt: skip
     prober = Prober(asyncio.get_running_loop(), Judge(), ehlo_name=await own_name())
     try:
-        asking = (_endpoints(seen, some.target, resolver, config.max_addresses) for some in asked)
+        asking = (_endpoints(seen, some.target, resolver, policies, config.max_addresses) for some in asked)
         found = {work[0]: work for some in await asyncio.gather(*asking) for work in some}
         for endpoint in found:
             seen.board.add(endpoint)
@@ -65,7 +72,7 @@ async def look(config: Config, asked: Sequence[Asked], progress: Callable[[int, 
                 progress(finished, every)
 
         at_once = asyncio.Semaphore(config.max_concurrent_probes)
-        await asyncio.gather(*(one_address(endpoints) for endpoints in work))
+        await asyncio.gather(*(one_address(endpoints) for endpoints in work), *fetches)
     finally:
         prober.abort()
         await resolver.close()
@@ -78,14 +85,15 @@ async def look(config: Config, asked: Sequence[Asked], progress: Callable[[int, 
 Work = tuple[Endpoint, tuple[str, ...], Lookup | None]
 
 
-async def _endpoints(seen: Seen, target: Target, resolver: Resolver, limit: int) -> list[Work]:
+async def _endpoints(seen: Seen, target: Target, resolver: Resolver, policies: PolicyCache, limit: int) -> list[Work]:
     """The endpoints of a target, after asking DNS. Its domains are put on the board."""
     hosts = [target.host] if target.host else []
     hops: dict[str, tuple[str, ...]] = {}
     for name in target.domains:
         domain = Domain(target, name)
-        exchanges = await resolver.exchanges(name)
-        seen.board.domains[domain] = DomainState(domain, 300.0, exchanges, time.time())
+        exchanges, told = await asyncio.gather(resolver.exchanges(name), policies.ask(name))
+        state = seen.board.domains[domain] = DomainState(domain, 300.0, exchanges, time.time())
+        policies.learn(state, told)
         hosts += [host for _, host in exchanges.hosts if host not in hosts]
         for _, host in exchanges.hosts if exchanges.secure else ():
             hops[host] = (*hops.get(host, ()), name)
@@ -158,5 +166,5 @@ def exit_code(seen: Seen) -> int:
     """0 success, 1 warnings, 2 critical, 3 untestable; the worst of several in the order 2, 3, 1, 0."""
     words = {seen.word(endpoint, state) for endpoint, state in seen.rows()}
     for domain in seen.board.domains.values():
-        words |= {problem.severity.value for problem in (domain.exchanges.problems if domain.exchanges else ())}
+        words |= {problem.severity.value for problem in domain.problems}
     return next((code for word, code in (("critical", 2), ("untestable", 3), ("warning", 1)) if word in words), 0)

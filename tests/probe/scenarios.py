@@ -389,6 +389,9 @@ SCENARIOS = HEALTHY + BROKEN
 ELSEWHERE: dict[Reason, str] = {
     Reason.MX_NOT_FOUND: "tests/resolve/test_exchanges.py",
     Reason.MX_INVALID: "tests/resolve/test_exchanges.py",
+    Reason.STS_POLICY_INVALID: "tests/sts/test_fetch.py",
+    Reason.STS_POLICY_FETCH_ERROR: "tests/sts/test_fetch.py",
+    Reason.STS_WEBPKI_INVALID: "tests/sts/test_fetch.py",
     Reason.STS_MX_MISMATCH: "tests/checks/test_demands.py",
     Reason.STARTTLS_WITHDRAWN: "tests/checks/test_history.py",
     Reason.CERTIFICATE_OUTDATED: "tests/checks/test_history.py",
