@@ -83,7 +83,7 @@ ENDPOINT: dict[str, tuple[Panel, ...]] = {
               (24, 5),
               columns=(Column("from", unit="dateTimeAsIso", width=180),
                        Column("until", unit="dateTimeAsIso", width=180),
-                       Column("subject"), Column("issuer"), Column("serial"), Column("key", width=100)),
+                       Column("subject"), Column("issuer"), Column("serial", width=370), Column("key", width=100)),
               sort=("-from",), empty="No certificate was seen."),
     ),
 }  # fmt: skip
