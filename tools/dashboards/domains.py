@@ -1,11 +1,8 @@
 """Mail domains: which of them cannot be delivered to and why, their MX hosts, and what their records promise."""
 
-from dataclasses import replace
-
 from tools.dashboards.columns import DOMAIN, MX_HOST, PAGE, REASON, SEVERITIES, STAGE, TARGET, paged
 from tools.dashboards.thresholds import ALL_GOOD, DAYS_LEFT, DELIVERABLE, NONE_BETTER, NONE_GOOD, STATE, VALID, YES
 from tools.grafana import Column, Panel
-from tools.grafana.panels import HELP, metrics_of
 
 OF_DOMAIN = "on (job, instance, target, domain)"
 OF_HOST = "on (job, instance, target, host)"
@@ -101,12 +98,3 @@ DOMAINS: dict[str, tuple[Panel, ...]] = {
               sort=("state", "domain", "preference"), empty="No domain has an MX host."),
     ),
 }  # fmt: skip
-
-
-def known(panel: Panel) -> Panel:
-    """A panel without the queries whose metrics are in no table yet: those of MTA-STS and TLS-RPT."""
-    queries = {name: each for name, each in panel.queries.items() if all(one in HELP for one in metrics_of(each))}
-    return replace(panel, queries=queries)
-
-
-DOMAINS = {title: tuple(panel for panel in map(known, row) if panel.queries) for title, row in DOMAINS.items()}
