@@ -26,6 +26,8 @@ LEFT_OUT = 0.01
 """Probes that were due and left out, as a share of those made."""
 BRIDGE = "5m"
 """From a restart of the agent to its third probe of an endpoint that is probed every minute."""
+SETTLES = "3m"
+"""In so long the ports of a host that comes back have all been probed; less than BRIDGE, which covers a mistake."""
 JOB = "smtp-exporter"
 FOLDER = Path(__file__).parent.parent / "deploy/prometheus"
 
@@ -125,7 +127,7 @@ ENDPOINTS = RuleFile("What an operator is woken for: a mail port that its client
           BRIDGE, ON_HOST.links()),
     of_port(PORT_DOWN, "An SMTP port does not answer as a mail server.",
             "port:smtp_probe_problem:unreachable == port:smtp_probe_success:tested",
-            f"unless ignoring (port) last_over_time(host:smtp_probe_problem:down[@{BRIDGE}])"),
+            f"unless ignoring (port) last_over_time(host:smtp_probe_problem:down[@{SETTLES}])"),
     Alert("SmtpAddressDown", "warning",
           "sum without (port) (port:smtp_probe_problem:unreachable < port:smtp_probe_success:tested)", "5m",
           "Some addresses of a mail server do not answer, others do.",

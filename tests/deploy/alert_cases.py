@@ -144,6 +144,7 @@ def down(where: Labels, says: str, *reasons: Reason) -> tuple[Fired]:
 
 REFUSED = down(host(25), "Port 25 of mx (target t): connection_refused at 192.0.2.1.", R.CONNECTION_REFUSED)
 RESTART, MENDED, FLAPS = FAILS * 10 + NOTHING * 3 + FAILS, FAILS * 10 + WORKS, (WORKS + FAILS) * 60
+BLIP = WORKS * 12 + FAILS + WORKS
 OF_TWO = "mx (target t) does not answer everywhere: connection_refused at 192.0.2.2."
 NONE_OF_THREE = (
     "mx (target t) answers on none of its ports: 25 connection_refused at 192.0.2.1, "
@@ -186,6 +187,12 @@ DOWN = (
     Case("a host was back a while ago",
          probed(port(25), MENDED, R.CONNECTION_REFUSED) | probed(port(465), MENDED, R.CONNECTION_REFUSED),
          spares=HOST_DOWN),
+    Case("a port is down, and the other one fails once",
+         fails(R.CONNECTION_REFUSED, port()) | probed(port(587), BLIP, R.CONNECTION_REFUSED), REFUSED,
+         spares=HOST_DOWN, at="13m"),
+    Case("a port is down, and the other one failed once",
+         fails(R.CONNECTION_REFUSED, port()) | probed(port(587), BLIP, R.CONNECTION_REFUSED), REFUSED,
+         spares=HOST_DOWN, at="16m"),
     Case("one of two ports answers",
          fails(R.CONNECTION_REFUSED, port()) | probed(port(587)), REFUSED, spares=HOST_DOWN),
     Case("one of two addresses answers, on any port",

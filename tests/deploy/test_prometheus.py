@@ -72,7 +72,7 @@ def test_a_pace_shortens_every_duration_that_one_would_wait_for() -> None:
     usual, quick = files(), files(pace=60)
     assert "for: 2m\n" in usual["rules/endpoints.yml"]
     assert "for: 2s\n" in quick["rules/endpoints.yml"]
-    assert "host:smtp_probe_problem:down[5s]" in quick["rules/endpoints.yml"]
+    assert "host:smtp_probe_problem:down[3s]" in quick["rules/endpoints.yml"]
     assert "scrape_interval: 1s\n" in quick["prometheus.yml"]
     assert "group_wait: 500ms\n" in quick["alertmanager.yml"]
 
