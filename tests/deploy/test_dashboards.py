@@ -79,6 +79,14 @@ def test_every_metric_exists(panel: dict[str, Any]) -> None:
         assert asked <= SCRAPED | PROCESS
 
 
+@names
+def test_every_variable_asks_a_metric_that_exists(name: str) -> None:
+    definitions = [each["definition"] for each in DASHBOARDS[name]["templating"]["list"] if each["type"] == "query"]
+    assert definitions
+    for definition in definitions:
+        assert re.findall(r"label_values\((\w+)", definition)[0] in SCRAPED
+
+
 @panels
 def test_every_label_that_a_legend_names_is_one_that_the_query_keeps(panel: dict[str, Any]) -> None:
     for target in panel["targets"]:

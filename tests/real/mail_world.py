@@ -49,7 +49,7 @@ HOSTS = {
     "mail.example.com": Host(("198.51.100.10", "2001:db8:a::10"), (25, 465, 587)),
     "mx2.example.com": Host(("198.51.100.11", "2001:db8:a::11"), (25,), EXPIRING),
     "mx.example.net": Host(("203.0.113.20", "2001:db8:b::20"), (25, 587), broken=True, software="Exim 4.98"),
-    "mail.example.org": Host(("203.0.113.30",), (25, 465, 587), EXPIRED, software="Postfix"),
+    "mail.example.org": Host(("203.0.113.30",), (25, 465, 587), EXPIRED),
 }
 DEAD = "198.51.100.77"
 """Nobody answers there."""

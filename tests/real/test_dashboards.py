@@ -23,7 +23,7 @@ from tests.real.agent import ROOT, RUN
 from tests.real.conftest import NewDirectory, require
 from tests.real.mail_world import DOMAINS, TARGETS, WATCHED, run_mail_world
 from tests.real.namespaces import can_have_namespaces, namespace
-from tests.real.processes import Server, running
+from tests.real.processes import Server, running, wait_until
 from tests.real.prometheus import OPENER, Prometheus, run_prometheus
 from tools.dashboards import DASHBOARDS
 
@@ -84,7 +84,7 @@ def ports(address: str) -> dict[str, int]:
 
 @pytest.fixture
 def prometheus(new_directory: NewDirectory) -> Iterator[Prometheus]:
-    """A Prometheus that has scraped all of the demo, and an agent that probes mail domains, twice."""
+    """A Prometheus that has scraped all of the demo, and an agent that probes mail domains."""
     require(there=shutil.which("prometheus"), otherwise="prometheus is missing: make tools")
     require(there=can_have_namespaces(), otherwise="a network of one's own needs root")
     world = new_directory("world")
@@ -97,8 +97,8 @@ def prometheus(new_directory: NewDirectory) -> Iterator[Prometheus]:
         agent(new_directory("agent"), world / "ca.pem", addresses[1]),
         run_prometheus(new_directory("prometheus"), addresses, {"honor_labels": True}) as prometheus,
     ):
-        prometheus.wait_for(f"count(smtp_probe_duration_seconds offset 1s) >= {len(DEMO)} + {WATCHED}")
-        prometheus.wait_for(f"count(smtp_domain_success offset 1s) == {len(DOMAINS)}")
+        prometheus.wait_for(f"count(smtp_probe_duration_seconds) == {len(DEMO)} + {WATCHED}")
+        prometheus.wait_for(f"count(smtp_domain_success) == {len(DOMAINS)}")
         yield prometheus
 
 
@@ -157,7 +157,9 @@ def test_each_query_variable_and_link_gives_something(prometheus: Prometheus) ->
     """One test: to start all this again in another process of the tests would take longer than to ask."""
     [shown] = prometheus.query(f'smtp_probe_duration_seconds{{target="{SHOWN}"}}')
     chosen = {name: shown.labels[name] for name in ("target", "host", "port")}
-    assert failing(prometheus, chosen) == {}
+    wait_until(lambda: not failing(prometheus, chosen), 20, lambda: f"{failing(prometheus, chosen)}")
     for name, query in variables():
-        assert all(sample.labels[name] for sample in prometheus.query(query)), name
+        values = [sample.labels[name] for sample in prometheus.query(query)]
+        assert values, query
+        assert all(values), query
     assert lost(prometheus, chosen) == []
