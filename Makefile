@@ -19,7 +19,7 @@ step = @printf '%-28s' '$(1)'; said=$$($(2) 2>&1) && echo ok || { echo FAILED; e
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo run test check unit fuzz tools bench reference lock clean scenarios
+.PHONY: help demo run test check unit fuzz tools bench reference release lock clean scenarios
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,8 @@ scenarios: $(VENV)/.installed-dev ## the table of reasons and the scenarios that
 tools: ## the Debian packages that `make test` needs, installed where it is root and they are missing
 	@tools/debian-packages.sh
 	@tools/axe.sh
+	@tools/kubectl.sh
+	@tools/debian-root.sh
 
 bench: $(VENV)/.installed-dev ## the table of figures, measured, into docs/performance.md; SHORT=1 shows that it works
 	@tools/debian-packages.sh prometheus-blackbox-exporter
@@ -61,16 +63,23 @@ reference: $(VENV)/.installed ## writes docs/, deploy/prometheus and grafana/ an
 	@$(BIN)/smtp-exporter reference schema >docs/config.schema.json
 	@$(BIN)/python -m tools.alerts
 	@$(BIN)/python -m tools.dashboards
+	@$(BIN)/python -m tools.prometheus_rule
+
+release: $(VENV)/.installed-dev ## wheel, sdist, locked requirements, SBOM and checksums, into dist/
+	@tools/release.sh
+	@cat dist/SHA256SUMS
 
 lock: .cache/uv/bin/uv ## raises the locked versions to the newest that pyproject.toml allows
-	@$(COMPILE) --group build --output-file requirements.lock
-	@$(COMPILE) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	@$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
+	@$(COMPILE) --group build --constraints requirements.lock --output-file requirements-build.lock
+	@$(COMPILE) pyproject.toml --all-extras --group dev --constraints requirements.lock \
+		--constraints requirements-build.lock --output-file requirements-dev.lock
 
 clean: ## removes all that make has made
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 
-COMPILE := .cache/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
-	--generate-hashes --no-header pyproject.toml
+COMPILE := .cache/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-header
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -78,9 +87,9 @@ $(BIN)/python:
 	@echo 'making $(VENV)'
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
+$(VENV)/.installed: requirements.lock requirements-build.lock pyproject.toml | $(BIN)/python
 	@echo 'installing smtp-exporter into $(VENV)'
-	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --require-hashes -r requirements.lock -r requirements-build.lock
 	@$(PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
 
