@@ -4,6 +4,7 @@ kubernetes-validate knows the kinds of Kubernetes itself. Those of the Prometheu
 part of its API that stands in our files.
 """
 
+import json
 import re
 import subprocess
 from functools import cache
@@ -27,6 +28,7 @@ FOLDER = ROOT / "deploy/kubernetes"
 KUSTOMIZATIONS = ["base", *(f"overlays/{path.name}" for path in sorted(FOLDER.glob("overlays/*")))]
 VERSIONS = ("1.28", kubernetes_validate.latest_version())
 """The oldest that the base asks for, and the newest that is known."""
+ORDINAL = "__meta_kubernetes_pod_label_apps_kubernetes_io_pod_index"
 WORKLOADS = {"Deployment", "StatefulSet"}
 
 Manifest = dict[str, Any]
@@ -238,6 +240,25 @@ def test_the_operator_scrapes_as_the_scrape_configuration_does() -> None:
     assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert service["metadata"]["labels"][monitor["jobLabel"]] == job["job_name"]
     assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+
+
+def test_alerts_survive_a_new_pod_for_its_instance_keeps_its_name(tmp_path: Path) -> None:
+    """The relabelling of the ServiceMonitor, done by Prometheus to what the operator makes it discover."""
+    (endpoint,) = one("overlays/prometheus-operator", "ServiceMonitor")["spec"]["endpoints"]
+    names = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
+    steps = [{names.get(key, key): value for key, value in step.items()} for step in endpoint["relabelings"]]
+    labels = {"__meta_kubernetes_service_name": "smtp-exporter", "pod": "smtp-exporter-7f9", "endpoint": "metrics"}
+    pods = [
+        {"targets": ["10.0.0.1:10225"], "labels": labels},
+        {"targets": ["10.0.0.2:10225"], "labels": labels | {ORDINAL: "2"}},
+    ]
+    job = {"job_name": "smtp-exporter", "static_configs": pods, "relabel_configs": steps}
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [job]}))
+    command = ["promtool", "check", "service-discovery", "--timeout=3s", tmp_path / "prometheus.yml", "smtp-exporter"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
+    found = [{k: v for k, v in each["labels"].items() if not k.startswith("__")} for each in json.loads(done.stdout)]
+    assert sorted(labels["instance"] for labels in found) == ["smtp-exporter", "smtp-exporter-2"]
+    assert [labels.keys() for labels in found] == [{"job", "instance"}] * 2
 
 
 def test_the_rules_for_the_operator_are_those_of_prometheus() -> None:
