@@ -18,7 +18,7 @@ podman() { # with storage of its own; runc, because crun refuses machines with b
 
 run() { # as the README and the compose file do. Podman's own limits are more than some machines allow
   podman run --network none --read-only --read-only-tmpfs=false --cap-drop ALL --security-opt no-new-privileges \
-    --ulimit nofile=8192:8192 --ulimit nproc=4096:4096 "$@"
+    --timeout 900 --ulimit nofile=8192:8192 --ulimit nproc=4096:4096 "$@"
 }
 
 step() { printf '%4d s  %s\n' "$SECONDS" "$*"; }

@@ -12,8 +12,8 @@ FLAGS = (
 )  # fmt: skip
 ROOTS = "/etc/ssl/certs/ca-certificates.crt"
 """This machine's: it may reach the package index through a proxy of its own."""
-LIMITS = ("--ulimit=nofile=8192:8192", "--ulimit=nproc=4096:4096")
-"""Podman's own are more than some machines allow."""
+LIMITS = ("--ulimit=nofile=8192:8192", "--ulimit=nproc=4096:4096", "--timeout=900")
+"""Podman's own are more than some machines allow; and a container ends, also when the tests were killed."""
 
 
 def podman(*arguments: str | Path, check: bool = True, given: str | None = None) -> str:
