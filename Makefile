@@ -63,7 +63,6 @@ reference: $(VENV)/.installed ## writes docs/, deploy/ and grafana/ anew from th
 	@$(BIN)/smtp-exporter reference schema >docs/config.schema.json
 	@$(BIN)/python -m tools.alerts
 	@$(BIN)/python -m tools.dashboards
-	@$(BIN)/python -m tools.prometheus_rule
 
 release: $(VENV)/.installed-dev ## wheel, sdist, locked requirements, SBOM and checksums, into dist/
 	@tools/release.sh

@@ -11,6 +11,8 @@ import yaml
 
 from exporter import cli
 from exporter.config import load
+from tools.orchestrated import COMPOSE as COMPOSED
+from tools.orchestrated import files
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy/docker"
@@ -64,9 +66,8 @@ def test_its_image_is_pinned_and_can_be_replaced(service: str) -> None:
 
 
 def test_its_prometheus_is_the_shipped_one_but_for_the_names_of_the_others() -> None:
-    shipped = (ROOT / "deploy/prometheus/prometheus.yml").read_text()
-    named = shipped.replace("localhost:10225", "smtp-exporter:10225").replace("localhost:9093", "alertmanager:9093")
-    assert yaml.safe_load((FOLDER / "prometheus.yml").read_text()) == yaml.safe_load(named)
+    assert COMPOSED.read_text("utf-8") == files()[COMPOSED], "run: .venv/bin/python -m tools.alerts"
+    assert MOUNTS["/etc/prometheus/prometheus.yml"] == COMPOSED
 
 
 def test_grafana_finds_prometheus_and_the_dashboards() -> None:

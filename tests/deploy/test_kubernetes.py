@@ -19,7 +19,7 @@ import yaml
 from exporter import __version__, cli
 from exporter.config import load
 from tests.real.conftest import require
-from tools.prometheus_rule import WRITTEN, text
+from tools.orchestrated import KUBERNETES, files
 
 pytestmark = pytest.mark.real
 
@@ -262,4 +262,4 @@ def test_alerts_survive_a_new_pod_for_its_instance_keeps_its_name(tmp_path: Path
 
 
 def test_the_rules_for_the_operator_are_those_of_prometheus() -> None:
-    assert WRITTEN.read_text("utf-8") == text(), "run: .venv/bin/python -m tools.prometheus_rule"
+    assert KUBERNETES.read_text("utf-8") == files()[KUBERNETES], "run: .venv/bin/python -m tools.alerts"
