@@ -288,6 +288,12 @@ class TlsaRecord:
         """Write it as a zone file does."""
         return f"{self.usage} {self.selector} {self.matching} {self.data.hex()}"
 
+    @property
+    def short(self) -> str:
+        """Enough of it to tell it from others."""
+        text = str(self)
+        return text if len(text) <= 24 else f"{text[:22]}..."
+
 
 @dataclass(frozen=True, slots=True)
 class Tlsa:

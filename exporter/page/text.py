@@ -31,8 +31,8 @@ def dane(result: Result) -> str:
         return tlsa.none if tlsa else ""
     if verdict and verdict.matched:
         rest = ": its name, dates and issuer do not matter" if verdict.by_certificate else ""
-        return f"valid{rest}; the record {verdict.matched} fits" + _of(len(tlsa.records))
-    shown = [str(record) for record in tlsa.records[:RECORDS]]
+        return f"valid{rest}; the record {verdict.matched.short} fits" + _of(len(tlsa.records))
+    shown = [record.short for record in tlsa.records[:RECORDS]]
     records = f"{', '.join(shown)}{_of(len(tlsa.records), RECORDS)}"
     return f"NOT VALID: {verdict.mismatch}" if verdict else f"no certificate was seen; records: {records}"
 

@@ -11,8 +11,8 @@ from exporter.resolve.addresses import REASONS, Addresses, ended
 from exporter.resolve.lookups import Known, Lookups
 
 NOT_TESTABLE = Tlsa(none="not testable: no name server on this machine, and trusted_resolver is not set")
-MX_NOT_SIGNED = Tlsa(none="not used: the MX records that name it are not signed with DNSSEC")
-NOT_SIGNED = Tlsa(none="not used: its addresses are not signed with DNSSEC")
+MX_NOT_SIGNED = Tlsa(none="not used: DNSSEC does not vouch for the MX records that name it")
+NOT_SIGNED = Tlsa(none="not used: DNSSEC does not vouch for its addresses")
 
 
 async def tlsa(lookups: Lookups, host: str, port: int, found: Addresses) -> tuple[Tlsa, float]:

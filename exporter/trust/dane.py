@@ -78,7 +78,7 @@ def _weigh(
     record = _reached(path, found)
     ages = expired(dated := _dated(path), now), not_yet_valid(dated, now)
     wrong = sentence(_wrong(path, names, next_hops, ages))
-    dane = Dane(usable, None, f"an authority fits {_short(record)}, but: {wrong}")
+    dane = Dane(usable, None, f"an authority fits {record.short}, but: {wrong}")
     dane = dane if wrong else Dane(usable, record)
     looked_at = (*sent, *path.readings, *(one for one, _ in found.values()))
     return until_a_date_passes(dane, looked_at, now, tells_age=any(ages))
@@ -161,15 +161,10 @@ def _nothing_fits(leaf: bytes, records: Sequence[TlsaRecord], counting: Sequence
         return f"no record can be used: {_listed(reasons)}"
     key = tlsa.public_key(leaf)
     own = TlsaRecord(3, 1, 1, tlsa.DIGESTS[1](key)) if key else TlsaRecord(3, 0, 1, tlsa.DIGESTS[1](leaf))
-    return f"no certificate that was sent fits {_listed(map(_short, counting))}; the server's own is {own}"
+    return f"no certificate that was sent fits {_listed(each.short for each in counting)}; the server's own is {own}"
 
 
 def _listed(texts: Iterable[str]) -> str:
     every = list(texts)
     more = f" and {len(every) - TOLD} more" if len(every) > TOLD else ""
     return ", ".join(every[:TOLD]) + more
-
-
-def _short(record: TlsaRecord) -> str:
-    text = str(record)
-    return text if len(text) <= 24 else f"{text[:22]}..."

@@ -94,6 +94,7 @@ server:
   trust-anchor-file: "{directory}/anchors"
   local-zone: "test." nodefault
   ede: yes
+  rrset-roundrobin: no
   cache-max-ttl: 1
   cache-max-negative-ttl: 1
 remote-control:

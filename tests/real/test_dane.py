@@ -81,6 +81,7 @@ class Case(NamedTuple):
 
 OLD_ROOT = replace(KINDS["root"], ends=-10 * DAY, subject="Example Root CA of last year")
 FOR_PKIX = "OpenSSL serves all protocols; SMTP does not use PKIX-TA and PKIX-EE (RFC 7672 3.1.3)"
+NO_MORE = "Postfix looks at the first 100 records of an answer"
 ONE_NAME = "s_client looks for the name of the host only, and not for that of the mail domain (RFC 7672 3.2.2)"
 
 
@@ -146,6 +147,7 @@ CASES: Mapping[str, Case] = {
     "ee-and-ta-wrong": right("expired", "3 1 1 expired", "2 0 1 unknown_root"),
     "only-the-stronger-digest": wrong("good", "3 1 1 good", "3 1 2 renewed"),
     "of-each-selector": right("good", "3 1 1 good", "3 0 2 renewed"),
+    "many": right("good", *(f"3 1 1 #{number}" for number in range(699)), "3 1 1 good", posttls=(FITS_NOT, NO_MORE)),
     # --- records that SMTP cannot use: TLS, and nobody knows with whom
     "pkix-ee": unusable("good", "1 1 1 good", openssl=(FITS, FOR_PKIX)),
     "pkix-ta": unusable("good", "0 0 1 intermediate", openssl=(FITS, FOR_PKIX)),
@@ -189,8 +191,10 @@ class Lab:
         return (self.made.get(name) or self.zoo[name]).certificate
 
     def record(self, text: str) -> str:
-        """A TLSA record of a certificate, as a zone file has it."""
+        """A TLSA record of a certificate, or of a number, as a zone file has it."""
         usage, selector, matching, name, *cut = text.split()
+        if name.startswith("#"):
+            return f"{usage} {selector} {matching} {int(name[1:]):064x}"
         whole = self.certificate(name).public_bytes(Encoding.DER)
         key = self.certificate(name).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         selected = whole if selector == "0" else key
