@@ -31,7 +31,7 @@ run: $(VENV)/.installed ## the agent; CONFIG=smtp-exporter.yaml
 	@exec $(BIN)/smtp-exporter run --config.file='$(CONFIG)'
 
 test: $(VENV)/.installed-dev tools check ## everything: check, unit tests, tests with real servers; installs what they need
-	@$(BIN)/python -m pytest --quiet --numprocesses=$(WORKERS) --dist=loadgroup
+	@$(BIN)/python -m pytest --quiet --numprocesses=$(WORKERS) --dist=worksteal
 
 check: $(VENV)/.installed-dev ## style, types, import contracts
 	$(call step,ruff check,$(BIN)/ruff check)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +20,6 @@ ROOT = Path(__file__).parents[2]
 LOCKED = set(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
 """Names, as indexes write them, and versions."""
 WITHIN = 60.0
-
-
-def real(test: Callable[..., None]) -> Callable[..., None]:
-    """Needs the package index; one worker makes the release for all."""
-    marked: Callable[..., None] = pytest.mark.real(pytest.mark.xdist_group("release")(test))
-    return marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +67,14 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@real
+@pytest.mark.real
 def test_the_wheel_is_the_package_with_its_templates_and_nothing_else(release: Release) -> None:
     package = {name for name in release.wheel() if ".dist-info/" not in name}
     assert package == committed("exporter")
     assert "exporter/page/templates/index.html" in package
 
 
-@real
+@pytest.mark.real
 def test_the_sdist_has_all_that_an_installation_needs_and_no_tests(release: Release) -> None:
     needed = committed("exporter", "deploy", "docs", "grafana") | {
         "README.md", "LICENSE", "CHANGELOG.md", "config.example.yaml", "pyproject.toml",
@@ -91,7 +84,7 @@ def test_the_sdist_has_all_that_an_installation_needs_and_no_tests(release: Rele
     assert not [name for name in release.sdist() if re.match(r"tests|benchmarks|\.ci|.*\.pyc", name)]
 
 
-@real
+@pytest.mark.real
 def test_every_file_of_the_release_has_its_checksum(release: Release) -> None:
     lines = (line.split("  ") for line in (release.folder / "SHA256SUMS").read_text().splitlines())
     sums = {name: checksum for checksum, name in lines}
@@ -100,7 +93,7 @@ def test_every_file_of_the_release_has_its_checksum(release: Release) -> None:
     assert len(files) == 4
 
 
-@real
+@pytest.mark.real
 def test_the_bill_of_materials_names_what_is_locked_with_licences_and_who_needs_whom(release: Release) -> None:
     parts = release.sbom()["components"]
     assert {(normal(part["name"]), part["version"]) for part in parts} == {
@@ -111,7 +104,7 @@ def test_the_bill_of_materials_names_what_is_locked_with_licences_and_who_needs_
     assert len(needs["dependsOn"]) >= 14
 
 
-@real
+@pytest.mark.real
 def test_what_was_installed_runs_the_demo_and_shows_its_page(release: Release, tmp_path: Path) -> None:
     (port,) = free_ports(["web"]).values()
     program = release.environment / "bin/smtp-exporter"

@@ -13,7 +13,7 @@ from tests.deploy.podman import LIMITS, ROOT, ROOTS, podman
 from tests.real.conftest import require
 from tests.real.processes import wait_until
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("machine")]  # one worker boots it
+pytestmark = pytest.mark.real
 
 UNIT = (ROOT / "deploy/systemd/smtp-exporter.service").read_text()
 COMMANDS = re.findall(r"^#   (.+)$", UNIT.partition("[Unit]")[0], re.MULTILINE)
