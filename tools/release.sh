@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 installed=${2:-$work/installed}
 
 rm -rf "${dist:?}"
-$bin/hatchling build --directory "$dist" 2>/dev/null
+said=$($bin/hatchling build --directory "$dist" 2>&1) || { echo "$said" >&2; exit 1; }
 version=$($bin/hatchling version)
 cp requirements.lock "$dist/"
 
@@ -20,7 +20,8 @@ $bin/python -m venv --without-pip "$installed" # which is none of the agent's pa
 pip=("$bin/python" -m pip --python "$installed/bin/python" --disable-pip-version-check -qq install --no-compile)
 "${pip[@]}" --require-hashes -r "$dist/requirements.lock"
 "${pip[@]}" --no-deps --no-index "$dist/smtp_exporter-$version-py3-none-any.whl"
-[[ $("$installed/bin/smtp-exporter" --version) == "smtp-exporter $version "* ]]
+said=$("$installed/bin/smtp-exporter" --version)
+[[ $said == "smtp-exporter $version "* ]] || { echo "not $version, but $said" >&2; exit 1; }
 "$installed/bin/smtp-exporter" check-config config.example.yaml >/dev/null
 
 sed "s/^dynamic = .*/version = \"$version\"/" pyproject.toml >"$work/pyproject.toml"
