@@ -101,8 +101,7 @@ def _rule_file(name: str, file: RuleFile, pace: float) -> str:
 
 
 SCRAPE = """\
-# A Prometheus that scrapes smtp-exporter, evaluates its rules and sends its alerts. Merge it into yours, or start with
-# it.
+# Prometheus for smtp-exporter: scrapes it, evaluates its rules, sends its alerts. Merge it into yours or start with it.
 global:
   evaluation_interval: @60s
 
