@@ -52,7 +52,10 @@ class Answer:
 
 
 async def ask(name: str, rdtype: Type, servers: Sequence[Nameserver], patience: float) -> Answer:
-    """Ask the servers in turn, `patience` seconds in all, until one of them says whether there are such records."""
+    """Ask the servers in turn, `patience` seconds in all, until one of them says whether there are such records.
+
+    Where one of them fails, a third of that may pass to find out why.
+    """
     try:
         question = dns.name.from_text(name)
     except dns.exception.DNSException:

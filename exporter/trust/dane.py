@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_der_publ
 from exporter.model import Dane, TlsaRecord
 from exporter.trust import tlsa
 from exporter.trust.anchors import Anchors
-from exporter.trust.certificate import Reading, read, validity
+from exporter.trust.certificate import Reading, read
 from exporter.trust.findings import expired, not_yet_valid, sentence, unsuitable
 from exporter.trust.names import mismatch
 from exporter.trust.path import MAX_SENT, Path, find_path, readings, walk
@@ -74,7 +74,8 @@ def _weigh(
     found = _authorities(chain, sent, counting) if first else {}
     if not found:
         return Standing(-math.inf, math.inf, Dane(usable, None, _nothing_fits(chain[0], records, counting)))
-    path = find_path(Anchors([(one.openssl, validity(one.openssl)) for one, _ in found.values()]), sent, now)
+    anchors = Anchors([(one.openssl, (one.facts.not_before, one.facts.not_after)) for one, _ in found.values()])
+    path = find_path(anchors, sent, now)
     record = _reached(path, found)
     ages = expired(dated := _dated(path), now), not_yet_valid(dated, now)
     wrong = sentence(_wrong(path, names, next_hops, ages))
