@@ -18,6 +18,8 @@ from exporter.model import (
     Endpoint,
     Exchanges,
     Lookup,
+    Policies,
+    Policy,
     Problem,
     Reply,
     Result,
@@ -29,8 +31,9 @@ from exporter.model import (
     Verdict,
 )
 from exporter.page import PIECE, Fact, Links, health
+from exporter.page.domains import DOMAINS
 from exporter.page.rows import COUNTED, EXAMPLES, ROWS
-from exporter.page.text import coded, dane, instant, span
+from exporter.page.text import coded, dane, instant, mta_sts, mx, span
 from exporter.reasons import REASONS, UNTESTABLE, Reason, Severity, Stage, Untestable
 from exporter.state import DomainState
 from exporter.telemetry import Telemetry
@@ -158,6 +161,89 @@ def test_a_broken_domain_is_told_with_cause_and_check(board: Board) -> None:
     for part in ("exmaple.test", "1 mail domain", REASONS[Reason.DNS_NOT_FOUND].check, "<b>exmaple.test</b>"):
         assert part in said.text
     assert "1 mail domain" not in seen(board, wanted=Filter(state="ok")).text
+
+
+POLICY = Policy("enforce", frozenset({"*.example.test"}), 86400)
+IN_FORCE = Policies(sts=True, sts_id="7", sts_valid=True, policy=POLICY, until=NOW + 86400, tlsrpt=True)
+
+
+def add_domains(board: Board, *names: str, policies: Policies | None = IN_FORCE) -> None:
+    """Domains that share the host of every test."""
+    target = Target("mail", ((25, Settings()),))
+    for name in names:
+        domain = Domain(target, name)
+        board.domains[domain] = DomainState(domain, 300.0, Exchanges(((10, HOST),)), NOW, policies)
+
+
+def test_a_domain_is_a_row_with_its_records_and_how_its_hosts_do(board: Board) -> None:
+    board.add(endpoint())
+    board.record(healthy())
+    add_domains(board, "example.test")
+    text = " ".join(seen(board).text.split("Mail domains")[1].split())
+    assert f"ok 1 of 1 endpoint well example.test mail MX10 {HOST}" in text
+    assert "MTA-STSenforce for *.example.test, kept for 1 d; id 7" in text
+    assert "TLS-RPTasked for" in text
+
+
+def test_of_many_domains_the_worst_are_shown(board: Board) -> None:
+    board.add(endpoint())
+    board.record(healthy())
+    add_domains(board, *(f"d{n:05}.test" for n in range(2 * COUNTED)))
+    wrong = Problem(Reason.STS_POLICY_INVALID, Stage.POLICY, Severity.WARNING, EVIL)
+    add_domains(board, "z.test", policies=replace(IN_FORCE, problems=(wrong,), sts_valid=False, tlsrpt_wrong=EVIL))
+    found = seen(board)
+    section = " ".join(found.text.split("Mail domains")[1].split())
+    assert section.index("z.test") < section.index("d00000.test")
+    assert section.count(".test mail") == DOMAINS
+    assert f"all {2 * COUNTED + 1:,} mail domains as JSON" in section
+    assert not {"script", "img"} & set(found.tags[found.tags.index("main") :])
+    assert "d00000.test" not in seen(board, wanted=Filter(state="warning")).text
+
+
+@pytest.mark.parametrize(
+    ("policies", "said"),
+    [
+        (Policies(), "not known"),
+        (Policies(sts=False), "no record"),
+        (Policies(sts=True), "not fetched yet"),
+        (Policies(sts=True, sts_valid=False), "a record, but no policy in force"),
+        (IN_FORCE, "enforce for *.example.test, kept for 1 d; id 7"),
+        (replace(IN_FORCE, policy=replace(POLICY, mode="none", mx=frozenset())), "none, kept for 1 d; id 7"),
+        (
+            replace(IN_FORCE, policy=replace(POLICY, mx=frozenset(f"mx{n}.test" for n in range(9)))),
+            "enforce for mx0.test, mx1.test, mx2.test, mx3.test, mx4.test (5 of 9), kept for 1 d; id 7",
+        ),
+        (
+            replace(IN_FORCE, sts_valid=False),
+            "the record is not valid or the policy not to be had; who knows the policy goes by it until "
+            f"{instant(NOW + 86400)}: enforce for *.example.test, kept for 1 d",
+        ),
+        (
+            replace(IN_FORCE, sts=False, sts_valid=None),
+            f"no record; who knows the policy goes by it until {instant(NOW + 86400)}: "
+            "enforce for *.example.test, kept for 1 d",
+        ),
+    ],
+)
+def test_mta_sts_in_a_sentence(policies: Policies, said: str) -> None:
+    assert mta_sts(policies) == said
+
+
+@pytest.mark.parametrize(
+    ("exchanges", "said"),
+    [
+        (Exchanges(), "no MX host"),
+        (Exchanges(((10, "a.test"), (20, "b.test"))), "10 a.test, 20 b.test"),
+        (Exchanges(((0, "d.test"),), implicit=True), "0 d.test; no MX record, so the domain itself"),
+        (Exchanges(null_mx=True), "null MX: takes no mail"),
+        (
+            Exchanges(tuple((n, "a.test") for n in range(7))),
+            "0 a.test, 1 a.test, 2 a.test, 3 a.test, 4 a.test (5 of 7)",
+        ),
+    ],
+)
+def test_mx_hosts_in_a_sentence(exchanges: Exchanges, said: str) -> None:
+    assert mx(exchanges) == said
 
 
 def test_blocked_ports_and_the_health_of_the_agent_are_shown(board: Board) -> None:

@@ -15,6 +15,7 @@ from exporter import __version__
 from exporter.board import Board
 from exporter.families.readers import TIMED
 from exporter.filters import ANYTHING, STATES, Filter
+from exporter.page.domains import DomainRow
 from exporter.page.health import Fact, health
 from exporter.page.rows import Row, help_for, survey
 from exporter.page.text import coded, dane, instant, span, visible
@@ -22,6 +23,7 @@ from exporter.page.text import coded, dane, instant, span, visible
 __all__ = [
     "PIECE",
     "STATIC",
+    "DomainRow",
     "Fact",
     "Links",
     "dane",

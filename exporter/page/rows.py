@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 from exporter.board import Board
 from exporter.failure import Failure
 from exporter.families.readers import TIMED
-from exporter.filters import STATES, Filter, word_of, word_of_domain
+from exporter.filters import STATES, Filter, word_of
 from exporter.model import Endpoint, Peer
+from exporter.page.domains import DOMAINS, DomainRow, domain_rows
 from exporter.reasons import REASONS, UNTESTABLE, Reason, Stage, Untestable, UntestableRow
 from exporter.reasons import Row as Help
 from exporter.state import State
@@ -165,6 +166,9 @@ class Survey:
     """The endpoints of this page."""
     page: int = 1
     found: dict[tuple[str, str, bool], Group] = field(default_factory=dict)
+    domains: list[DomainRow] = field(default_factory=list)
+    """The worst mail domains of those asked for."""
+    matching_domains: int = 0
 
     @property
     def pages(self) -> int:
@@ -224,13 +228,15 @@ def _tell(seen: Survey, row: Row) -> None:
 
 
 def _domains(seen: Survey, board: Board, now: float) -> Iterator[str]:
-    """The mail domains whose records have problems. Their hosts are endpoints, and told as such."""
-    for number, (domain, state) in enumerate(tuple(board.domains.items()), 1):
-        problems = state.problems
-        if problems and seen.wanted.wants_domain(state, word_of_domain(state, board.of_domain(domain), now)):
-            for each in problems:
-                target, name = domain.target.name, domain.domain
-                example = Example((target, name), None, target, name, "", 0.0, each.detail)
-                seen.tell(each.severity, each.reason, example)
-        if number % COUNTED == 0:
+    """The mail domains, and what is wrong with their records. Their hosts are endpoints, and told as such."""
+    for row in domain_rows(board, now, seen.wanted):
+        if row is None:
+            seen.domains = nsmallest(DOMAINS, seen.domains, key=lambda each: each.place)
             yield ""
+            continue
+        seen.matching_domains += 1
+        seen.domains.append(row)
+        target, name = row.state.domain.target.name, row.state.domain.domain
+        for each in row.state.problems:
+            seen.tell(each.severity, each.reason, Example((target, name), None, target, name, "", 0.0, each.detail))
+    seen.domains = nsmallest(DOMAINS, seen.domains, key=lambda each: each.place)

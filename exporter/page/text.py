@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
-from exporter.model import Result
+from exporter.model import Exchanges, Policies, Result
 
 RECORDS = 5
-"""TLSA records that are shown."""
+"""TLSA records, MX hosts and patterns that are shown."""
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -35,6 +35,36 @@ def dane(result: Result) -> str:
     shown = [record.short for record in tlsa.records[:RECORDS]]
     records = f"{', '.join(shown)}{_of(len(tlsa.records), RECORDS)}"
     return f"NOT VALID: {verdict.mismatch}" if verdict else f"no certificate was seen; records: {records}"
+
+
+def mx(exchanges: Exchanges) -> str:
+    """The MX hosts of a domain, in the order that senders try them."""
+    if exchanges.null_mx:
+        return "null MX: takes no mail"
+    hosts = [f"{preference} {host}" for preference, host in exchanges.hosts]
+    said = ", ".join(hosts[:RECORDS]) + _of(len(hosts), RECORDS) or "no MX host"
+    return f"{said}; no MX record, so the domain itself" if exchanges.implicit else said
+
+
+def mta_sts(policies: Policies) -> str:
+    """What MTA-STS says of a domain, in a sentence."""
+    policy, has = policies.policy, {None: "not known", False: "no record", True: ""}[policies.sts]
+    if policy is None:
+        return has or ("not fetched yet" if policies.sts_valid is None else "a record, but no policy in force")
+    patterns = sorted(policy.mx)
+    listed = f" for {', '.join(patterns[:RECORDS])}{_of(len(patterns), RECORDS)}" if patterns else ""
+    said = f"{policy.mode}{listed}, kept for {span(policy.max_age)}"
+    if has or not policies.sts_valid:
+        held = has or "the record is not valid or the policy not to be had"
+        return f"{held}; who knows the policy goes by it until {instant(policies.until)}: {said}"
+    return f"{said}; id {policies.sts_id}"
+
+
+def tlsrpt(policies: Policies) -> str:
+    """Whether a domain asks for TLS reports."""
+    if policies.tlsrpt_wrong:
+        return f"NOT VALID: {policies.tlsrpt_wrong}"
+    return {None: "not known", False: "no record", True: "asked for"}[policies.tlsrpt]
 
 
 def _of(count: int, shown: int = 1) -> str:

@@ -8,8 +8,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from exporter.families.readers import TIMED
+from exporter.filters import word_of_domain
 from exporter.model import Endpoint, Result
-from exporter.page import dane, instant, visible
+from exporter.page import DomainRow, dane, instant, visible
 from exporter.reasons import REASONS, UNTESTABLE, Reason, Severity
 from exporter.report.look import Seen
 from exporter.state import DomainState, State
@@ -21,23 +22,44 @@ MOST = 300
 
 
 def print_text(seen: Seen, console: Console) -> None:
-    """One block an endpoint: its state, its stages, its certificate, and every problem with what to do."""
-    for domain in seen.board.domains.values():
-        _print_domain(domain, console)
-    for endpoint, state in seen.rows():
-        _print_endpoint(seen, endpoint, state, console)
+    """One block a domain, and one an endpoint: its state, its stages, its certificate, every problem with what to do.
+
+    A healthy endpoint of an MX host is a line in the block of its domain, and has none of its own.
+    """
+    for state in seen.board.domains.values():
+        _print_domain(seen, state, console)
+    in_a_line = {id(each) for domain in seen.board.domains for each in seen.board.of_domain(domain)}
+    for endpoint, of_endpoint in seen.rows():
+        if of_endpoint.word != "ok" or id(of_endpoint) not in in_a_line:
+            _print_endpoint(seen, endpoint, of_endpoint, console)
 
 
-def _print_domain(state: DomainState, console: Console) -> None:
-    exchanges = state.exchanges
-    if exchanges is None:
-        return
-    hosts = ", ".join(f"{preference} {host}" for preference, host in exchanges.hosts)
-    said = "null MX: takes no mail" if exchanges.null_mx else hosts or "no MX host"
-    console.print(f"[bold]{escape(state.domain.domain)}[/]  {escape(visible(said))}")
-    for problem in exchanges.problems:
+def _print_domain(seen: Seen, state: DomainState, console: Console) -> None:
+    """Verdict, records, hosts: one screen."""
+    hosts = tuple(seen.board.of_domain(state.domain))
+    row = DomainRow(state, hosts, word_of_domain(state, hosts, state.updated))
+    title = f"[{COLOURS.get(row.word, 'default')} bold]{row.word.upper():<10}[/] [bold]{escape(state.domain.domain)}[/]"
+    console.print(f"{title}  {row.verdict}", highlight=False)
+    console.print(_grid({name: text[:MOST] for name, text in row.said.items()}, indent=2))
+    for host in hosts:
+        console.print(_host(host), highlight=False)
+    for problem in state.problems:
         _print_problem(problem.reason, problem.severity, problem.detail, console)
     console.print()
+
+
+def _host(state: State) -> str:
+    """One endpoint of a domain in a line."""
+    result, reason = state.result, state.cause[0]
+    session, verdict = (result.session, result.verdict) if result else (None, None)
+    said = [session.version if session and session.version else "no TLS"] if result else []
+    if verdict:
+        said.append("certificate valid" if verdict.valid else "certificate NOT VALID")
+    if result and result.dane:
+        said.append("DANE valid" if result.dane.matched else "DANE NOT VALID")
+    name = f"{state.peer.host}:{state.peer.port}  {state.peer.address}"
+    tail = escape(f"{name}  {', '.join(said)}  {reason}")
+    return f"  [{COLOURS.get(state.word, 'default')}]{state.word:<10}[/] {tail}"
 
 
 def _print_endpoint(seen: Seen, endpoint: Endpoint, state: State, console: Console) -> None:
