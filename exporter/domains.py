@@ -5,6 +5,7 @@ Endpoints and addresses are no business of this file: the roster is told of site
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from itertools import islice
@@ -21,6 +22,8 @@ from exporter.turns import Turn
 
 MOST_NEXT_HOPS = 100
 """Mail domains of one host that may lend it a name."""
+SOONEST = 30.0
+"""Seconds after which a domain is asked again whose MX records may not be kept for an interval."""
 APART = 1.0
 """Seconds between the first starts of endpoints that DNS tells of at once."""
 
@@ -105,7 +108,7 @@ class Domains:
         domain: Domain = turn.key  # type: ignore[assignment]  # the keys that `add` gave to the schedule
         asked = self._resolver.exchanges(domain.domain), self._policies.ask(domain.domain)
         exchanges, told = await asyncio.gather(*asked)
-        self._schedule.finished(turn)
+        self._schedule.finished(turn, within=self._soon(exchanges))
         state = self._board.domains.get(domain)
         if state is None:
             return
@@ -120,6 +123,11 @@ class Domains:
         self._policies.learn(state, told)
         self._tell(state)
         self._on_problems(state.problems)
+
+    def _soon(self, exchanges: Exchanges) -> float:
+        """Seconds until MX records run out. What DNS could not tell has time until the next turn."""
+        told = exchanges.hosts and not any(each.reason in NO_ANSWER for each in exchanges.problems)
+        return max(self._resolver.left(exchanges.expires), SOONEST) if told else math.inf
 
     def _tell(self, state: DomainState) -> None:
         """One line where the problems of a domain's records and policy change."""

@@ -6,7 +6,7 @@ is an overrun: counted, not stacked. Where the turns at one address cannot fit, 
 
 import heapq
 from collections.abc import Callable, Hashable
-from math import ceil
+from math import ceil, inf
 from typing import Protocol
 
 from exporter.turns import Room, Turn
@@ -194,8 +194,14 @@ class Schedule:
         self.room.come(turn)
         self._start_ready()
 
-    def finished(self, turn: Turn, *, refused: bool = False) -> None:
-        """Say that a run is over. `refused`: it was told to come less often (421), so its wait doubles."""
+    def finished(self, turn: Turn, *, refused: bool = False, within: float = inf) -> None:
+        """Say that a run is over.
+
+        Args:
+            turn: whose.
+            refused: it was told to come less often (421), so its wait doubles.
+            within: seconds within which the next run is to start, where that comes before its place.
+        """
         self._moved = self._clock.time()
         self.room.leave(turn)
         self.room.note(turn, self._clock.time() - turn.began)
@@ -205,6 +211,9 @@ class Schedule:
         else:
             turn.back_off = min(2 * turn.back_off, MAX_BACK_OFF) if refused else 1
             self._set_wait(turn)
+            if (soon := self._clock.time() + within) < turn.due:
+                turn.due = soon
+                self._push(turn)
         self._start_ready()
 
     def _set_wait(self, turn: Turn) -> None:

@@ -1,6 +1,7 @@
 """A roster at work: resolver, prober and clock are fakes; board and schedule are real. Not a test."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,6 +26,7 @@ class Names:
     def __init__(self) -> None:
         self.answers: dict[str, Addresses] = {}
         self.mx: dict[str, Exchanges] = {}
+        self.asked_mx = 0
         self.txt: dict[str, Texts] = {}
         self.records: dict[tuple[str, int], Tlsa] = {}
         self.trusted = True
@@ -48,9 +50,13 @@ class Names:
         return self.cached_tlsa(host, port, found)
 
     async def exchanges(self, domain: str) -> Exchanges:
+        self.asked_mx += 1
         if self.error:
             raise self.error
         return self.mx[domain]
+
+    def left(self, expires: float) -> float:
+        return expires or math.inf  # by hand: seconds from now; 0 is the default
 
     async def texts(self, name: str) -> Texts:
         return self.txt.get(name, Texts())

@@ -42,6 +42,25 @@ async def test_mx_hosts_come_and_go(bench: Bench) -> None:
     assert {endpoint.peer.address for endpoint in bench.board.endpoints} == {B}
 
 
+@pytest.mark.parametrize(
+    ("ttl", "seconds", "asked"),
+    [
+        pytest.param(3600, 600, 2, id="longer than the interval"),
+        pytest.param(60, 600, 9, id="a minute"),
+        pytest.param(0.1, 600, 17, id="next to none: every half minute"),
+    ],
+)
+async def test_mx_records_are_asked_for_when_they_run_out_and_at_every_interval(
+    bench: Bench, ttl: float, seconds: float, asked: int
+) -> None:
+    bench.names.mx["example.test"] = replace(mx("mx.example.test"), expires=ttl)
+    bench.roster.add(domains("example.test"))
+    await bench.run(62)
+    before = bench.names.asked_mx
+    await bench.run(seconds)
+    assert bench.names.asked_mx - before == pytest.approx(asked, abs=3)
+
+
 async def test_domains_of_one_target_share_their_hosts_until_the_last_goes(bench: Bench) -> None:
     bench.names.answers["mx.example.test"] = Addresses((A,))
     bench.names.mx |= {"one.test": mx("mx.example.test"), "two.test": mx("mx.example.test")}

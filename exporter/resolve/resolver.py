@@ -97,6 +97,10 @@ class Resolver:
         found = await exchanges(self._lookups, domain)
         return replace(found, secure=found.secure and self.trusted)
 
+    def left(self, expires: float) -> float:
+        """Seconds until what the resolver said expires; negative afterwards."""
+        return expires - self._clock()
+
     async def texts(self, name: str) -> Texts:
         """The TXT records of a lower-case A-label name without a trailing dot."""
         self._follow(self._clock())
