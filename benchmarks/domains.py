@@ -37,7 +37,7 @@ LOOKUPS = 50
 """The default of max_concurrent_lookups."""
 PATIENCE = 0.02
 SCRAPES = 5
-A, MX = 1, 15
+A, MX, TXT = 1, 15, 16
 TTL = 300
 
 
@@ -155,17 +155,23 @@ def serve(parent: Connection, hosts: int, counts: Any) -> None:
 
 
 def answer(query: bytes, hosts: int) -> bytes:
-    """What is said to a query: d7.example has two of the hosts as MX, mx7.example one address (RFC 1035 4.1)."""
+    """What is said to a query: d7.example has two hosts as MX and asks for TLS reports, mx7.example has one address."""
     end = query.index(b"\0", 12) + 5
     label, rdtype = query[13 : 13 + query[12]].decode(), struct.unpack("!H", query[end - 4 : end - 2])[0]
     records: list[bytes] = []
     if rdtype == MX and label.startswith("d"):
         number = int(label[1:])
         records = [_mx(number % hosts, 10), _mx((7 * number + 1) % hosts, 20)]
+    elif rdtype == TXT and label == "_smtp":
+        records = [_txt("v=TLSRPTv1; rua=mailto:tls@example")]
     elif rdtype == A and label.startswith("mx"):
         records = [socket.inet_aton(f"198.18.{int(label[2:]) // 250}.{1 + int(label[2:]) % 250}")]
     body = b"".join(struct.pack("!HHHIH", 0xC00C, rdtype, 1, TTL, len(data)) + data for data in records)
     return query[:2] + struct.pack("!HHHHH", 0x8580, 1, len(records), 0, 0) + query[12:end] + body
+
+
+def _txt(text: str) -> bytes:
+    return bytes([len(text)]) + text.encode()
 
 
 def _mx(host: int, preference: int) -> bytes:

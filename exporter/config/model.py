@@ -30,7 +30,9 @@ class Section(BaseModel):
 class Tls(Section):
     """Whom to trust, and the name asked for."""
 
-    ca_file: fields.CaFile = key("PEM file that replaces the system's roots; it may hold the server's own certificate")
+    ca_file: fields.CaFile = key(
+        "PEM file that replaces the system's roots, for policy hosts too; it may hold the server's own certificate"
+    )
     server_name: fields.Host = key("name asked for (SNI) and looked for in the certificate; default: the host")
 
 
