@@ -14,6 +14,7 @@ from exporter.egress import ballot
 from exporter.filters import Filter
 from exporter.model import (
     Dane,
+    Demands,
     Domain,
     Endpoint,
     Exchanges,
@@ -183,6 +184,14 @@ def test_a_domain_is_a_row_with_its_records_and_how_its_hosts_do(board: Board) -
     assert f"ok 1 of 1 endpoint well example.test mail MX10 {HOST}" in text
     assert "MTA-STSenforce for *.example.test, kept for 1 d; id 7" in text
     assert "TLS-RPTasked for" in text
+
+
+def test_the_page_of_an_endpoint_says_whose_policy_made_expectations_stricter(board: Board) -> None:
+    board.add(endpoint())
+    board.record(healthy())
+    assert "MTA-STS" not in seen_of(board, endpoint()).text
+    board.demand("mail", HOST, Demands(enforced_by="example.test"))
+    assert "example.test enforces MTA-STS: STARTTLS, a trusted certificate" in seen_of(board, endpoint()).text
 
 
 def test_of_many_domains_the_worst_are_shown(board: Board) -> None:

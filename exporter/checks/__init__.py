@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from exporter.checks import auth, certificate, conversation, dane, expectation, history, lookup, policy, starttls, tls
 from exporter.checks.conversation import refusals
-from exporter.checks.demands import OF_CERTIFICATES, Trust, expected, trust
+from exporter.checks.demands import OF_CERTIFICATES, Trust, enforcing, expected, trust
 from exporter.checks.history import History
 from exporter.checks.problem import problem
 from exporter.model import Expect, Problem, Result
@@ -44,6 +44,8 @@ class Assessment:
     """None where the host has no other certificate to compare with."""
     certificate: Trust | None = None
     """What is expected of its certificate, policies included; None where nothing was judged yet."""
+    enforced_by: str = ""
+    """A mail domain whose MTA-STS policy in mode enforce made the expectations stricter."""
 
     @property
     def primary(self) -> Problem | None:
@@ -73,7 +75,7 @@ def assess(result: Result, known: History = NOTHING_KNOWN, *, excuse: bool = Tru
     found.sort(key=lambda each: (_ORDER[0][each.stage], _ORDER[1][each.reason]))
     if untestable:
         found = [replace(each, severity=Severity.WARNING) for each in found]
-    return Assessment(tuple(found), untestable, history.outdated(result, known), asked)
+    return Assessment(tuple(found), untestable, history.outdated(result, known), asked, enforcing(result, known))
 
 
 def _all(result: Result, expect: Expect, known: History) -> Iterator[Problem]:

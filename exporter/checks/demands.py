@@ -26,7 +26,7 @@ def expected(result: Result, known: History) -> Expect:
     expect = result.peer.settings.expect
     if _promises_tls(result) and expect.starttls == "optional":
         expect = replace(expect, starttls="required")
-    if _is_enforced(result, known):
+    if enforcing(result, known):
         least = max(expect.min_tls or LEAST, LEAST, key=TLS_VERSIONS.index)
         expect = replace(expect, starttls="required", certificate="trusted", min_tls=least)
     return expect
@@ -34,12 +34,13 @@ def expected(result: Result, known: History) -> Expect:
 
 def trust(result: Result, expect: Expect, known: History) -> Trust:
     """What is asked of the certificate. Whoever asks for trust gets it, whatever DANE says."""
-    waived = not (expect.user_wants_trust or _is_enforced(result, known))
+    waived = not (expect.user_wants_trust or enforcing(result, known))
     return "dane_ee" if result.dane and result.dane.by_certificate and waived else expect.certificate
 
 
-def _is_enforced(result: Result, known: History) -> bool:
-    return result.peer.port == RELAY and bool(known.demands.enforced_by)
+def enforcing(result: Result, known: History) -> str:
+    """A domain whose policy in mode enforce holds for this endpoint; empty where there is none."""
+    return known.demands.enforced_by if result.peer.port == RELAY else ""
 
 
 def _promises_tls(result: Result) -> bool:
