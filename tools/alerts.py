@@ -260,7 +260,8 @@ AGENT = RuleFile("The agent itself: while one of these holds, silence of the oth
 RULES = {"endpoints": ENDPOINTS, "certificates": CERTIFICATES, "domains": DOMAINS, "agent": AGENT}
 
 INHIBITIONS = (
-    Inhibition("What a blocked port explains. Both have a label `family` only where the other family is open.",
+    Inhibition("What a blocked port explains. It has a label `family` only where the other family is open; a port that "
+               "is down has none.",
                (f"alertname = {BLOCKED}",), (f"alertname = {PORT_DOWN}",), ("job", "instance", "port", "family")),
     Inhibition("While no port of a host answers, nothing else about it matters.",
                (f"alertname = {HOST_DOWN}",), (f"alertname != {HOST_DOWN}",), OF_HOST),
