@@ -43,7 +43,7 @@ unit: $(VENV)/.installed-dev ## the fast tests, without real servers; PYTHON=pyt
 	@$(BIN)/python -m pytest --quiet -m 'not real'
 
 fuzz: $(VENV)/.installed-dev ## minutes of hostile bytes at every stage of a probe; EXAMPLES=10000 of each kind
-	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --quiet --numprocesses=$(WORKERS) tests/fuzz/test_fuzz.py
+	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --quiet --numprocesses=$(WORKERS) tests/fuzz
 
 scenarios: $(VENV)/.installed-dev ## the table of reasons and the scenarios that end in them
 	@$(BIN)/python -m tools.scenarios

@@ -12,7 +12,10 @@ from exporter.resolve import HOST_NAME, clean
 MODES: tuple[Mode, ...] = ("enforce", "testing", "none")
 MOST_SECONDS = 31_557_600
 """A year: the largest max_age."""
-LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31}):[ \t]*(.*?)[ \t]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+BLANK = " \t"
+LONGEST = 255
+"""Characters of a name."""
 SECONDS = re.compile(r"[0-9]{1,10}")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -30,11 +33,12 @@ def parse(body: bytes) -> Policy:
     fields: dict[str, str] = {}
     mx: set[str] = set()
     for line in text.replace("\r\n", "\n").split("\n"):
-        if not line.strip(" \t"):
+        if not line.strip(BLANK):
             continue
-        if (found := LINE.fullmatch(line)) is None:
+        name, colon, value = line.partition(":")
+        if not (colon and NAME.fullmatch(name)):
             raise ValueError(f"{clean(line)!r} is no line of a policy")
-        name, value = found.groups()
+        value = value.strip(BLANK)
         if name == "mx":
             mx.add(_pattern(value))
         fields.setdefault(name, value)
@@ -63,7 +67,7 @@ def _pattern(value: str) -> str:
     """
     name = value.lower()
     domain = name.removeprefix("*.")
-    if not (HOST_NAME.fullmatch(domain) or LABEL.fullmatch(domain)) or len(name) > 255:
+    if len(name) > LONGEST or not (HOST_NAME.fullmatch(domain) or LABEL.fullmatch(domain)):
         raise ValueError(f"mx: {clean(value)!r} is no host name")
     return name
 

@@ -14,8 +14,7 @@ STS_MEANT, TLSRPT_MEANT = (re.compile(rf"\s*v\s*=\s*{name}v?\d", re.IGNORECASE) 
 """Texts whose author had such a record in mind."""
 FIELD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}=[\x21-\x3a\x3c\x3e-\x7e]+")
 ID = re.compile(r"[A-Za-z0-9]{1,32}")
-DELIMITER = re.compile(r"[ \t]*;[ \t]*")
-RUA = re.compile(r"rua[ \t]*=[ \t]*(.+?)[ \t]*")
+BLANK = " \t"
 REPORT_TO = re.compile(r"(?:mailto:[^@\s,!;]+@[^@\s,!;]+|https://[^\s,!;]+)", re.IGNORECASE)
 
 
@@ -52,8 +51,8 @@ def tlsrpt(texts: Sequence[str]) -> Record:
     if len(meant) != 1:
         return _none_or_many(meant)
     version, *fields = _split(meant[0])
-    places = [place for field in fields if (place := RUA.fullmatch(field))]
-    broken = next((f for f in fields if not (RUA.fullmatch(f) or FIELD.fullmatch(f))), None)
+    places = [place for field in fields if (place := _rua(field))]
+    broken = next((field for field in fields if not (_rua(field) or FIELD.fullmatch(field))), None)
     wrong = ""
     if version != "v=TLSRPTv1":
         wrong = f"it begins with {clean(version)}, not with v=TLSRPTv1;"
@@ -62,10 +61,16 @@ def tlsrpt(texts: Sequence[str]) -> Record:
     elif not places:
         wrong = "it has no rua, so nobody knows where reports go"
     else:
-        uris = re.split(r"[ \t]*,[ \t]*", places[0][1])
+        uris = [uri.strip(BLANK) for uri in places[0].split(",")]
         odd = next((uri for uri in uris if not REPORT_TO.fullmatch(uri)), None)
         wrong = "" if odd is None else f"{clean(odd)!r} is no mailto: or https: address"
     return Record(present=True, wrong=wrong)
+
+
+def _rua(field: str) -> str:
+    """Where reports go, of a field that says so; blanks may stand around its `=`."""
+    name, _, value = field.partition("=")
+    return value.strip(BLANK) if name.rstrip(BLANK) == "rua" else ""
 
 
 def _none_or_many(meant: Sequence[str]) -> Record:
@@ -75,5 +80,6 @@ def _none_or_many(meant: Sequence[str]) -> Record:
 
 def _split(text: str) -> list[str]:
     """Version and fields; one delimiter may stand at the end."""
-    parts = DELIMITER.split(text)
+    first, *others = text.split(";")
+    parts = [first.rstrip(BLANK), *(part.strip(BLANK) for part in others)]
     return parts[:-1] if parts[-1] == "" else parts

@@ -1,9 +1,13 @@
 """The text of a policy: what is good, what is not and why, and which hosts it lists."""
 
+import contextlib
+import time
+
 import pytest
 
 from exporter.model import Policy
 from exporter.sts.policy import lists, parse
+from exporter.sts.record import sts, tlsrpt
 
 GOOD = "version: STSv1\nmode: enforce\nmx: mx1.example.test\nmx: *.example.net\nmax_age: 86400\n"
 POLICY = Policy("enforce", frozenset({"mx1.example.test", "*.example.net"}), 86400)
@@ -85,3 +89,28 @@ def test_the_text_of_a_problem_is_short_whatever_is_sent() -> None:
 )
 def test_a_star_stands_for_one_label(host: str, listed: bool) -> None:
     assert lists(POLICY, host) is listed
+
+
+LONG = 60_000
+HOSTILE = {
+    "blanks in a line": f"x: a{' ' * LONG}b",
+    "blanks": " " * LONG,
+    "a name of hyphens": f"mx: a{'-' * LONG}",
+    "a name of dots": f"mx: {'a.' * (LONG // 2)}",
+    "short lines": "x:\n" * (LONG // 3),
+    "hosts": "".join(f"mx: m{n}.test\n" for n in range(LONG // 16)),
+    "colons": ":" * LONG,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_what_is_made_to_take_long_takes_no_longer(text: str) -> None:
+    """A hundredth of a second of CPU each; what backtracks takes minutes."""
+    began = time.process_time()
+    with contextlib.suppress(ValueError):
+        parse(text.encode())
+    sts([f"v=STSv1{text}"])
+    sts([f"v=STSv1;{text}"])
+    tlsrpt([f"v=TLSRPTv1;rua={text}"])
+    tlsrpt([f"v=TLSRPTv1;rua=mailto:{text.replace(':', ',')}"])
+    assert time.process_time() - began < 1
