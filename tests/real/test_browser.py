@@ -236,5 +236,6 @@ async def test_it_works_without_a_script(page: Page, home: str) -> None:
     await page.send("Emulation.setScriptExecutionDisabled", value=True)
     await page.open(home)
     document = await page.send("DOM.getDocument", depth=-1)
-    found = await page.send("DOM.querySelectorAll", nodeId=document["root"]["nodeId"], selector="[aria-labelledby=all] tbody tr")
+    rows = "section[aria-labelledby=all] tbody tr"
+    found = await page.send("DOM.querySelectorAll", nodeId=document["root"]["nodeId"], selector=rows)
     assert len(found["nodeIds"]) == 100
