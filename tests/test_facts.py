@@ -84,14 +84,14 @@ async def test_the_documented_example_is_what_comes_key_by_key(serve: "Serve", z
     settings = Settings("submission", tls=TlsSettings(str(zoo.ca_file)), expect=Expect(certificate="trusted"))
     one = endpoint("corporate mail", (("team", "mail"),), Peer("mail.example.test", "127.0.0.1", server.port, settings))
     board, result = await probed(one)
-    (example,) = re.findall(r"```json\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
+    example, _of_a_domain = re.findall(r"```json\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
     assert shape(json.loads(example)) == shape(rendered(board, result.finished)[0])
 
 
 def test_every_key_is_documented(board: Board) -> None:
     board.record(failed(Reason.GREETING_TIMEOUT))
     board.record(healthy(verdict=Verdict(LEAF, NOW, expired="expired"), steps=(Step(0.1, Stage.QUIT, "C", "QUIT"),)))
-    text = DOCUMENT.read_text("utf-8").partition("```")[0]
+    text = DOCUMENT.read_text("utf-8").partition("```json")[0]
     (found,) = rendered(board)
     parts = found["problems"][0], found["certificate"], found["last_failures"][0], found["tls"], found["transcript"][0]
     assert [key for part in (found, *parts) for key in part if f"`{key}`" not in text] == []
