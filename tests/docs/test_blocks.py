@@ -10,13 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
 from exporter import config
 from exporter.door.reading import Reading
 from exporter.simulated.certificates import Zoo
-from tests.docs.markdown import PRINTED, Block, blocks, pages, prose
+from tests.docs.markdown import PRINTED, ROOT, Block, blocks, pages, prose
 
 BLOCKS = [block for page in pages() for block in blocks(page)]
 LANGUAGES = {"sh", "yaml", "promql", "json", "text", "ini"}
@@ -104,7 +105,8 @@ def kind(document: object) -> Callable[[Path, Any], object]:
 def test_its_program_accepts_it(block: Block, folder: Path) -> None:
     for number, document in enumerate(yaml.safe_load_all(block.text)):
         if isinstance(document, dict) and "apiVersion" in document:
-            continue  # see test_kubernetes
+            kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+            continue
         file = folder / f"{number}.yaml"
         file.write_text(yaml.safe_dump(document) if number else block.text)
         kind(document)(file, document)
@@ -126,3 +128,13 @@ def test_prometheus_understands_it(block: Block, tmp_path: Path) -> None:
 @of("json")
 def test_it_is_json(block: Block) -> None:
     json.loads(block.text)
+
+
+# --- what stands twice --------------------------------------------------------------------------------------------
+
+
+def test_the_unit_is_installed_as_its_first_lines_say() -> None:
+    unit = (ROOT / "deploy/systemd/smtp-exporter.service").read_text()
+    told = [line[4:] for line in unit.partition("[Unit]")[0].splitlines() if line.startswith("#   ")]
+    page = [block for block in BLOCKS if block.page == "docs/deploying.md" and block.language == "sh"]
+    assert page[0].text.splitlines()[1:] == told
