@@ -49,11 +49,10 @@ def test_no_block_hides_in_an_indent(page: str) -> None:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory, zoo: Zoo) -> Path:
-    """Where the files are that examples name: a certificate, its key, a CA, a password."""
+    """Where the files are that examples name: certificates, keys, passwords."""
     made = tmp_path_factory.mktemp("examples")
-    for name in ("private-ca.pem", "prometheus-ca.pem", "exporter-ca.pem"):
-        (made / name).write_bytes(zoo.ca_file.read_bytes())
-    (made / "exporter.pem").write_bytes(zoo.good.cert_chain_pem)
+    for name in {name for block in BLOCKS for name in re.findall(r"[\w-]+\.pem\b", block.text)}:
+        (made / name).write_bytes(zoo.good.cert_chain_pem)
     (made / "exporter.key").write_bytes(zoo.good.key_pem)
     for name in ("probe-password", "exporter.password", "customers.txt"):
         (made / name).write_text("example.org\n")
