@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import ip_address
 from typing import Literal
@@ -61,6 +62,7 @@ def sites(target: Target, host: str) -> Iterator[Site]:
     return (Site(target, host, port, settings) for port, settings in target.ports)
 
 
+@lru_cache(maxsize=4096)
 def is_literal(host: str) -> bool:
     """Whether a host is an IP address already."""
     if not (host[-1:].isdigit() or ":" in host):

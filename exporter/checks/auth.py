@@ -1,6 +1,7 @@
 """Can users log in, and only safely (RFC 4954, RFC 8314)?"""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import ip_address
 
 from exporter.checks.problem import problem
@@ -45,5 +46,6 @@ def _refusal(reply: Reply) -> Reason:
     return {4: Reason.AUTH_TEMPORARY, 5: Reason.AUTH_REJECTED}.get(reply.code // 100, Reason.AUTH_FAILED)
 
 
+@lru_cache(maxsize=4096)
 def _on_loopback(address: str) -> bool:
     return bool(address) and ip_address(address).is_loopback

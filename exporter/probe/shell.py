@@ -113,7 +113,6 @@ class Shell:
                     self.transcript.hide(command.line.rpartition(" ")[2])
                 self.watch.skip()
                 self._wire.write(f"{command.line}\r\n".encode())
-                return self._hear(b"")
             case Hear():
                 return self._hear(b"")
             case Connect():

@@ -9,6 +9,8 @@ from functools import lru_cache
 from exporter.model import Reply
 
 SHORT = 64
+USUAL = 1024
+"""Bytes of a reply that is worth remembering."""
 MAX_REPLY = 64 * 1024
 """Bytes of one reply, line ends included. RFC 5321 4.5.3.1.5 asks for 512 a line and sets no bound on lines."""
 
@@ -65,6 +67,11 @@ class ReplyParser:
             MalformedReplyError: what came is no SMTP reply.
             ReplyTooLongError: it is longer than MAX_REPLY.
         """
+        if not self._buffer and data.endswith(b"\n") and len(data) <= USUAL and (reply := _whole(data)):
+            return reply
+        return self._read(data)
+
+    def _read(self, data: bytes) -> Reply | None:
         buffer = self._buffer
         buffer += data
         while (end := buffer.find(b"\n", self._scanned)) >= 0:
@@ -98,6 +105,17 @@ class ReplyParser:
         """Do not wait for the end of a line that can no longer become a reply: a TLS record has none."""
         if first and not first.startswith(b"\r") and not _is_code(first[:3]):
             raise MalformedReplyError(bytes(self._buffer[self._start : self._start + 200]))
+
+
+@lru_cache(maxsize=4096)
+def _whole(data: bytes) -> Reply | None:
+    """The reply that these bytes are, if they are just one. Servers say the same every minute: it is read once."""
+    parser = ReplyParser()
+    try:
+        reply = parser._read(data)
+    except MalformedReplyError:
+        return None
+    return None if parser.pending else reply
 
 
 def _is_code(digits: bytes) -> bool:

@@ -41,7 +41,7 @@ def _keep_stamping() -> socket.socket:
 def waited(ancillary: Iterable[tuple[int, int, bytes]]) -> float:
     """Seconds since the bytes arrived that came with this ancillary data; 0 where it does not tell."""
     for level, kind, data in ancillary:
-        if (level, kind, len(data)) == (socket.SOL_SOCKET, SO_TIMESTAMPNS, STAMP.size):
+        if kind == SO_TIMESTAMPNS and level == socket.SOL_SOCKET and len(data) == STAMP.size:
             seconds, nanoseconds = STAMP.unpack(data)
             arrived: float = seconds + nanoseconds / 1e9
             return max(0.0, time.time() - arrived)
