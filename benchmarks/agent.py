@@ -6,7 +6,7 @@ import re
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 
 
 @contextlib.contextmanager
-def agent(config: dict[str, Any], *flags: str) -> Iterator[Process]:
-    """Run `smtp-exporter run` with this configuration."""
+def agent(config: dict[str, Any], *flags: str, program: Sequence[str] = ("exporter",)) -> Iterator[Process]:
+    """Run `smtp-exporter run` with this configuration; `program` is a module that takes its command line."""
     with tempfile.TemporaryDirectory() as folder:
         path, port = Path(folder) / "config.yaml", free_port()
         path.write_text(json.dumps(config))  # YAML holds JSON
-        command = [sys.executable, "-m", "exporter", "run", f"--config.file={path}", "--log.level=error", *flags]
+        command = [sys.executable, "-m", *program, "run", f"--config.file={path}", "--log.level=error", *flags]
         with running([*command, f"--web.listen-address=127.0.0.1:{port}"], port) as process:
             yield process
 

@@ -5,7 +5,7 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
 
-SLICE, SHARE = 0.008, 0.25
+SLICE, SHARE = 0.004, 0.25
 """For how many seconds one answer may hold the event loop, or for which part of what the others' last turn took: a loop
 that is full comes round once a second, and an answer in a hundred slices would never be done."""
 BLOCK = 512 * 1024

@@ -26,8 +26,8 @@ from exporter.state import DomainState, State
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-NEW, KNOWN = 25, 1000
-"""Endpoints rendered before others may run, a few milliseconds: those with a new result, and those kept from before."""
+NEW, KNOWN = 10, 400
+"""Endpoints rendered before others may run, a millisecond or two: with a new result, or kept from before."""
 
 PLACE = "\0"
 """No label value holds it: control characters are replaced."""

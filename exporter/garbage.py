@@ -8,7 +8,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SELDOM = 100
+SELDOM = 1000
 """Collections of the young after which everything is looked at; Python's default is 10."""
 
 
