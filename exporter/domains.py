@@ -22,6 +22,8 @@ from exporter.turns import Turn
 
 MOST_NEXT_HOPS = 100
 """Mail domains of one host that may lend it a name."""
+AT_ONCE = 200
+"""Domains that are asked at once: each takes several tasks, and tens of thousands may be due in the first minute."""
 SOONEST = 30.0
 """Seconds after which a domain is asked again whose MX records may not be kept for an interval."""
 APART = 1.0
@@ -55,6 +57,7 @@ class Domains:
         self._board, self._schedule, self._resolver, self._clock = board, schedule, resolver, clock
         self._policies = PolicyCache(board, resolver, fetcher, clock=clock, spawn=beside, on_change=self._tell)
         self._spawn, self._come, self._go, self._again, self._on_problems = spawn, come, go, again, on_problems
+        self._room = asyncio.Semaphore(AT_ONCE)
         self._named_by: dict[Site, set[Domain]] = {}
         self._securely: dict[str, dict[Domain, None]] = {}
         """The domains by each host that their MX records name, where DNSSEC vouches for these."""
@@ -106,8 +109,9 @@ class Domains:
 
     async def _look_up(self, turn: Turn) -> None:
         domain: Domain = turn.key  # type: ignore[assignment]  # the keys that `add` gave to the schedule
-        asked = self._resolver.exchanges(domain.domain), self._policies.ask(domain.domain)
-        exchanges, told = await asyncio.gather(*asked)
+        async with self._room:
+            asked = self._resolver.exchanges(domain.domain), self._policies.ask(domain.domain)
+            exchanges, told = await asyncio.gather(*asked)
         self._schedule.finished(turn, within=self._soon(exchanges))
         state = self._board.domains.get(domain)
         if state is None:

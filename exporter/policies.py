@@ -98,7 +98,9 @@ class PolicyCache:
         """Let what is asked of hosts follow the domain's policy and MX hosts."""
         policy = state.policies.policy if state.policies else None
         hosts = state.exchanges.hosts if state.exchanges else ()
-        self._ask_of_hosts(state.domain, asked_of(policy, [host for _, host in hosts]))
+        asked = asked_of(policy, [host for _, host in hosts])
+        state.refused = frozenset(host for host, each in asked.items() if each.enforced and not each.listed)
+        self._ask_of_hosts(state.domain, asked)
 
     def forget(self, domain: Domain) -> None:
         """A domain has gone: it asks nothing any more."""

@@ -90,6 +90,8 @@ class DomainState:
     policies: Policies | None = None
     fetched: Fetched | None = None
     """What is held of its MTA-STS policy."""
+    refused: frozenset[str] = frozenset()
+    """MX hosts that its policy, in mode enforce, does not list."""
     logged: tuple[Reason, ...] = ()
     """What was wrong with it when that was logged last."""
     lines: tuple[tuple[Exchanges, Policies | None], str, tuple[str, ...]] | None = None

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.families.readers import domain_success
 from exporter.model import Demands, Domain, Exchanges, Policy, Problem, Settings, Target
 from exporter.policies import asked_of
 from exporter.reasons import Reason, Severity, Stage
@@ -177,6 +178,17 @@ async def test_of_two_domains_the_strictest_holds_until_it_goes(bench: Bench) ->
     assert [(p.reason, p.severity) for p in state.assessment.problems] == [("sts_mx_mismatch", "warning")]
     assert "two.test" in state.assessment.problems[0].detail
     assert state.assessment.certificate == "trusted"
+
+
+async def test_a_policy_that_refuses_a_shared_host_fails_its_own_domain_only(bench: Bench) -> None:
+    bench.names.mx["one.test"] = bench.names.mx["two.test"]
+    bench.web.policies["one.test"] = replace(ENFORCE, mx=frozenset({"elsewhere.test"}))
+    bench.roster.add(TARGET)
+    await bench.run(ROUND)
+    assert [state.word for state in bench.board.states.values()] == ["critical"]
+    states = [known(bench, name) for name in ("one.test", "two.test")]
+    told = [list(domain_success(each, bench.board.of_domain(each.domain))) for each in states]
+    assert told == [[((), 0)], [((), 1)]]
 
 
 async def test_a_mistake_of_ours_while_fetching_is_counted_and_tried_again(bench: Bench) -> None:

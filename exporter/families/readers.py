@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 from exporter.model import Certificate, Policies, Policy, Result, Session
-from exporter.reasons import Severity, Stage
+from exporter.reasons import Reason, Severity, Stage
 from exporter.smtp.software import software as software_of
 from exporter.state import NO_ANSWER, DomainState, State
 
@@ -120,6 +120,15 @@ def tlsa_records(result: Result) -> float | None:
     return len(result.lookup.tlsa.records) or None if result.lookup else None
 
 
+def delivers(domain: DomainState, state: State) -> bool | None:
+    """Whether senders deliver to an endpoint for this domain: the policies of others do not refuse it its host."""
+    success = state.assessment.success
+    if success is False and state.peer.host not in domain.refused:
+        critical = (each.reason for each in state.assessment.problems if each.severity is Severity.CRITICAL)
+        return all(reason is Reason.STS_MX_MISMATCH for reason in critical)
+    return success
+
+
 def domain_success(domain: DomainState, states: Iterable[State]) -> Iterator[Sample]:
     if domain.exchanges is None:
         return
@@ -127,7 +136,7 @@ def domain_success(domain: DomainState, states: Iterable[State]) -> Iterator[Sam
         yield (), 1
         return
     critical = any(each.severity is Severity.CRITICAL for each in domain.problems)
-    verdicts = {state.assessment.success for state in states if state.result}
+    verdicts = {delivers(domain, state) for state in states if state.result}
     if critical or True in verdicts:
         yield (), not critical
     elif False in verdicts:
