@@ -116,6 +116,7 @@ async def test_when_everything_hangs_no_more_probes_run_than_allowed(tmp_path: P
     running = asyncio.create_task(agent.run())
     most, ended = 0.0, 0
     async with asyncio.timeout(5):
+        await agent.started.wait()  # a thread reads trust anchors until then: turning round would keep it from the GIL
         while ended < 6:
             await asyncio.sleep(0)
             most = max(most, agent.telemetry.registry.get_sample_value("smtp_exporter_probes_in_flight") or 0)

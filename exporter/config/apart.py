@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 from exporter.aside import aside
@@ -51,7 +52,7 @@ async def load_apart(
         raise RuntimeError(f"{path}: no process can be started to read it: {error.strerror or error}") from error
     try:
         async with asyncio.timeout(PATIENCE):
-            await aside(lambda: ours.send((path, text, KEY, choose)))
+            await aside(lambda: _tell(ours, (path, text, KEY, choose)))
             return await _received(ours, {target: target for target in running.targets} if running else {})
     except (EOFError, ConnectionError):
         raise RuntimeError(f"{path}: the process that read the configuration died") from None
@@ -89,6 +90,15 @@ async def _received(pipe: Connection, known: dict[Target, Target]) -> Config:
     while piece := await aside(pipe.recv):
         targets += (known.get(target, target) for target in piece)
     return replace(head, targets=tuple(targets))
+
+
+def _tell(pipe: Connection, what: object) -> None:
+    """Send an object. As `Connection.send`, but of bytes.
+
+    That one sends a view of a buffer. Where the other end is gone, both become garbage together with the frames of the
+    exception; Python up to 3.12.1 crashes then, and later ones complain (cpython issue 111049).
+    """
+    pipe.send_bytes(bytes(ForkingPickler.dumps(what)))
 
 
 def read(descriptor: int) -> None:
