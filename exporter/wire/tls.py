@@ -51,12 +51,10 @@ class Tls:
 
     def outgoing(self) -> bytes:
         """What is to be sent to the peer; empty where there is nothing."""
-        try:
-            out = self._connection.bio_read(RECORD)
+        out = b""
+        with contextlib.suppress(SSL.WantReadError):  # that was all
             while len(out) % RECORD == 0:
                 out += self._connection.bio_read(RECORD)
-        except SSL.WantReadError:
-            return b""
         return out
 
     def shake_hands(self) -> bool:
