@@ -11,7 +11,7 @@ from exporter.board import Board
 from exporter.model import Demands, Domain, Policy, Target
 from exporter.resolve import Resolver, Texts
 from exporter.state import DomainState
-from exporter.sts import Fetcher, attempted, due, judge, lists
+from exporter.sts import Fetcher, attempted, due, judge, lists, same
 
 Told = tuple[Texts, Texts]
 """What stands at _mta-sts and at _smtp._tls."""
@@ -73,6 +73,8 @@ class PolicyCache:
         self._board, self._resolver, self._fetcher = board, resolver, fetcher
         self._clock, self._spawn, self._on_change = clock, spawn, on_change
         self._fetching: set[Domain] = set()
+        self._told: dict[Domain, Told] = {}
+        """What DNS said last: it may be something else when a policy has come at last."""
         self._asked: dict[Domain, dict[str, Asked]] = {}
         self._askers: dict[tuple[str, str], Askers] = {}
 
@@ -84,6 +86,7 @@ class PolicyCache:
 
     def learn(self, state: DomainState, told: Told) -> None:
         """Take in what DNS said, and have the policy fetched where that is due."""
+        self._told[state.domain] = told
         self._show(state, told)
         domain, now, doubtful = state.domain, self._clock(), bool(state.fetched and state.fetched.fault)
         if (
@@ -104,6 +107,7 @@ class PolicyCache:
 
     def forget(self, domain: Domain) -> None:
         """A domain has gone: it asks nothing any more."""
+        self._told.pop(domain, None)
         self._ask_of_hosts(domain, {})
 
     async def _fetch(self, state: DomainState, told: Told, *, doubtful: bool) -> None:
@@ -112,9 +116,10 @@ class PolicyCache:
             outcome = await self._fetcher.fetch(domain.domain, policy_ca_file(domain.target), doubtful=doubtful)
         finally:
             self._fetching.discard(domain)
-        if self._board.domains.get(domain) is state:
+        last = self._told.get(domain)
+        if last and self._board.domains.get(domain) is state and same(told[0], last[0]):
             state.fetched = attempted(told[0], state.fetched, outcome, self._clock())
-            self._show(state, told)
+            self._show(state, last)
             self._on_change(state)
 
     def _show(self, state: DomainState, told: Told) -> None:

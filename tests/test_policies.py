@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from exporter.families.readers import domain_success
-from exporter.model import Demands, Domain, Exchanges, Policy, Problem, Settings, Target
+from exporter.model import Demands, Domain, Exchanges, Hello, Policy, Problem, Settings, Target
 from exporter.policies import asked_of
 from exporter.reasons import Reason, Severity, Stage
 from exporter.resolve import Addresses, Texts
 from exporter.state import DomainState
 from exporter.sts.judge import RETRY
+from tests.results import healthy
 from tests.roster_bench import A, B, Bench
 
 RECORD, NEWER = Texts(("v=STSv1; id=1",)), Texts(("v=STSv1; id=2",))
@@ -189,6 +190,31 @@ async def test_a_policy_that_refuses_a_shared_host_fails_its_own_domain_only(ben
     states = [known(bench, name) for name in ("one.test", "two.test")]
     told = [list(domain_success(each, bench.board.of_domain(each.domain))) for each in states]
     assert told == [[((), 0)], [((), 1)]]
+
+
+async def test_what_one_domain_enforces_fails_no_other_domain_of_a_shared_host(bench: Bench) -> None:
+    bench.names.mx["one.test"] = bench.names.mx["two.test"]
+    bench.probes.results[A] = lambda peer: healthy(peer, hello=Hello("EHLO"), starttls=None, session=None)
+    bench.roster.add(TARGET)
+    await bench.run(ROUND)
+    assert reasons(bench) == {"mx1.example.test": ["starttls_not_supported"]}
+    states = [known(bench, name) for name in ("one.test", "two.test")]
+    told = [list(domain_success(each, bench.board.of_domain(each.domain))) for each in states]
+    assert told == [[((), 0)], [((), 1)]]
+
+
+async def test_a_policy_that_comes_after_its_record_has_gone_is_not_taken(bench: Bench) -> None:
+    bench.web.open.clear()
+    bench.roster.add(TARGET)
+    await bench.run(ROUND)
+    del bench.names.txt["_mta-sts.one.test"]
+    await bench.run(ROUND)
+    bench.web.open.set()
+    await bench.run(5)
+    policies = known(bench).policies
+    assert policies
+    assert (policies.sts, policies.policy) == (False, None)
+    assert set(certificates(bench).values()) == {"any"}
 
 
 async def test_a_mistake_of_ours_while_fetching_is_counted_and_tried_again(bench: Bench) -> None:

@@ -1,9 +1,11 @@
 """One connection, against the test bed: what a wire tells of it, on asyncio and on uvloop."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvloop
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +22,8 @@ from exporter.simulated.client import Client
 from exporter.simulated.dialogues import HANDSHAKE_FAILURE
 from exporter.simulated.ports import closed_port
 from exporter.simulated.server import Script, Server
-from exporter.wire import ClosedError, EarlyDataError, HandshakeError, TlsError, Wire, has_route, is_tls_record
+from exporter.trust import Judge
+from exporter.wire import ClosedError, EarlyDataError, HandshakeError, Tls, TlsError, Wire, has_route, is_tls_record
 from exporter.wire.arrival import ROOM, SO_TIMESTAMPNS, STAMP, stamp, waited
 from exporter.wire.groups import dh_bits
 
@@ -579,3 +583,22 @@ def test_where_nothing_is_told_bytes_arrived_when_they_were_read(ancillary: list
 def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:
     ahead = STAMP.pack(int(time.time()) + 3600, 0)
     assert waited([(socket.SOL_SOCKET, SO_TIMESTAMPNS, ahead)]) == 0
+
+
+def test_an_error_that_another_call_left_behind_is_none_of_a_connection(zoo: "Zoo") -> None:
+    """OpenSSL keeps one queue of errors for the whole thread."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(zoo.good.pem_file)
+    incoming, outgoing, tls = ssl.MemoryBIO(), ssl.MemoryBIO(), Tls(None)
+    peer = server.wrap_bio(incoming, outgoing, server_side=True)
+    while not tls.shake_hands():
+        incoming.write(tls.outgoing())
+        with contextlib.suppress(ssl.SSLWantReadError):
+            peer.do_handshake()
+        tls.feed(outgoing.read())
+    leaf, *others = (each.public_bytes(Encoding.DER) for each in (zoo.good.certificate, *zoo.good.chain))
+    tampered = leaf.replace(b"localhost", b"localh0st")
+    verdict = Judge().judge((tampered, *others), "localhost", str(zoo.ca_file), zoo.now.timestamp())
+    assert verdict
+    assert "signature failure" in str(verdict.not_trusted)
+    assert tls.read() is None

@@ -8,7 +8,7 @@ from exporter.checks.conversation import refusals
 from exporter.checks.demands import OF_CERTIFICATES, Trust, enforcing, expected, trust
 from exporter.checks.history import History
 from exporter.checks.problem import problem
-from exporter.model import Expect, Problem, Result
+from exporter.model import NO_DEMANDS, Expect, Problem, Result
 from exporter.phrases import says_too_often
 from exporter.reasons import Reason, Severity, Stage, Untestable
 
@@ -46,6 +46,8 @@ class Assessment:
     """What is expected of its certificate, policies included; None where nothing was judged yet."""
     enforced_by: str = ""
     """A mail domain whose MTA-STS policy in mode enforce made the expectations stricter."""
+    unasked: "Assessment | None" = None
+    """The same without what policies of mail domains ask, where they ask anything."""
 
     @property
     def primary(self) -> Problem | None:
@@ -75,7 +77,9 @@ def assess(result: Result, known: History = NOTHING_KNOWN, *, excuse: bool = Tru
     found.sort(key=lambda each: (_ORDER[0][each.stage], _ORDER[1][each.reason]))
     if untestable:
         found = [replace(each, severity=Severity.WARNING) for each in found]
-    return Assessment(tuple(found), untestable, history.outdated(result, known), asked, enforcing(result, known))
+    unasked = assess(result, replace(known, demands=NO_DEMANDS), excuse=excuse) if known.demands != NO_DEMANDS else None
+    outdated = history.outdated(result, known)
+    return Assessment(tuple(found), untestable, outdated, asked, enforcing(result, known), unasked)
 
 
 def _all(result: Result, expect: Expect, known: History) -> Iterator[Problem]:

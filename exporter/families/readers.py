@@ -121,7 +121,10 @@ def tlsa_records(result: Result) -> float | None:
 
 
 def delivers(domain: DomainState, state: State) -> bool | None:
-    """Whether senders deliver to an endpoint for this domain: the policies of others do not refuse it its host."""
+    """Whether senders deliver to an endpoint for this domain: what only the policies of others ask does not count."""
+    policy = domain.policies.policy if domain.policies else None
+    if state.assessment.unasked and not (policy and policy.mode == "enforce"):
+        return state.assessment.unasked.success
     success = state.assessment.success
     if success is False and state.peer.host not in domain.refused:
         critical = (each.reason for each in state.assessment.problems if each.severity is Severity.CRITICAL)

@@ -9,7 +9,7 @@ Import from here: the parts are nobody else's business.
 """
 
 from exporter.sts.fetch import AT_ONCE, DOUBTFUL_AT_ONCE, Fetcher
-from exporter.sts.judge import attempted, due, judge
+from exporter.sts.judge import attempted, due, judge, same
 from exporter.sts.policy import lists
 
-__all__ = ["AT_ONCE", "DOUBTFUL_AT_ONCE", "Fetcher", "attempted", "due", "judge", "lists"]
+__all__ = ["AT_ONCE", "DOUBTFUL_AT_ONCE", "Fetcher", "attempted", "due", "judge", "lists", "same"]

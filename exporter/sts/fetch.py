@@ -23,6 +23,8 @@ MOST_BYTES = 64 * 1024
 """Of a policy, as RFC 8461 3.3 suggests."""
 MOST_RECEIVED = 8 * MOST_BYTES
 """With all that HTTP puts around it: a server may send each byte as a chunk of its own."""
+AT_A_TIME = 4096
+"""Bytes that are read before others may run: a chunk for each byte makes them a few milliseconds of work."""
 MOST_ADDRESSES = 8
 AT_ONCE, DOUBTFUL_AT_ONCE = 80, 20
 """Fetches under way: of all policies, and of those that failed last time. These wait for each other, not for all."""
@@ -181,7 +183,8 @@ async def _receive(talk: h11.Connection, reader: asyncio.StreamReader) -> bytes:
     while True:
         event = talk.next_event()
         if event is h11.NEED_DATA:
-            data = await reader.read(MOST_BYTES)
+            data = await reader.read(AT_A_TIME)
+            await asyncio.sleep(0)  # what has come already is read without waiting: let others run in between
             if not (data or received):
                 raise RefusedError("it closed the connection without an answer")
             received += len(data)

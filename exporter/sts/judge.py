@@ -33,6 +33,11 @@ def due(domain: str, told: Texts, held: Fetched | None, now: float) -> bool:
     return now - held.tried >= wait
 
 
+def same(told: Texts, later: Texts) -> bool:
+    """Whether what DNS said later still speaks of the same policy."""
+    return sts(told.texts).id == sts(later.texts).id
+
+
 def attempted(told: Texts, held: Fetched | None, outcome: Policy | Problem, now: float) -> Fetched:
     """What is held of a policy after an attempt to fetch it."""
     record = sts(told.texts)

@@ -30,7 +30,7 @@ class Record:
 
 def sts(texts: Sequence[str]) -> Record:
     """What the texts at _mta-sts say (RFC 8461 3.1)."""
-    meant = [text for text in texts if STS_MEANT.match(text)]
+    meant = _meant(texts, "v=STSv1", STS_MEANT)
     if len(meant) != 1:
         return _none_or_many(meant)
     version, *fields = _split(meant[0])
@@ -47,7 +47,7 @@ def sts(texts: Sequence[str]) -> Record:
 
 def tlsrpt(texts: Sequence[str]) -> Record:
     """What the texts at _smtp._tls say (RFC 8460 3)."""
-    meant = [text for text in texts if TLSRPT_MEANT.match(text)]
+    meant = _meant(texts, "v=TLSRPTv1", TLSRPT_MEANT)
     if len(meant) != 1:
         return _none_or_many(meant)
     version, *fields = _split(meant[0])
@@ -65,6 +65,11 @@ def tlsrpt(texts: Sequence[str]) -> Record:
         odd = next((uri for uri in uris if not REPORT_TO.fullmatch(uri)), None)
         wrong = "" if odd is None else f"{clean(odd)!r} is no mailto: or https: address"
     return Record(present=True, wrong=wrong)
+
+
+def _meant(texts: Sequence[str], version: str, loosely: re.Pattern[str]) -> Sequence[str]:
+    """The records of this version, by which senders go; where there are none, what was meant as one."""
+    return [text for text in texts if _split(text)[:1] == [version]] or [text for text in texts if loosely.match(text)]
 
 
 def _rua(field: str) -> str:

@@ -6,13 +6,14 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import h11
 import pytest
 
 from exporter.model import Ended, Policy, Problem
 from exporter.reasons import Reason, Stage
 from exporter.resolve import Addresses
 from exporter.simulated.certificates import DAY, Credentials, Kind, Zoo
-from exporter.sts.fetch import DOUBTFUL_AT_ONCE, MOST_WAITING, Fetcher, public
+from exporter.sts.fetch import AT_A_TIME, DOUBTFUL_AT_ONCE, MOST_WAITING, Fetcher, _receive, public
 
 DOMAIN = "example.test"
 BODY = b"version: STSv1\r\nmode: enforce\r\nmx: mx.example.test\r\nmax_age: 86400\r\n"
@@ -369,3 +370,24 @@ async def test_when_too_many_wait_others_are_to_come_again(zoo: Zoo) -> None:
         for each in stuck:
             each.cancel()
         await asyncio.gather(*stuck, return_exceptions=True)
+
+
+async def test_others_run_while_a_long_answer_is_read() -> None:
+    """A chunk for each byte: what has come already would be read to its end without waiting."""
+    reader, turns = asyncio.StreamReader(limit=1 << 20), 0
+    reader.feed_data(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")
+    reader.feed_data(b"1\r\na\r\n" * 10_000 + b"0\r\n\r\n")
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.ensure_future(count())
+    talk = h11.Connection(h11.CLIENT)
+    talk.send(h11.Request(method="GET", target="/", headers=[("Host", "a")]))
+    talk.send(h11.EndOfMessage())
+    assert await _receive(talk, reader) == b"a" * 10_000
+    counting.cancel()
+    assert turns >= 60_000 // AT_A_TIME

@@ -19,6 +19,7 @@ REPORTS = "v=TLSRPTv1; rua=mailto:tls@example.test"
         (["v=STSv1; x-more=a:b/c; id=1; id=2"], Record(present=True, id="1")),
         (["v=spf1 -all", GOOD], Record(present=True, id="20261128T120000")),
         ([GOOD, GOOD], Record(present=True, wrong="there are 2 records")),
+        ([GOOD, "v=STSv2; id=2"], Record(present=True, id="20261128T120000")),
         (["v=STSv1;"], Record(present=True, wrong="it has no id")),
         (["v=STSv1"], Record(present=True, wrong="it has no id")),
         (["v=STSv1; id="], Record(present=True, wrong="'id=' is no field")),
@@ -44,6 +45,7 @@ def test_the_record_of_mta_sts(texts: list[str], record: Record) -> None:
         ([REPORTS], Record(present=True)),
         (["v=TLSRPTv1;rua=mailto:a@b.test,https://b.test/tls ; x=y;"], Record(present=True)),
         ([REPORTS, REPORTS], Record(present=True, wrong="there are 2 records")),
+        ([REPORTS, "v=TLSRPTv2; rua=mailto:b@example.test"], Record(present=True)),
         (["v=TLSRPTv1; x=y"], Record(present=True, wrong="it has no rua, so nobody knows where reports go")),
         (["v=TLSRPTv1; rua=tls@b.test"], Record(present=True, wrong="'tls@b.test' is no mailto: or https: address")),
         (
