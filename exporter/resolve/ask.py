@@ -23,11 +23,13 @@ import dns.rdatatype
 
 from exporter.resolve.files import Nameserver
 from exporter.resolve.message import UnreadableError, response_to
+from exporter.resolve.weight import too_heavy
 
 Type = Literal["A", "AAAA", "CNAME", "MX", "TLSA", "TXT"]
 Said = Literal["ok", "nxdomain", "nodata", "failure", "bogus", "timeout"]
 
 UDP_PAYLOAD = 1232  # fits every path unfragmented: the DNS flag day 2020
+LONGEST_DATAGRAM = 4096  # of servers that pass over what we ask for; what is cut off cannot be understood
 TRIES = 3  # with one nameserver; with more each is asked at least once
 MAX_TEXT = 160
 LONGEST_TTL = 2**31 - 1
@@ -127,11 +129,12 @@ async def _exchange(query: dns.message.Message, server: Nameserver) -> dns.messa
         sock.connect(server.sockaddr)  # of UDP: sends nothing, but lets only this server's datagrams in
         sock.send(sent)
         while True:
-            heard = await loop.sock_recv(sock, 65535)
+            heard = await loop.sock_recv(sock, LONGEST_DATAGRAM)
             if heard[:2] == sent[:2] and int.from_bytes(heard[2:4], "big") & dns.flags.TC:
                 break
-            if response := response_to(query, heard):
+            if response := _understood(query, heard):
                 return response  # damaged or forged ones are passed over: the real one may still come
+            await asyncio.sleep(0)  # what has come already is read without waiting: let others run in between
     return await _exchange_over_tcp(query, server)
 
 
@@ -143,10 +146,20 @@ async def _exchange_over_tcp(query: dns.message.Message, server: Nameserver) -> 
         await loop.sock_connect(sock, server.sockaddr)
         await loop.sock_sendall(sock, query.to_wire(prepend_length=True))
         length = int.from_bytes(await _receive(sock, 2), "big")
-        response = response_to(query, await _receive(sock, length))
+        heard = await _receive(sock, length)
+    response = await asyncio.to_thread(_understood, query, heard)  # long ones are a third of a second of work
     if response is None:
         raise OSError(0, "its answer over TCP is none, or to another question")
+    if response.flags & dns.flags.TC:
+        raise UnreadableError
     return response
+
+
+def _understood(query: dns.message.Message, heard: bytes) -> dns.message.Message | None:
+    """Read a response; None where it is none, or to another question. Raises UnreadableError as `response_to` does."""
+    if int.from_bytes(heard[:2], "big") == query.id and too_heavy(heard):
+        raise UnreadableError
+    return response_to(query, heard)
 
 
 async def _receive(sock: socket.socket, length: int) -> bytes:

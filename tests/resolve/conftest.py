@@ -97,6 +97,12 @@ class ScriptedDns(asyncio.DatagramProtocol):
         if word == "damaged and forged first":
             yield from (data[:7], _forged(data))
             word = "192.0.2.1"
+        if word == "flood":
+            yield from [_forged(data)] * 100
+            word = "192.0.2.1"
+        if word == "truncated always":
+            response.flags |= dns.flags.TC
+            word = "NODATA"
         if word.startswith("truncated "):
             response.flags |= 0 if tcp else dns.flags.TC
             word = word.removeprefix("truncated ") if tcp else "NODATA"

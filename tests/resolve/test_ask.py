@@ -74,6 +74,37 @@ async def test_a_truncated_answer_is_asked_for_over_tcp(dns_server: "ScriptedDns
     assert (len(answer.records), len(dns_server.over_tcp)) == (1000, 1)
 
 
+async def test_what_is_truncated_over_tcp_too_says_nothing(dns_server: "ScriptedDns") -> None:
+    dns_server.says["a.example MX"] = "truncated always"
+    answer = await ask("a.example", "MX", [nameserver(dns_server.address)], 5)
+    told = f"an answer that cannot be understood from {dns_server.address}"
+    assert (answer.said, answer.detail) == ("failure", f"MX a.example: {told}")
+
+
+@pytest.mark.parametrize("way", ["", "truncated "], ids=["UDP", "TCP"])
+async def test_an_answer_that_would_be_too_much_work_is_not_read(dns_server: "ScriptedDns", way: str) -> None:
+    dns_server.says["a.example MX"] = way + ", ".join(f"{n} {'a.' * 110}example." for n in range(10))
+    answer = await ask("a.example", "MX", [nameserver(dns_server.address)], 5)
+    told = f"an answer that cannot be understood from {dns_server.address}"
+    assert (answer.said, answer.detail) == ("failure", f"MX a.example: {told}")
+
+
+async def test_others_run_between_the_datagrams_of_a_flood(dns_server: "ScriptedDns") -> None:
+    dns_server.says["a.example A"] = "flood"
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    assert (await ask("a.example", "A", [nameserver(dns_server.address)], 5)).said == "ok"
+    task.cancel()
+    assert turns > 100
+
+
 @pytest.mark.parametrize("first", ["SERVFAIL", "REFUSED", "referral", "silence"])
 async def test_where_one_nameserver_does_not_tell_the_next_one_is_asked(
     dns_server: "ScriptedDns", second_dns_server: "ScriptedDns", first: str
