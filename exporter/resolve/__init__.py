@@ -8,7 +8,7 @@
 """
 
 from exporter.resolve.addresses import Addresses, Family, Mode
-from exporter.resolve.ask import clean
+from exporter.resolve.answer import clean
 from exporter.resolve.exchanges import HOST_NAME, connectable
 from exporter.resolve.files import nameserver
 from exporter.resolve.resolver import Resolver

@@ -5,13 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import dns.rdtypes.IN.A
-import dns.rdtypes.IN.AAAA
-
 from exporter.model import Ended
 from exporter.reasons import REASONS as HELP
 from exporter.reasons import Reason
-from exporter.resolve.ask import Said, Type
+from exporter.resolve.answer import Said, Type
 from exporter.resolve.lookups import Known
 
 Mode = Literal["system", "dns"]
@@ -75,12 +72,7 @@ def read(known: Sequence[Known]) -> Addresses:
     Where one family failed and the other answered, what answered is used and the failure is reported: contract 5
     makes that a warning. A family that merely has no records does not shorten how long the other's are kept.
     """
-    found = [
-        record.address
-        for one in known
-        for record in one.records
-        if isinstance(record, dns.rdtypes.IN.A.A | dns.rdtypes.IN.AAAA.AAAA)
-    ]
+    found = [record for one in known for record in one.records if isinstance(record, str)]
     telling = [one for one in known if one.records or one.failed] or known
     expires = min(one.expires for one in telling)
     alias = next((one.alias for one in known if one.alias), "")

@@ -4,13 +4,11 @@ import ipaddress
 import re
 from collections.abc import Sequence
 
-import dns.rdtypes.ANY.MX
-
 from exporter.model import Exchanges, Problem
 from exporter.reasons import REASONS as HELP
 from exporter.reasons import Reason, Severity
 from exporter.resolve.addresses import REASONS, TYPES, Addresses, read
-from exporter.resolve.ask import clean, host_text
+from exporter.resolve.answer import Mx, clean
 from exporter.resolve.lookups import Known, Lookups
 
 MAX_HOSTS = 32
@@ -78,10 +76,9 @@ async def _addresses(lookups: Lookups, hosts: Sequence[str]) -> dict[str, tuple[
     }
 
 
-def _listed(mx: Known) -> list[tuple[int, str]]:
+def _listed(mx: Known) -> list[Mx]:
     """The records as (preference, name), in the order a sender tries them."""
-    records = [record for record in mx.records if isinstance(record, dns.rdtypes.ANY.MX.MX)]
-    return sorted((record.preference, host_text(record.exchange)) for record in records)
+    return sorted(record for record in mx.records if isinstance(record, Mx))
 
 
 def _unusable(host: str) -> str | None:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-import dns.rdata
-
-from exporter.resolve.ask import Answer, Said, Type, ask
+from exporter.resolve.answer import Answer, Record, Said, Type
+from exporter.resolve.ask import ask
 from exporter.resolve.files import Nameserver
 
 LIFETIME: dict[Said, tuple[float, float]] = {
@@ -75,7 +74,7 @@ class Known:
 
     answer: Answer
     expires: float
-    records: tuple[dns.rdata.Rdata, ...] = ()
+    records: tuple[Record, ...] = ()
     alias: str = ""
     authentic: bool = False
     """They, or that there are none, came with the AD flag."""

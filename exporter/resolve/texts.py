@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-import dns.rdtypes.ANY.TXT
-
 from exporter.model import Ended
 from exporter.resolve.addresses import REASONS, ended
+from exporter.resolve.answer import Txt
 from exporter.resolve.lookups import Lookups
 
 
@@ -25,6 +24,6 @@ class Texts:
 async def texts(lookups: Lookups, name: str) -> Texts:
     """Look up the TXT records of a name. The strings of a record are joined as they are (RFC 8461 3.1)."""
     (known,) = await lookups.every((name, "TXT"))
-    records = (record for record in known.records if isinstance(record, dns.rdtypes.ANY.TXT.TXT))
+    records = (record for record in known.records if isinstance(record, Txt))
     found = tuple(b"".join(record.strings).decode("latin-1") for record in records)
     return Texts(found, ended(REASONS[known.answer.said], known.answer.detail) if known.failed else None)

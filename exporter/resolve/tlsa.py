@@ -4,10 +4,9 @@ Only where DNSSEC vouches for the host's addresses, or for its being an alias: e
 and some name servers do not answer such questions at all (RFC 7672 2.2.2).
 """
 
-import dns.rdata
-
 from exporter.model import Tlsa, TlsaRecord
 from exporter.resolve.addresses import REASONS, Addresses, ended
+from exporter.resolve.answer import Record
 from exporter.resolve.lookups import Known, Lookups
 
 NOT_TESTABLE = Tlsa(none="not testable: no name server on this machine, and trusted_resolver is not set")
@@ -41,8 +40,8 @@ def _read(base: str, known: Known) -> Tlsa:
     return Tlsa((), base, none, problem, remembered=known.failed and known.forgotten > 0)
 
 
-def _record(rdata: dns.rdata.Rdata) -> TlsaRecord:
+def _record(record: Record) -> TlsaRecord:
     """Three octets and the data (RFC 6698 2.1). Numbers that are missing are 255, which nobody can use."""
-    octets = rdata.data if isinstance(rdata, dns.rdata.GenericRdata) else b""
+    octets = record if isinstance(record, bytes) else b""
     usage, selector, matching = octets[:3].ljust(3, b"\xff")
     return TlsaRecord(usage, selector, matching, octets[3:])
