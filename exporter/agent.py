@@ -20,7 +20,7 @@ from exporter.domains import APART
 from exporter.door import Door
 from exporter.egress import Egress
 from exporter.engine import Engine
-from exporter.garbage import forget_the_lasting
+from exporter.garbage import forget_the_lasting, look_at_the_new
 from exporter.machine import own_name
 from exporter.reloads import NotApplied, Reloads
 from exporter.schedule import FIRST_ROUND
@@ -145,7 +145,10 @@ class Agent:
         async with reloads.one_at_a_time:
             await self._start(engine)
         loop.call_later(FIRST_ROUND + APART, forget_the_lasting)
-        jobs = self._measure_lag(loop), self._expire_votes(), reloads.follow(), self._systemd.feed(lambda: engine.moves)
+        jobs = (
+            self._measure_lag(loop), self._expire_votes(), look_at_the_new(), reloads.follow(),
+            self._systemd.feed(lambda: engine.moves),
+        )  # fmt: skip
         side_jobs = [loop.create_task(job) for job in jobs]
         await self.stop.wait()
         log.info("stopping", extra={"in_flight": engine.schedule.in_flight})
