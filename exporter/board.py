@@ -12,6 +12,7 @@ from exporter.checks.demands import strictest
 from exporter.checks.history import History
 from exporter.egress import Egress, Vote, Way, vote_of
 from exporter.failure import KEPT, Failure
+from exporter.lending import Lendable
 from exporter.model import NO_DEMANDS, Demands, Domain, Ended, Endpoint, Peer, Result
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.state import HERITAGE, Change, DomainState, State
@@ -24,7 +25,7 @@ ANEW = 50
 
 
 class Board:
-    """States by peer, endpoints by label set, domains. Iterate over copies: a scrape is taken in slices.
+    """States by peer, endpoints by label set, domains. Who goes through them in slices takes a snapshot.
 
     `on_egress` is told when it changes whether a port looks blocked from here (None: it cannot be told), `on_change` of
     each endpoint whose state that changes. There may be thousands: `soon` calls what looks at the next of them, after
@@ -44,8 +45,8 @@ class Board:
         self._blocked: dict[Way, bool | None] = {}
         self._anew: deque[State] = deque()
         self.states: dict[Peer, State] = {}
-        self.endpoints: dict[Endpoint, State] = {}
-        self.domains: dict[Domain, DomainState] = {}
+        self.endpoints = Lendable[Endpoint, State]()
+        self.domains = Lendable[Domain, DomainState]()
         self._shared: Counter[Peer] = Counter()
         self._users: Counter[Endpoint] = Counter()
         self._at: dict[tuple[str, str], dict[Endpoint, State]] = {}
@@ -119,7 +120,7 @@ class Board:
         state = self.states.get(result.peer)
         if state is None:
             return None
-        before = state.summary
+        before, told = state.summary, state.told
         state.result = result
         self.vote(result.peer, vote_of(result.peer, result))
         self._assess(state, result)
@@ -130,6 +131,7 @@ class Board:
         if success is not None:
             state.failures += not success
             state.consecutive_failures = 0 if success else state.consecutive_failures + 1
+        state.say_anew(told)
         if not success:
             state.last_failures = (Failure.of(result, state.cause[0]), *state.last_failures)[:KEPT]
         return state.change(before, result.finished)
@@ -143,7 +145,7 @@ class Board:
             state.last_tested = result.finished
         elif assessment.untestable in EXCUSES and result.finished - state.last_tested > GRACE:
             assessment = assess(result, known, excuse=False)
-        state.assessment, state.samples = assessment, None
+        state.assessment = assessment
 
     def _history(self, state: State, result: Result) -> History:
         """What is known beside the result: its past, its siblings, and whether its way out is blocked."""
@@ -202,8 +204,9 @@ class Board:
             for _ in range(min(ANEW, len(self._anew))):
                 state = self._anew.popleft()
                 if (result := state.result) and self.states.get(state.peer) is state:
-                    before = state.summary
+                    before, told = state.summary, state.told
                     self._assess(state, result)
+                    state.say_anew(told)
                     if change := state.change(before, result.finished):
                         self._on_change(state.peer, change)
         finally:  # a mistake of ours must not keep the others waiting for ever

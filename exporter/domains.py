@@ -77,7 +77,7 @@ class Domains:
         wait = max(interval, known.wait) if known else interval
         state = DomainState(domain, wait)
         if known:
-            state = replace(known, domain=domain, wait=wait, lines=None)
+            state = replace(known, domain=domain, wait=wait, labels="")
         self._board.domains[domain] = state
         self._schedule.add(domain, interval, "", self._turn, after=None if due is None else min(due, interval))
         self._follow(domain, Exchanges(), state.exchanges or Exchanges())

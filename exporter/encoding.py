@@ -4,12 +4,15 @@ import asyncio
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
+from typing import TypeVar
 
 SLICE, SHARE = 0.004, 0.25
 """For how many seconds one answer may hold the event loop, or for which part of what the others' last turn took: a loop
 that is full comes round once a second, and an answer in a hundred slices would never be done."""
 BLOCK = 512 * 1024
 """Characters that are encoded at once: for each a thread must get hold of the interpreter, twice."""
+
+T = TypeVar("T")
 
 
 class Encoder:
@@ -28,6 +31,17 @@ class Encoder:
         return self._packer.flush() if self._packer else b""
 
 
+async def sliced(pieces: Iterable[T], clock: Callable[[], float] = time.monotonic) -> AsyncIterator[T]:
+    """Hand pieces on as they are made, and let others run in between. `clock`: monotonic seconds."""
+    resumed, allowed = clock(), SLICE
+    for piece in pieces:
+        yield piece
+        if (left := clock()) - resumed > allowed:
+            await asyncio.sleep(0)
+            resumed = clock()
+            allowed = max(SLICE, SHARE * (resumed - left))
+
+
 async def encoded(
     pieces: Iterable[str], *, compress: bool, clock: Callable[[], float] = time.monotonic
 ) -> AsyncIterator[bytes]:
@@ -40,19 +54,14 @@ async def encoded(
     """
     encoder, block, size = Encoder(compress=compress), list[str](), 0
     packing: asyncio.Future[bytes] | None = None
-    loop, resumed, allowed = asyncio.get_running_loop(), clock(), SLICE
-    for piece in pieces:
+    async for piece in sliced(pieces, clock):
         block.append(piece)
         size += len(piece)
         if size >= BLOCK:
             if packing:
                 yield await packing
-            packing = loop.run_in_executor(None, encoder.encode, block)
+            packing = asyncio.get_running_loop().run_in_executor(None, encoder.encode, block)
             block, size = [], 0
-        if (left := clock()) - resumed > allowed:
-            await asyncio.sleep(0)
-            resumed = clock()
-            allowed = max(SLICE, SHARE * (resumed - left))
     if packing:
         yield await packing
     yield encoder.encode(block) + encoder.end()

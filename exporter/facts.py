@@ -74,7 +74,7 @@ def render(board: Board, now: float, wanted: Filter = ANYTHING) -> Iterator[str]
     """The endpoints asked for as one JSON list, in ASCII, in pieces between which the caller may let others run."""
     return _listed(
         with_past(endpoint, state, now) if wanted.wants(endpoint, state, word_of(state, now)) else None
-        for endpoint, state in tuple(board.endpoints.items())
+        for endpoint, state in board.endpoints.snapshot().items()
     )
 
 
@@ -84,7 +84,7 @@ def render_domains(board: Board, now: float, wanted: Filter = ANYTHING) -> Itera
         domain_facts(state, hosts, now) | {"labels": dict(domain.target.labels)}
         if wanted.wants_domain(state, word_of_domain(state, hosts := tuple(board.of_domain(domain)), now))
         else None
-        for domain, state in tuple(board.domains.items())
+        for domain, state in board.domains.snapshot().items()
     )
 
 

@@ -1,7 +1,8 @@
 """What is known of one peer, and of one mail domain, and for how long. Data: who changes it is the board. No I/O."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 from exporter.checks import Assessment
 from exporter.failure import Failure
@@ -12,6 +13,9 @@ NO_ANSWER = frozenset({Reason.DNS_FAILURE, Reason.DNS_TIMEOUT, Reason.DNSSEC_INV
 """Critical ones of a domain: nothing new is known of its records."""
 STALE_WAITS, STALE_SECONDS = 3, 180.0
 """A result older than 3 times the wait in force, and 3 minutes, is withdrawn (contract 4)."""
+TIMES = {"started", "finished", "duration", "stages", "steps"}
+"""What of a result differs though the same was seen."""
+_seen = attrgetter(*(field.name for field in fields(Result) if field.name not in TIMES))
 
 
 @dataclass(slots=True)
@@ -36,7 +40,9 @@ class State:
     last_failures: tuple[Failure, ...] = ()
     """The last probes that failed or were untestable, the latest first; a success takes none away."""
     samples: tuple[str, ...] | None = None
-    """What `exposition` made of the result, by family; kept until the next one."""
+    """What `exposition` wrote of it, by family; None where it says something else now."""
+    later: bool = False
+    """A probe since `samples` were written has seen the same: what is to be written anew is `fleeting`."""
 
     @property
     def word(self) -> str:
@@ -58,9 +64,20 @@ class State:
         return str(reason), first.detail if first else ""
 
     @property
+    def told(self) -> tuple[object, ...]:
+        """What there is to say of it, but for what says something else after each probe: counts, times."""
+        return self.assessment, self.failures, self.consecutive_failures, self.result and _seen(self.result)
+
+    @property
     def summary(self) -> tuple[str, str]:
         """The state and its cause, a word each: where one is another, that is a change."""
         return self.word, self.cause[0]
+
+    def say_anew(self, told: tuple[object, ...]) -> None:
+        """Note what is to be written anew, for this is what there was to say of it."""
+        self.later = True
+        if told != self.told:
+            self.samples = None
 
     def withdrawn(self, now: float) -> bool:
         """Whether the result is too old to be shown."""
@@ -94,8 +111,12 @@ class DomainState:
     """MX hosts that its policy, in mode enforce, does not list."""
     logged: tuple[Reason, ...] = ()
     """What was wrong with it when that was logged last."""
-    lines: tuple[tuple[Exchanges, Policies | None], str, tuple[str, ...]] | None = None
-    """What `exposition` made of these records: the labels, and the lines by family; kept until there are others."""
+    labels: str = ""
+    """Its labels as `exposition` wrote them."""
+    samples: tuple[str, ...] | None = None
+    """What `exposition` wrote of it, by family."""
+    told: tuple[Exchanges | None, Policies | None] = (None, None)
+    """Of what it wrote that."""
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -13,7 +13,7 @@ from prometheus_client.openmetrics import exposition as openmetrics_format
 from exporter import exposition, facts, page, running
 from exporter.board import Board
 from exporter.config import Config
-from exporter.encoding import encoded
+from exporter.encoding import encoded, sliced
 from exporter.filters import Filter
 from exporter.multitarget import MultiTarget
 from exporter.telemetry import Telemetry
@@ -47,6 +47,7 @@ class Pages:
     reload: Callable[[], Awaitable[list[str]]] | None = None
     """Reads the configuration anew and returns what is wrong with it; None: not allowed to strangers."""
     _rendering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _columns: exposition.Columns = field(default_factory=exposition.Columns)
 
     def application(self) -> web.Application:
         """The aiohttp application with all routes."""
@@ -148,9 +149,14 @@ class Pages:
         openmetrics = accepts_openmetrics(request.headers.get("Accept", ""))
         kind = exposition.OPENMETRICS if openmetrics else exposition.TEXT
         async with self._rendering:  # two scrapes at once would only hold the loop twice as long
-            endpoints = exposition.render(self.board, self.clock(), openmetrics=openmetrics)
-            own = (openmetrics_format if openmetrics else text_format).generate_latest(self.telemetry.registry)
-            return await _whole(request, chain(endpoints, (own.decode(),)), kind, vary="Accept, Accept-Encoding")
+            own = (openmetrics_format if openmetrics else text_format).generate_latest(self.telemetry.registry).decode()
+            if accepts_gzip(request.headers.get("Accept-Encoding", "")):
+                packed = self._columns.gzip(self.board, self.clock(), own, openmetrics=openmetrics)
+                body = b"".join([piece async for piece in sliced(packed)])
+                headers = {"Content-Type": kind, **_encoding("Accept, Accept-Encoding", compress=True)}
+                return web.Response(body=body, headers=headers)
+            plain = exposition.render(self.board, self.clock(), openmetrics=openmetrics)
+            return await _whole(request, chain(plain, (own,)), kind, vary="Accept, Accept-Encoding")
 
 
 def _wanted(request: web.Request) -> Filter:

@@ -52,7 +52,7 @@ def test_a_peer_goes_with_its_last_endpoint(board: Board) -> None:
     board.add(endpoint("another target"))
     assert not board.remove(endpoint())
     assert board.remove(endpoint("another target"))
-    assert (board.states, board.endpoints) == ({}, {})
+    assert (board.states, dict(board.endpoints)) == ({}, {})
 
 
 def test_removing_what_is_not_there_does_nothing(board: Board) -> None:

@@ -207,7 +207,7 @@ async def test_a_canary_is_no_endpoint() -> None:
     bench = Bench()
     await bench.ask()
     bench.probes.answer()
-    assert (bench.board.states, bench.board.endpoints) == ({}, {})
+    assert (bench.board.states, dict(bench.board.endpoints)) == ({}, {})
 
 
 async def test_a_mistake_of_ours_is_counted_and_costs_one_vote(caplog: pytest.LogCaptureFixture) -> None:

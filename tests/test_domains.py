@@ -186,7 +186,7 @@ async def test_the_hosts_of_a_domain_that_goes_go_with_it(bench: Bench) -> None:
     await follow(bench, (old,), (domains("two.test"),))
     assert {endpoint.peer.host for endpoint in bench.board.endpoints} == {"shared.test"}
     await follow(bench, (domains("two.test"),), ())
-    assert (bench.board.endpoints, bench.board.domains) == ({}, {})
+    assert (dict(bench.board.endpoints), dict(bench.board.domains)) == ({}, {})
 
 
 async def test_a_domain_whose_settings_change_keeps_its_hosts_and_their_series(bench: Bench) -> None:
@@ -229,4 +229,4 @@ async def test_a_domain_that_goes_while_it_is_asked_is_forgotten(bench: Bench) -
     await follow(bench, (domains("one.test"),), ())
     answer.set()
     await bench.run(2)
-    assert (bench.board.domains, bench.board.endpoints, bench.schedule.in_flight) == ({}, {}, 0)
+    assert (dict(bench.board.domains), dict(bench.board.endpoints), bench.schedule.in_flight) == ({}, {}, 0)

@@ -366,7 +366,7 @@ async def test_what_goes_is_gone_at_once_and_forgotten(bench: Bench) -> None:
     await follow(bench, (), (host(A),))
     await bench.run(62)
     await follow(bench, (host(A),), ())
-    assert (bench.board.endpoints, bench.board.states) == ({}, {})
+    assert (dict(bench.board.endpoints), bench.board.states) == ({}, {})
     assert [peer.address for peer in bench.probes.forgotten] == [A]
     asked = len(bench.probes.asked)
     await bench.run(120)
@@ -514,7 +514,7 @@ async def test_targets_may_come_and_go_while_the_limit_changes(before: int, afte
         pass
     assert bench.addresses(HOST) == bench.addresses(OTHER) == list(FIVE[:after])
     await follow(bench, [host(name, "new") for name in (OTHER, HOST)], ())
-    assert (bench.board.endpoints, bench.schedule._turns) == ({}, {})
+    assert (dict(bench.board.endpoints), bench.schedule._turns) == ({}, {})
 
 
 async def test_an_answer_for_a_name_that_is_gone_is_not_kept(bench: Bench) -> None:

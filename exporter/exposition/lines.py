@@ -1,41 +1,28 @@
-"""The families rendered to text 0.0.4 and OpenMetrics 1.0, in slices so that the event loop never waits long.
+"""What one state says, in lines. They are kept on it until it says something else.
 
-Sample lines are the same in both formats; only the headers of counters and the end differ. What is rendered of a
-result is kept on its state until the next result; a scrape joins lines.
+The name and first labels of a line stand for PLACE: most endpoints and domains say the same, and share the rest.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from math import isfinite
 
-from exporter.board import Board
-from exporter.egress import Way
-from exporter.families import (
-    DOMAIN_FAMILIES,
-    EGRESS_FAMILY,
-    FAMILIES,
-    LABELS,
-    DomainFamily,
-    EgressFamily,
-    Family,
-    Scope,
-)
-from exporter.model import Domain, Endpoint, Exchanges
+from exporter.families import DOMAIN_FAMILIES, FAMILIES, LABELS, DomainFamily, EgressFamily, Family, Scope
+from exporter.families.readers import Sample
+from exporter.model import Endpoint
 from exporter.state import DomainState, State
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-NEW, KNOWN = 10, 400
-"""Endpoints rendered before others may run, a millisecond or two: with a new result, or kept from before."""
 
 PLACE = "\0"
 """No label value holds it: control characters are replaced."""
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-Row = tuple[tuple[str, ...], bool]
-"""What `samples` gives: all families of a scrape tell of the same result, whatever comes in between. And whether it is
-withdrawn."""
+
+Lines = tuple[str, ...]
+"""What a state says by family, one line a series. The same object as before where it says the same."""
 
 
 def labels(pairs: Iterable[tuple[str, str]]) -> str:
@@ -53,6 +40,12 @@ def number(value: float) -> str:
     return str(whole) if value == whole else repr(value)
 
 
+def header(family: Family | DomainFamily | EgressFamily, *, openmetrics: bool) -> str:
+    """HELP and TYPE. OpenMetrics names a counter without its suffix."""
+    name = family.name.removesuffix("_total") if openmetrics and family.kind == "counter" else family.name
+    return f"# HELP {name} {family.help}\n# TYPE {name} {family.kind}\n"
+
+
 @lru_cache(maxsize=1 << 17)
 def endpoint_labels(endpoint: Endpoint) -> str:
     """The labels that every series of an endpoint has."""
@@ -61,33 +54,61 @@ def endpoint_labels(endpoint: Endpoint) -> str:
     return labels((*zip(LABELS[Scope.ENDPOINT], values, strict=True), *endpoint.labels))
 
 
-def domain_labels(domain: Domain) -> str:
+def domain_labels(state: DomainState) -> str:
     """The labels that every series of a domain has."""
-    values = (domain.target.name, domain.domain)
-    return labels((*zip(LABELS[Scope.DOMAIN], values, strict=True), *domain.target.labels))
+    if not state.labels:
+        target, name = state.domain.target, state.domain.domain
+        state.labels = labels((*zip(LABELS[Scope.DOMAIN], (target.name, name), strict=True), *target.labels))
+    return state.labels
 
 
-def samples(state: State) -> tuple[str, ...]:
-    """The lines of each family for a state, rendered once a result; PLACE stands for the name and the first labels."""
+def of_endpoint(state: State) -> Lines:
+    """What the state of a peer says of each of its endpoints."""
     if state.samples is None:
-        state.samples = tuple([_lines(family, state) for family in FAMILIES])
+        state.samples = tuple([_lines(family, family.read(state)) for family in FAMILIES])
+    elif state.later:
+        state.samples = tuple(
+            [
+                _lines(family, family.read(state)) if family.fleeting else said
+                for family, said in zip(FAMILIES, state.samples, strict=True)
+            ]
+        )
+    state.later = False
     return state.samples
 
 
-def _lines(family: Family, state: State) -> str:
-    lines = [_line(_own(family.labels, own), number(n)) for own, n in family.read(state) if isfinite(n)]
+def of_domain(state: DomainState, hosts: Iterable[State]) -> Lines:
+    """What the state of a domain says, with those of its MX hosts."""
+    told = state.exchanges, state.policies
+    if state.samples is None or state.told[0] is not told[0] or state.told[1] is not told[1]:
+        state.told = told
+        state.samples = tuple([_lines(family, family.read(state, hosts)) for family in DOMAIN_FAMILIES])
+        return state.samples
+    for index, family in enumerate(DOMAIN_FAMILIES):
+        if family.fleeting:
+            line = _lines(family, family.read(state, hosts))
+            if line != state.samples[index]:
+                state.samples = (*state.samples[:index], line, *state.samples[index + 1 :])
+    return state.samples
+
+
+def _lines(family: Family | DomainFamily, samples: Iterable[Sample]) -> str:
+    line = _fleeting if family.fleeting else _line
+    lines = [line(_own(family.labels, own), number(value)) for own, value in samples if isfinite(value)]
     return lines[0] if len(lines) == 1 else "".join(lines)
 
 
-@lru_cache(maxsize=1 << 13)
-def _line(own: str, value: str) -> str:
-    """One line; most endpoints say the same, and share its text."""
+def _fleeting(own: str, value: str) -> str:
     return f"{PLACE}{own}}} {value}\n"
+
+
+_line = lru_cache(maxsize=1 << 13)(_fleeting)
+"""Most endpoints say the same, and share its text."""
 
 
 @lru_cache(maxsize=1 << 15)
 def _own(names: tuple[str, ...], values: tuple[str, ...]) -> str:
-    """A family's own labels, as they follow those of the endpoint or domain; most endpoints say the same."""
+    """A family's own labels, as they follow those of the endpoint or domain."""
     return "".join([f',{name}="{_clean(value)}"' for name, value in zip(names, values, strict=True)])
 
 
@@ -106,93 +127,3 @@ def alone(families: Iterable[Family], state: State) -> str:
 
 def _alone(family: Family, own: tuple[str, ...]) -> str:
     return f"{{{labels(zip(family.labels, own, strict=True))}}}" if own else ""
-
-
-def header(family: Family | DomainFamily | EgressFamily, *, openmetrics: bool) -> str:
-    """HELP and TYPE. OpenMetrics names a counter without its suffix."""
-    name = family.name.removesuffix("_total") if openmetrics and family.kind == "counter" else family.name
-    return f"# HELP {name} {family.help}\n# TYPE {name} {family.kind}\n"
-
-
-def render(board: Board, now: float, *, openmetrics: bool) -> Iterator[str]:
-    """Render all families of endpoints and domains, in pieces between which the caller may let others run.
-
-    Args:
-        board: whose states to render.
-        now: Unix time, for what is too old to be shown.
-        openmetrics: OpenMetrics 1.0 instead of text 0.0.4. The caller ends it with `# EOF`.
-    """
-    rows: dict[str, Row] = {}  # endpoints whose labels are the same give their series once
-    work = 0
-    for endpoint, state in tuple(board.endpoints.items()):  # a copy: it may change while others run
-        if state.result:
-            work += KNOWN // NEW if state.samples is None else 1
-            rows.setdefault(endpoint_labels(endpoint), (samples(state), state.withdrawn(now)))
-            if work >= KNOWN:
-                work = 0
-                yield ""
-    lines = tuple(rows.items())
-    for index, family in enumerate(FAMILIES):
-        yield from _family(index, family, lines, openmetrics=openmetrics)
-    yield from _domains(board, now, openmetrics=openmetrics)
-    if ways := tuple(board.blocked_ways()):
-        yield header(EGRESS_FAMILY, openmetrics=openmetrics)
-        yield "".join(f"{EGRESS_FAMILY.name}{{{_way(way)}}} {blocked:d}\n" for way, blocked in ways)
-
-
-def _way(way: Way) -> str:
-    return labels(zip(EGRESS_FAMILY.labels, (str(way.port), f"ipv{way.family}"), strict=True))
-
-
-def _family(index: int, family: Family, rows: tuple[tuple[str, Row], ...], *, openmetrics: bool) -> Iterator[str]:
-    """One family: all its lines stand together, as both formats demand."""
-    name, lasting, lines = family.name, family.lasting, [header(family, openmetrics=openmetrics)]
-    for start in range(0, len(rows), KNOWN):
-        lines += [
-            texts[index].replace(PLACE, f"{name}{{{prefix}")
-            for prefix, (texts, withdrawn) in rows[start : start + KNOWN]
-            if lasting or not withdrawn
-        ]
-        yield "".join(lines)
-        lines = []
-    yield "".join(lines)
-
-
-def _domains(board: Board, now: float, *, openmetrics: bool) -> Iterator[str]:
-    rows: dict[str, tuple[DomainState, tuple[State, ...]]] = {}
-    hosts: dict[tuple[str, tuple[tuple[int, str], ...]], tuple[State, ...]] = {}  # many domains share theirs
-    for count, (domain, state) in enumerate(tuple(board.domains.items())):
-        if state.exchanges and not state.withdrawn(now):
-            key = domain.target.name, state.exchanges.hosts
-            if key not in hosts:
-                hosts[key] = tuple(each for each in board.of_domain(domain) if not each.withdrawn(now))
-            rows.setdefault(_domain_lines(state, state.exchanges)[0], (state, hosts[key]))
-        if count % NEW == 0:
-            yield ""
-    lines = tuple(rows.items())
-    for index, family in enumerate(DOMAIN_FAMILIES if rows else ()):
-        yield header(family, openmetrics=openmetrics)
-        for start in range(0, len(lines), KNOWN):
-            some = lines[start : start + KNOWN]
-            if family.records:
-                yield "".join([state.lines[2][index] for _, (state, _) in some if state.lines])
-            else:
-                yield "".join([_domain_family(family, prefix, state, states) for prefix, (state, states) in some])
-
-
-def _domain_lines(state: DomainState, exchanges: Exchanges) -> tuple[str, tuple[str, ...]]:
-    """The labels of a domain, and the lines of its records by family; rendered once an answer."""
-    if state.lines is None or state.lines[0][0] is not exchanges or state.lines[0][1] is not state.policies:
-        prefix = domain_labels(state.domain)
-        lines = [_domain_family(family, prefix, state, ()) if family.records else "" for family in DOMAIN_FAMILIES]
-        state.lines = (exchanges, state.policies), prefix, tuple(lines)
-    return state.lines[1:]
-
-
-def _domain_family(family: DomainFamily, prefix: str, state: DomainState, states: Iterable[State]) -> str:
-    return "".join(
-        [
-            f"{family.name}{{{prefix}{_own(family.labels, own)}}} {number(value)}\n"
-            for own, value in family.read(state, states)
-        ]
-    )

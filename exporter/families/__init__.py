@@ -32,7 +32,7 @@ LABELS: dict[Scope, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One metric family. `lasting` ones stay when a result is withdrawn for its age."""
+    """One metric family."""
 
     name: str
     help: str
@@ -40,20 +40,24 @@ class Family:
     labels: tuple[str, ...] = ()
     kind: Literal["gauge", "counter"] = "gauge"
     lasting: bool = False
+    """It stays when a result is withdrawn for its age."""
+    fleeting: bool = False
+    """It says something else after each probe, whatever was seen: counts, times."""
     scope: Literal[Scope.ENDPOINT] = Scope.ENDPOINT
 
 
 @dataclass(frozen=True, slots=True)
 class DomainFamily:
-    """One metric family of mail domains; read off the domain and, but for `records` ones, the states of its hosts."""
+    """One metric family of mail domains."""
 
     name: str
     help: str
     read: ReadDomain
     labels: tuple[str, ...] = ()
-    records: bool = True
-    """It says only what DNS told, so it changes only when DNS is asked again."""
     kind: Literal["gauge"] = "gauge"
+    lasting: Literal[False] = False
+    fleeting: bool = False
+    """It says what the states of the MX hosts say, else only what DNS and policy hosts told."""
     scope: Literal[Scope.DOMAIN] = Scope.DOMAIN
 
 
@@ -89,15 +93,15 @@ FAMILIES: tuple[Family, ...] = (
     Family("smtp_probe_consecutive_failures", "Failed probes in a row; unchanged by untestable ones.",
            lambda state: readers.one(state.consecutive_failures)),
     Family("smtp_probes_total", "Probes that have finished.",
-           lambda state: readers.one(state.probes), kind="counter", lasting=True),
+           lambda state: readers.one(state.probes), kind="counter", lasting=True, fleeting=True),
     Family("smtp_probe_failures_total", "Probes that found a critical problem.",
            lambda state: readers.one(state.failures), kind="counter", lasting=True),
     Family("smtp_probe_last_timestamp_seconds", "When the last probe finished, Unix time.",
-           readers.of_result(lambda result: result.finished), lasting=True),
+           readers.of_result(lambda result: result.finished), lasting=True, fleeting=True),
     Family("smtp_probe_duration_seconds", "How long the last probe took, from DNS to the close.",
-           readers.of_result(lambda result: result.duration)),
+           readers.of_result(lambda result: round(result.duration, readers.MICROSECONDS)), fleeting=True),
     Family("smtp_probe_stage_duration_seconds", "How long each stage of the last probe took, those reached.",
-           readers.stages, ("stage",)),
+           readers.stages, ("stage",), fleeting=True),
     Family("smtp_endpoint_info", "How the endpoint is probed and what is expected of it.",
            readers.endpoint_info, ("module", "security", "family", "certificate")),
     Family("smtp_port_open", "Whether TCP connected.", readers.of_result(lambda result: result.connected)),
@@ -143,7 +147,7 @@ FAMILIES: tuple[Family, ...] = (
 DOMAIN_FAMILIES: tuple[DomainFamily, ...] = (
     DomainFamily("smtp_domain_success",
                  "Whether the domain has no critical problem and some MX host succeeds; absent while untestable.",
-                 readers.domain_success, records=False),
+                 readers.domain_success, fleeting=True),
     DomainFamily("smtp_domain_problem", "1 for each problem of the domain's records that holds; absent otherwise.",
                  readers.domain_problems, ("stage", "reason", "severity")),
     DomainFamily("smtp_domain_mx_info", "1 for each MX host; joins a domain to its endpoints.",

@@ -51,7 +51,7 @@ class DomainRow:
 def domain_rows(board: Board, now: float, wanted: Filter) -> Iterator[DomainRow | None]:
     """The domains asked for; None where others may run."""
     shared: dict[tuple[str, object], tuple[State, ...]] = {}  # many domains share their hosts
-    for number, (domain, state) in enumerate(tuple(board.domains.items()), 1):
+    for number, (domain, state) in enumerate(board.domains.snapshot().items(), 1):
         key = domain.target.name, state.exchanges.hosts if state.exchanges else ()
         if key not in shared:
             shared[key] = tuple(board.of_domain(domain))

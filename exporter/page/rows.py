@@ -197,7 +197,7 @@ class Survey:
 def survey(board: Board, now: float, wanted: Filter) -> Generator[str, None, Survey]:
     """Look at everything; yields where others may run."""
     seen, sorted_parts = Survey(wanted), []
-    every = iter(tuple(board.endpoints.items()))  # a copy: it may change while others run
+    every = iter(board.endpoints.snapshot().items())
     while some := [Row.of(endpoint, state, now) for endpoint, state in islice(every, COUNTED)]:
         seen.counts.update(row.word for row in some)
         asked = [row for row in some if wanted.wants(row.endpoint, row.state, row.word)]

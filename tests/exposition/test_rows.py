@@ -192,12 +192,13 @@ def test_endpoints_with_the_same_labels_give_their_series_once() -> None:
 
 
 def test_endpoints_may_come_and_go_while_others_run() -> None:
-    board = board_of(*(healthy(peer(port=port)) for port in range(1, 2500)))
+    peers = [peer(f"198.18.{number // 250}.{number % 250}") for number in range(2500)]
+    board = board_of(*map(healthy, peers[:2499]))
     pieces = render(board, NOW, openmetrics=False)
     written = next(pieces)
-    board.remove(endpoint(of=peer(port=7)))
-    board.record(failed(Reason.GREETING_CLOSED, peer(port=8)))
-    board.add(endpoint(of=peer(port=2500)))
+    board.remove(endpoint(of=peers[7]))
+    board.record(failed(Reason.GREETING_CLOSED, peers[8]))
+    board.add(endpoint(of=peers[2499]))
     written += "".join(pieces)
     assert len({own for name, own, _ in series(list(parse_text(written))) if name == "smtp_probe_success"}) == 2499
 

@@ -1,0 +1,11 @@
+"""The families rendered to text 0.0.4 and OpenMetrics 1.0, in slices so that the event loop never waits long.
+
+Sample lines are the same in both formats; only the headers of counters and the end differ. `lines` writes what one
+state says, `rows` gathers the states of the board, `columns` packs them with gzip: most of it is as it was.
+"""
+
+from exporter.exposition.columns import Columns
+from exporter.exposition.lines import OPENMETRICS, TEXT, alone, labels, number
+from exporter.exposition.rows import render
+
+__all__ = ["OPENMETRICS", "TEXT", "Columns", "alone", "labels", "number", "render"]
