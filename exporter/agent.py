@@ -209,7 +209,8 @@ class Agent:
         """Whether a port looks blocked must change with time, too, also while nobody scrapes."""
         while True:
             await asyncio.sleep(EXPIRE_EVERY)
-            self.board.expire_votes(time.time())
+            for _ in self.board.expire_votes(time.time()):
+                await asyncio.sleep(0)
 
 
 def _soon(call: Callable[[], None]) -> None:

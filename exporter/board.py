@@ -20,8 +20,8 @@ from exporter.state import HERITAGE, Change, DomainState, State
 GRACE = 3600.0
 """After so long without a tested probe, being refused counts as a failure again (contract 5, Untestable)."""
 EXCUSES = frozenset({Untestable.RATE_LIMITED, Untestable.CLIENT_BLOCKED})
-ANEW = 50
-"""Endpoints assessed before others may run: less than a millisecond."""
+ANEW, SOME = 50, 500
+"""Endpoints assessed, and votes looked at, before others may run: a millisecond."""
 
 
 class Board:
@@ -213,10 +213,18 @@ class Board:
             if self._anew:
                 self._soon(self._look_on)
 
-    def expire_votes(self, now: float) -> None:
-        """Take back the votes of results that are withdrawn: what was seen long ago tells nothing of today."""
-        for voter in [each for each in self.egress.all_voters() if (s := self.states.get(each)) and s.withdrawn(now)]:
-            self.vote(voter, None)
+    def expire_votes(self, now: float) -> Iterator[None]:
+        """Take back the votes of results that are withdrawn: what was seen long ago tells nothing of today.
+
+        In steps between which others may run; who is overlooked because of them is seen the next time.
+        """
+        start = 0
+        while voters := self.egress.all_voters(start, start + SOME):
+            late = [each for each in voters if (state := self.states.get(each)) and state.withdrawn(now)]
+            for voter in late:
+                self.vote(voter, None)
+            start += len(voters) - len(late)
+            yield
 
     def blocked_ways(self) -> Iterator[tuple[Way, bool]]:
         """The ways of which it can be told whether they are blocked."""

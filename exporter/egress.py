@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
+from itertools import islice
 from typing import NamedTuple
 
 from exporter.model import Peer, Result
@@ -142,9 +143,9 @@ class Egress:
         """Who votes on a way, also those that do not count now."""
         return [voter for voter, vote in self._votes.items() if vote.way == way]
 
-    def all_voters(self) -> list[Peer]:
-        """Who votes, on whatever way."""
-        return list(self._votes)
+    def all_voters(self, start: int = 0, stop: int | None = None) -> list[Peer]:
+        """Who votes, on whatever way; some of them, in the order in which they voted otherwise last."""
+        return list(islice(self._votes, start, stop))
 
     def counts(self, voter: Peer) -> bool:
         """Whether a voter is among those that decide."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.board import ANEW, GRACE, Board, internal_error
+from exporter.board import ANEW, GRACE, SOME, Board, internal_error
 from exporter.egress import Egress, Way, ballot
 from exporter.model import NO_DEMANDS, Demands, Domain, Exchanges, Hello, Peer, Reply, Result, Settings, Target
 from exporter.reasons import Reason, Untestable
@@ -262,10 +262,18 @@ def test_what_is_withdrawn_votes_no_more() -> None:
     board, _ = board_with(
         healthy(elsewhere, address=elsewhere.address), *(timed_out(mx(number, number)) for number in (1, 2, 3))
     )
-    board.expire_votes(NOW + STALE_SECONDS)
+    list(board.expire_votes(NOW + STALE_SECONDS))
     assert dict(board.blocked_ways()) == {Way(25, 4): True, Way(587, 4): False}
-    board.expire_votes(NOW + STALE_SECONDS + 1)
+    list(board.expire_votes(NOW + STALE_SECONDS + 1))
     assert dict(board.blocked_ways()) == {}
+
+
+def test_the_votes_of_many_are_taken_back_in_one_go_through_all_and_others_run_meanwhile() -> None:
+    board, _ = board_with(*(timed_out(mx(number // 250, number % 250)) for number in range(3 * SOME // 2)))
+    assert len(list(board.expire_votes(NOW))) == 2
+    assert len(board.egress.all_voters()) == 3 * SOME // 2
+    assert len(list(board.expire_votes(NOW + STALE_SECONDS + 1))) == 2
+    assert board.egress.all_voters() == []
 
 
 def test_who_is_excused_or_not_any_more_is_told_of_once_and_so_is_the_voter() -> None:

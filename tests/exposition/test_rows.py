@@ -165,7 +165,7 @@ def test_an_endpoint_without_a_result_has_no_series() -> None:
 
 def test_a_result_too_old_leaves_timestamp_and_counters() -> None:
     board = board_of(healthy())
-    board.expire_votes(NOW + 181)
+    list(board.expire_votes(NOW + 181))
     left = {name for name, _, _ in series(parsed(board, NOW + 181))}
     assert left == {"smtp_probes_total", "smtp_probe_failures_total", "smtp_probe_last_timestamp_seconds"}
 
