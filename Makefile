@@ -62,6 +62,7 @@ reference: $(VENV)/.installed ## writes docs/, deploy/ and grafana/ anew from th
 	@for table in configuration metrics reasons; do $(BIN)/smtp-exporter reference $$table >docs/$$table.md || exit; done
 	@$(BIN)/smtp-exporter reference schema >docs/config.schema.json
 	@$(BIN)/python -m tools.alerts
+	@$(BIN)/python -m tools.orchestrated
 	@$(BIN)/python -m tools.ports
 	@$(BIN)/python -m tools.dashboards
 

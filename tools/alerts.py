@@ -278,8 +278,5 @@ def files(**options: Any) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    from tools import orchestrated
-
     for name, text in files().items():
         (FOLDER / name).write_text(text, "utf-8")
-    orchestrated.write()

@@ -1,8 +1,6 @@
 """Writes what Compose and Kubernetes need of deploy/prometheus: the same, for the names and kinds that hold there.
 
-    .venv/bin/python -m tools.alerts
-
-which writes these, too, after its own files.
+    .venv/bin/python -m tools.orchestrated
 """
 
 from pathlib import Path
@@ -46,7 +44,6 @@ def files() -> dict[Path, str]:
     return {COMPOSE: compose["prometheus.yml"], KUBERNETES: prometheus_rule(compose)}
 
 
-def write() -> None:
-    """Write all."""
+if __name__ == "__main__":
     for file, text in files().items():
         file.write_text(text, "utf-8")

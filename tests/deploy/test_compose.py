@@ -66,7 +66,7 @@ def test_its_image_is_pinned_and_can_be_replaced(service: str) -> None:
 
 
 def test_its_prometheus_is_the_shipped_one_but_for_the_names_of_the_others() -> None:
-    assert COMPOSED.read_text("utf-8") == files()[COMPOSED], "run: .venv/bin/python -m tools.alerts"
+    assert COMPOSED.read_text("utf-8") == files()[COMPOSED], "run: .venv/bin/python -m tools.orchestrated"
     assert MOUNTS["/etc/prometheus/prometheus.yml"] == COMPOSED
 
 

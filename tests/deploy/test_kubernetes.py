@@ -262,4 +262,4 @@ def test_alerts_survive_a_new_pod_for_its_instance_keeps_its_name(tmp_path: Path
 
 
 def test_the_rules_for_the_operator_are_those_of_prometheus() -> None:
-    assert KUBERNETES.read_text("utf-8") == files()[KUBERNETES], "run: .venv/bin/python -m tools.alerts"
+    assert KUBERNETES.read_text("utf-8") == files()[KUBERNETES], "run: .venv/bin/python -m tools.orchestrated"
