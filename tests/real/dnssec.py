@@ -21,10 +21,11 @@ import dns.rrset
 import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.real.knot import KNOTD, configuration
 from tests.real.processes import Server, running, wait_until
 
 PORTS = {"Knot": 5300, "Unbound": 53}
-KNOTD, UNBOUND = (shutil.which(name, path="/usr/sbin") for name in ("knotd", "unbound"))
+UNBOUND = shutil.which("unbound", path="/usr/sbin")
 
 Spoil = Callable[[str], str]
 
@@ -46,18 +47,7 @@ class Zone:
         return self.signed and not self.expired and self.spoil is None
 
 
-KNOT = """
-server:
-  rundir: {directory}
-  listen: 127.0.0.1@{port}
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-database:
-  storage: {directory}
-log:
-  - target: stderr
-    any: info
+KEYS = """
 keystore:
   - id: files
     backend: pem
@@ -67,14 +57,6 @@ policy:
     algorithm: ecdsap256sha256
     single-type-signing: on
     keystore: files
-template:
-  - id: default
-    storage: {directory}
-    file: "%s.zone"
-    zonefile-sync: -1
-    zonefile-load: whole
-    journal-content: none
-zone:
 """
 
 RESOLVER = """
@@ -130,7 +112,7 @@ def run_dnssec(directory: Path, zones: Mapping[str, Zone]) -> Iterator[Server]:
     served = "".join(f"  - domain: {name}\n{signing if zone.by_knot else ''}" for name, zone in zones.items())
     for one in (knot, resolver):
         one.directory.mkdir()
-    (knot.directory / "conf").write_text(KNOT.format(directory=directory, port=PORTS["Knot"]) + served)
+    (knot.directory / "conf").write_text(configuration(directory, PORTS["Knot"], KEYS) + served)
     with running(knot, [str(KNOTD), "-c", knot.directory / "conf"]):
         keys |= {name: _key_of(name, knot) for name, zone in zones.items() if zone.by_knot}
         anchors = [keys[zone.anchor].replace(zone.anchor, name, 1) if zone.anchor else keys[name]

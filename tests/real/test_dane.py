@@ -25,7 +25,8 @@ from prometheus_client.samples import Sample
 
 from exporter.simulated.certificates import DAY, KINDS, Credentials, Kind, Zoo
 from tests.real.conftest import NewDirectory, require
-from tests.real.dnssec import KNOTD, UNBOUND, Zone, publish, run_dnssec
+from tests.real.dnssec import UNBOUND, Zone, publish, run_dnssec
+from tests.real.knot import KNOTD
 from tests.real.namespaces import Namespace, cable, can_have_namespaces
 from tests.real.postfix import environment, run_listeners
 from tests.real.processes import PACKAGES, Server, running, wait_until

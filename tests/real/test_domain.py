@@ -1,20 +1,14 @@
 """A mail domain from its MX records to its metrics: Knot names the hosts, Postfix serves, the agent watches."""
 
-import contextlib
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 import yaml
 from prometheus_client.samples import Sample
 
 from tests.real.conftest import NewDirectory
 from tests.real.greeter import run_greeter
+from tests.real.knot import run_knot
 from tests.real.namespaces import cable
 from tests.real.processes import Server, running, wait_until
 from tests.real.test_blocked import COMMAND, scraped, values
-from tests.real.test_resolve_knot import CONFIGURATION
 
 ZONE = """
 $ORIGIN lab.test.
@@ -35,33 +29,13 @@ gone A 198.51.100.77
 DOMAINS = ("lab.test", "null.lab.test", "dead.lab.test", "no.lab.test")
 
 
-@pytest.fixture(scope="module")
-def zone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the zone and Knot's configuration for port 53."""
-    directory = tmp_path_factory.mktemp("zone")
-    (directory / "lab.test.zone").write_text(ZONE)
-    (directory / "knot.conf").write_text(CONFIGURATION.format(directory=directory, port=53))
-    return directory
-
-
-@contextlib.contextmanager
-def knot(configuration: Path) -> Iterator[None]:
-    """Serve in the namespace one is in."""
-    command = ["/usr/sbin/knotd", "-c", str(configuration)]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            yield
-        finally:
-            server.terminate()
-
-
 def all_known(agent: Server) -> list[Sample]:
     """What the agent tells, once it knows of every domain."""
     samples = scraped(agent)
     return samples if len(values(samples, "smtp_domain_success")) == len(DOMAINS) else []
 
 
-def test_a_domain_is_as_well_as_its_mx_hosts(zone: Path, new_directory: NewDirectory) -> None:
+def test_a_domain_is_as_well_as_its_mx_hosts(new_directory: NewDirectory) -> None:
     directory = new_directory("agent")
     settings = {
         "global": {"timeout": "2s", "connect_timeout": "1s", "nameservers": ["127.0.0.1"]},
@@ -76,7 +50,7 @@ def test_a_domain_is_as_well_as_its_mx_hosts(zone: Path, new_directory: NewDirec
         server.entered(),
         run_greeter(new_directory("greeter"), 25),
         client.entered(),
-        knot(zone / "knot.conf"),
+        run_knot(new_directory("knot"), ZONE),
         running(agent, [*COMMAND, "run", f"--config.file={configuration}"]),
     ):
         samples = wait_until(lambda: all_known(agent), 20, agent.log)

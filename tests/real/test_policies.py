@@ -18,12 +18,11 @@ from prometheus_client.samples import Sample
 
 from exporter.simulated.certificates import DAY, Kind, Zoo
 from tests.real.conftest import NewDirectory, require
+from tests.real.knot import run_knot
 from tests.real.namespaces import can_have_namespaces, namespace
 from tests.real.postfix import run_listeners
 from tests.real.processes import PACKAGES, Server, running, wait_until
 from tests.real.test_blocked import COMMAND, scraped, values
-from tests.real.test_domain import knot
-from tests.real.test_resolve_knot import CONFIGURATION
 
 TRUSTED, SELF_SIGNED, IN_CLEAR = "198.51.100.10", "198.51.100.11", "198.51.100.12"
 POLICY_HOST = "198.51.100.40"
@@ -141,9 +140,6 @@ def samples(new_directory: NewDirectory) -> Iterator[list[Sample]]:
     postfix = Server("Postfix", new_directory("postfix"), {"smtp": 25})
     agent = Server("smtp-exporter", new_directory("agent"), {"web": 10225})
     web = Server("policy host", new_directory("policies"), {"https": 443})
-    names_of = new_directory("zone")
-    (names_of / "lab.test.zone").write_text(zone())
-    (names_of / "knot.conf").write_text(CONFIGURATION.format(directory=names_of, port=53))
     with Zoo(new_directory("certificates"), names=names) as zoo, ExitStack() as stack:
         zoo.good.certificate, zoo.self_signed.certificate  # noqa: B018 - made when first asked for
         (web.directory / "hosts.json").write_text(hosts(zoo))
@@ -160,7 +156,7 @@ def samples(new_directory: NewDirectory) -> Iterator[list[Sample]]:
         stack.enter_context(network.entered())
         listeners = [(f"{address}:25", what) for address, what in SERVERS.items()]
         stack.enter_context(run_listeners(postfix, zoo.directory, listeners))
-        stack.enter_context(knot(names_of / "knot.conf"))
+        stack.enter_context(run_knot(new_directory("knot"), zone()))
         serve = (sys.executable, "-m", "tests.real.policy_host", web.directory / "hosts.json", POLICY_HOST)
         here = {"PYTHONPATH": str(Path(__file__).parents[2])}
         stack.enter_context(running(web, serve, environment=here))

@@ -1,12 +1,12 @@
 """The resolver against a real nameserver: Knot DNS (Debian package knot), private, on a free loopback port."""
 
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from exporter.resolve import Resolver
+from tests.real.knot import run_knot
 from tests.real.processes import free_ports
 
 pytestmark = pytest.mark.real
@@ -36,49 +36,14 @@ loopback MX 10 local
 local A 127.0.0.1
 {LONG}
 """
-CONFIGURATION = """
-server:
-  rundir: {directory}
-  listen: 127.0.0.1@{port}
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-database:
-  storage: {directory}
-log:
-  - target: stderr
-    any: info
-zone:
-  - domain: lab.test
-    file: {directory}/lab.test.zone
-    journal-content: none
-    zonefile-sync: -1
-"""
 
 
 @pytest.fixture(scope="module")
 def knot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve the zone; the address of the server."""
-    directory = tmp_path_factory.mktemp("knot")
     port = free_ports(["knot"])["knot"]
-    (directory / "lab.test.zone").write_text(ZONE)
-    configuration = directory / "knot.conf"
-    configuration.write_text(CONFIGURATION.format(directory=directory, port=port))
-    command = ["/usr/sbin/knotd", "-c", str(configuration)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as server:
-        assert server.stderr is not None
-        try:
-            said = []
-            for line in server.stderr:
-                said.append(line)
-                if "server started" in line:
-                    break
-            else:
-                pytest.fail("knotd did not start: " + "".join(said))
-            yield f"127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.communicate(timeout=10)
+    with run_knot(tmp_path_factory.mktemp("knot"), ZONE, port):
+        yield f"127.0.0.1:{port}"
 
 
 @pytest.fixture
