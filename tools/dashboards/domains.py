@@ -45,28 +45,27 @@ DOMAINS: dict[str, tuple[Panel, ...]] = {
               {"": "avg(smtp_domain_tlsrpt_present{@domains})"}, (4, 3), "percentunit"),
     ),
     "What is wrong now": (
-        Panel("table", "Domains that fail, and why",
-              "Records that stop mail, and the primary problem of each MX host of a domain that fails. "
-              "A reason leads to what it means, a host to its dashboard.",
-              {"": paged(f'((smtp_domain_problem{{@domains,severity="critical"}} or {MX} (stage, reason) {WHY}) '
-                         f"and {OF_DOMAIN} {FAILS})")},
-              (14, 9),
-              columns=(DOMAIN, REASON, STAGE, MX_HOST, TARGET,
-                       PAGE),
-              sort=("domain",), empty="No domain fails."),
-        Panel("timeseries", "Problems of records, over time", "For how many domains each reason holds.",
-              {"{{reason}} ({{severity}})": "count by (reason, severity) (smtp_domain_problem{@domains})"},
-              (10, 9), stacked=True, empty="Nothing is wrong with any record."),
-        Panel("table", "Problems of records", "All of them; those that stop mail first.",
+        Panel("table", "Problems of records", "All of them; those that stop mail first. "
+              "A reason leads to what it means.",
               {"": paged("smtp_domain_problem{@domains}")},
               (14, 8),
               columns=(SEVERITIES, REASON, STAGE,
                        DOMAIN, TARGET, PAGE),
               sort=("severity", "reason"), empty="Nothing is wrong with any record."),
+        Panel("timeseries", "Problems of records, over time", "For how many domains each reason holds.",
+              {"{{reason}} ({{severity}})": "count by (reason, severity) (smtp_domain_problem{@domains})"},
+              (10, 8), stacked=True, empty="Nothing is wrong with any record."),
+        Panel("table", "Problems of MX hosts", "The primary one of each host of a domain that fails. "
+              "A host leads to its dashboard.",
+              {"": paged(f"({MX} (stage, reason) {WHY} and {OF_DOMAIN} {FAILS})")},
+              (14, 9),
+              columns=(DOMAIN, REASON, STAGE, MX_HOST, TARGET,
+                       PAGE),
+              sort=("domain",), empty="No domain fails because of its hosts."),
         Panel("timeseries", "Domains that fail, over time", "By target.",
               {"{{target}}": "count by (target) (smtp_domain_success{@domains}) "
                              "- sum by (target) (smtp_domain_success{@domains})"},
-              (10, 8), stacked=True),
+              (10, 9), stacked=True),
     ),
     "Every domain": (
         Panel("table", "Domains", "What their records say; the 500 that work least.",
