@@ -53,9 +53,8 @@ class Roster:
         on_failed_vote: Callable[[Way], None] = lambda _: None,
     ) -> None:
         self.board, self.schedule, self._resolver, self._prober = board, schedule, resolver, prober
-        self._clock = clock
+        self._clock, self._on_failed_vote = clock, on_failed_vote
         self._on_problems, self._on_internal_error = on_problems, on_internal_error
-        self._on_failed_vote = on_failed_vote
         self._sites = Sites(
             board, schedule, of_domain=lambda site: site in self._domains, max_addresses=max_addresses, turn=self._turn,
             forget=prober.forget,
@@ -86,25 +85,29 @@ class Roster:
         """Let targets go and others come, step by step: the caller lets others run in between.
 
         What both have is left alone. What comes takes the place of what goes where both have the same name: what is
-        known of addresses and MX hosts stays, and a series goes on.
+        known of addresses and MX hosts stays, and a series goes on. What comes is there before anything goes, so that
+        the peers of a target stay, and what is known of its domains, where it has merely another name.
         """
         entries: dict[Key, tuple[list[Target], list[Target]]] = {}
-        for targets, which in ((gone, 0), (come, 1)):
+        known: dict[str, Domain] = {}
+        for targets, which in ((come, 1), (gone, 0)):
             for target in targets:
                 bare = replace(target, domains=()) if target.domains else target
                 for name in target.domains or (target.host or "",):
                     entries.setdefault((target.name, name, not target.domains), ([], []))[which].append(bare)
+                    if which == 0 and target.domains:
+                        known[name] = Domain(bare, name)
                     yield
         for key, (old, new) in entries.items():
             if old != new:
-                self._change(key, old, new)
+                self._change(key, old, new, known)
             yield
 
     def limit(self, max_addresses: int) -> Iterator[None]:
         """Probe at most so many addresses of a name from now on, step by step as `follow`."""
         return self._sites.limit(max_addresses)
 
-    def _change(self, key: Key, old: list[Target], new: list[Target]) -> None:
+    def _change(self, key: Key, old: list[Target], new: list[Target], known: dict[str, Domain]) -> None:
         """Change the entries of one host or domain. A mistake of ours must not cost more than these."""
         _, name, is_host = key
         gone, come = [each for each in old if each not in new], [each for each in new if each not in old]
@@ -115,7 +118,7 @@ class Roster:
                     for site in sites(target, name):
                         self._sites.add(site)
                 else:
-                    self._domains.add(Domain(target, name), next((Domain(each, name) for each in gone), None))
+                    self._domains.add(Domain(target, name), Domain(gone[0], name) if gone else known.get(name))
             for target in gone:
                 if is_host:
                     for site in sites(target, name):

@@ -204,6 +204,24 @@ async def test_a_domain_whose_settings_change_keeps_its_hosts_and_their_series(b
     assert (state.peer.settings.interval, state.probes, state.word) == (400.0, 1, "ok")
 
 
+async def test_a_domain_whose_target_has_another_name_keeps_what_is_known_and_the_results_of_its_hosts(
+    bench: Bench,
+) -> None:
+    bench.names.answers["mx.example.test"] = Addresses((A,))
+    bench.names.mx["example.test"] = mx("mx.example.test")
+    old, new = domains("example.test"), domains("example.test", target="another")
+    await follow(bench, (), (old,))
+    await settle(bench)
+    [before], [host] = bench.board.domains.values(), bench.board.states.values()
+    due = bench.schedule.starts_in(before.domain), bench.schedule.starts_in(host.peer)
+    await follow(bench, (old,), (new,))
+    [domain] = bench.board.domains.values()
+    assert domain.domain.target.name == "another"
+    assert (domain.exchanges, domain.updated) == (before.exchanges, before.updated)
+    assert [(endpoint.target, each) for endpoint, each in bench.board.endpoints.items()] == [("another", host)]
+    assert (bench.schedule.starts_in(domain.domain), bench.schedule.starts_in(host.peer)) == due
+
+
 async def test_a_domain_that_is_asked_more_often_shows_its_last_answer_until_then(bench: Bench) -> None:
     bench.names.mx["one.test"] = mx("mx.example.test")
     before, after = (Target("mail", ((25, Settings(interval=each)),), domains=("one.test",)) for each in (3600.0, 60.0))

@@ -394,6 +394,20 @@ async def test_other_labels_take_nothing_from_the_peer(bench: Bench) -> None:
     assert (bench.schedule.starts_in(state.peer), bench.probes.forgotten) == (due, [])
 
 
+@pytest.mark.parametrize("where", [A, HOST])
+async def test_another_name_takes_nothing_from_the_peer(bench: Bench, where: str) -> None:
+    bench.names.answers[HOST] = Addresses((A,))
+    old, new = host(where, "old"), host(where, "new")
+    await follow(bench, (), (old,))
+    await bench.run(62)
+    [state] = bench.board.states.values()
+    due = bench.schedule.starts_in(state.peer)
+    bench.probes.forgotten.clear()
+    await follow(bench, (old,), (new,))
+    assert [(endpoint.target, each) for endpoint, each in bench.board.endpoints.items()] == [("new", state)]
+    assert (bench.schedule.starts_in(state.peer), bench.probes.forgotten) == (due, [])
+
+
 async def test_another_port_takes_nothing_from_the_first(bench: Bench) -> None:
     await follow(bench, (), (host(A),))
     await bench.run(50)
