@@ -1,6 +1,8 @@
 """Writes what Compose and Kubernetes need of deploy/prometheus: the same, for the names and kinds that hold there.
 
     .venv/bin/python -m tools.orchestrated
+
+The rules are those of `alerts`.
 """
 
 from pathlib import Path
