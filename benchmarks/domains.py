@@ -2,26 +2,21 @@
 
 Each domain names two of the hosts. Addresses of loopback are not to be had here (what a stranger's MX names on this
 machine is left alone), so everything runs in a network namespace in which 198.18.0.0/15 (RFC 2544: for benchmarks) is
-local: unshare(1) starts this file again there. The name server is a process of its own; it answers each question after
-20 ms, so that it sees how many are asked at a time. Measured over the first round, of 60 s; scraped after it.
+local (`namespace`). The name server is a process of its own; it answers each question after 20 ms, so that it sees how
+many are asked at a time. Measured over the first round, of 60 s; scraped after it.
 """
 
 import gzip
 import heapq
-import json
 import multiprocessing
-import os
 import select
-import shlex
 import socket
 import struct
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
@@ -29,6 +24,7 @@ from typing import Any
 
 from benchmarks.agent import Metrics, agent, scraped
 from benchmarks.figures import Figure
+from benchmarks.namespace import figures_of, tell
 from benchmarks.processes import Process, spread
 from benchmarks.server import NAME, MailServer, mail_server
 
@@ -43,22 +39,13 @@ TTL = 300
 
 def figures(*, short: bool) -> Iterator[Figure]:
     """Measure in a namespace of its own."""
-    again = shlex.join([sys.executable, "-m", "benchmarks.domains", *(["--short"] if short else [])])
-    inside = f"ip link set lo up && ip route add local 198.18.0.0/15 dev lo && exec {again}"
-    command = ["unshare", "--net", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c", inside]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        for line in process.stdout:
-            yield Figure(**json.loads(line))
-    if process.returncode:
-        raise RuntimeError("no figures of domains: did unshare(1) or ip(8) fail? It needs root or user namespaces")
+    return figures_of("benchmarks.domains", "198.18.0.0/15", short=short)
 
 
 def main() -> None:
-    """Measure here, and print each figure as JSON."""
+    """Measure here."""
     short = "--short" in sys.argv
-    for figure in _measured(2_000 if short else 50_000, 20 if short else HOSTS, 8.0 if short else 75.0, short=short):
-        print(json.dumps(asdict(figure)), flush=True)
+    tell(_measured(2_000 if short else 50_000, 20 if short else HOSTS, 8.0 if short else 75.0, short=short))
 
 
 def _measured(domains: int, hosts: int, seconds: float, *, short: bool) -> Iterator[Figure]:

@@ -66,6 +66,19 @@ class Process:
             time.sleep(0.01)
         raise TimeoutError(f"{path} was not answered")
 
+    def wait_for_port(self, address: str = "127.0.0.1") -> None:
+        """Wait until it can be connected to.
+
+        Raises:
+            TimeoutError: it never could, or the process has ended.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and self.descriptors:
+            with contextlib.suppress(OSError), socket.create_connection((address, self.port), 1):
+                return
+            time.sleep(0.01)
+        raise TimeoutError(f"port {self.port} does not answer")
+
 
 @contextlib.contextmanager
 def running(command: Sequence[str], port: int) -> Iterator[Process]:
