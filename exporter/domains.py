@@ -3,16 +3,16 @@
 Endpoints and addresses are no business of this file: the roster is told of sites.
 """
 
-import asyncio
 import logging
 import math
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from itertools import islice
 
 from exporter.board import Board
 from exporter.model import Domain, Exchanges, Problem
-from exporter.policies import PolicyCache
+from exporter.policies import PolicyCache, records_of
 from exporter.resolve import Resolver
 from exporter.schedule import Schedule
 from exporter.state import NO_ANSWER, DomainState
@@ -22,8 +22,9 @@ from exporter.turns import Turn
 
 MOST_NEXT_HOPS = 100
 """Mail domains of one host that may lend it a name."""
-AT_ONCE = 200
-"""Domains that are asked at once: each takes several tasks, and tens of thousands may be due in the first minute."""
+AT_ONCE = 100
+"""Domains that are asked at once: tens of thousands may be due in the first minute, and those who are to be probed ask
+for addresses after all questions that were there before."""
 SOONEST = 30.0
 """Seconds after which a domain is asked again whose MX records may not be kept for an interval."""
 APART = 1.0
@@ -57,7 +58,8 @@ class Domains:
         self._board, self._schedule, self._resolver, self._clock = board, schedule, resolver, clock
         self._policies = PolicyCache(board, resolver, fetcher, clock=clock, spawn=beside, on_change=self._tell)
         self._spawn, self._come, self._go, self._again, self._on_problems = spawn, come, go, again, on_problems
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._waiting: deque[Turn] = deque()
+        self._asking = 0
         self._named_by: dict[Site, set[Domain]] = {}
         self._securely: dict[str, dict[Domain, None]] = {}
         """The domains by each host that their MX records name, where DNSSEC vouches for these."""
@@ -105,13 +107,24 @@ class Domains:
 
     def _turn(self, turn: Turn) -> None:
         self._schedule.pause(turn)
-        self._spawn(turn, self._look_up(turn))
+        self._waiting.append(turn)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._waiting and self._asking < AT_ONCE:
+            self._asking += 1
+            turn = self._waiting.popleft()
+            self._spawn(turn, self._look_up(turn))
 
     async def _look_up(self, turn: Turn) -> None:
         domain: Domain = turn.key  # type: ignore[assignment]  # the keys that `add` gave to the schedule
-        async with self._room:
-            asked = self._resolver.exchanges(domain.domain), self._policies.ask(domain.domain)
-            exchanges, told = await asyncio.gather(*asked)
+        try:
+            self._resolver.ahead((domain.domain, "MX"), *records_of(domain.domain))
+            exchanges = await self._resolver.exchanges(domain.domain)
+            told = await self._policies.ask(domain.domain)
+        finally:
+            self._asking -= 1
+            self._go_on()
         self._schedule.finished(turn, within=self._soon(exchanges))
         state = self._board.domains.get(domain)
         if state is None:

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 
 from exporter.aside import aside
 from exporter.board import Board
@@ -51,13 +52,13 @@ class Engine:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config, self.board, self._telemetry, self._monotonic = config, board, telemetry, monotonic
-        internal_error = telemetry.internal_errors.inc
+        internal_error, lookups = telemetry.internal_errors.inc, cache(telemetry.dns_lookups.labels)
         self.judge = Judge()
         self.resolver = Resolver(
             config.nameservers,
             max_lookups=config.max_concurrent_lookups,
             trusted=config.trusted_resolver,
-            on_lookup=lambda kind, result: telemetry.dns_lookups.labels(kind, result).inc(),
+            on_lookup=lambda kind, result: lookups(kind, result).inc(),
         )
         self.fetcher = Fetcher(self.resolver, allow_private=config.mta_sts_allow_private)
         self.prober = Prober(loop, self.judge, ehlo_name=ehlo_name)

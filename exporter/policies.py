@@ -3,9 +3,9 @@
 What records and policies mean is decided in `sts`, what is expected of an endpoint then in `checks.demands`.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from exporter.board import Board
 from exporter.model import Demands, Domain, Policy, Target
@@ -13,6 +13,7 @@ from exporter.resolve import Resolver, Texts
 from exporter.state import DomainState
 from exporter.sts import Fetcher, attempted, due, judge, lists, same
 
+Question = tuple[str, Literal["TXT"]]
 Told = tuple[Texts, Texts]
 """What stands at _mta-sts and at _smtp._tls."""
 
@@ -80,9 +81,9 @@ class PolicyCache:
 
     async def ask(self, domain: str) -> Told:
         """Ask DNS for the records of a domain."""
-        names = f"_mta-sts.{domain}", f"_smtp._tls.{domain}"
-        sts, tlsrpt = await asyncio.gather(*map(self._resolver.texts, names))
-        return sts, tlsrpt
+        (sts, _), (tlsrpt, _) = questions = records_of(domain)
+        self._resolver.ahead(*questions)
+        return await self._resolver.texts(sts), await self._resolver.texts(tlsrpt)
 
     def learn(self, state: DomainState, told: Told) -> None:
         """Take in what DNS said, and have the policy fetched where that is due."""
@@ -140,6 +141,11 @@ class PolicyCache:
                 self._board.demand(*key, askers.demands)
                 if not (askers.enforcing or askers.complaining):
                     del self._askers[key]
+
+
+def records_of(domain: str) -> tuple[Question, Question]:
+    """What to ask DNS for the policies of a domain (RFC 8461 3.1, RFC 8460 3)."""
+    return (f"_mta-sts.{domain}", "TXT"), (f"_smtp._tls.{domain}", "TXT")
 
 
 def policy_ca_file(target: Target) -> str | None:

@@ -58,6 +58,9 @@ class Names:
     def left(self, expires: float) -> float:
         return expires or math.inf  # by hand: seconds from now; 0 is the default
 
+    def ahead(self, *_: tuple[str, str]) -> None:
+        """Nothing takes time here."""
+
     async def texts(self, name: str) -> Texts:
         return self.txt.get(name, Texts())
 

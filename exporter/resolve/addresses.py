@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from exporter.model import Ended
@@ -57,6 +58,12 @@ def of_family(addresses: Iterable[str], family: Family) -> tuple[str, ...]:
     return tuple(str(address) for address in sorted(chosen, key=lambda a: (a.version, int(a), str(a))))
 
 
+@lru_cache(maxsize=1 << 13)
+def _sorted(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of a host; it may be the exchange of thousands of domains."""
+    return of_family(addresses, "any")
+
+
 def literal(host: str, family: Family) -> Addresses | None:
     """The answer for an IP literal; None where the host is a name."""
     try:
@@ -72,12 +79,12 @@ def read(known: Sequence[Known]) -> Addresses:
     Where one family failed and the other answered, what answered is used and the failure is reported: contract 5
     makes that a warning. A family that merely has no records does not shorten how long the other's are kept.
     """
-    found = [record for one in known for record in one.records if isinstance(record, str)]
+    found = tuple(record for one in known for record in one.records if isinstance(record, str))
     telling = [one for one in known if one.records or one.failed] or known
     expires = min(one.expires for one in telling)
     alias = next((one.alias for one in known if one.alias), "")
     authentic = bool(found) and all(one.authentic for one in known if one.records)
-    answer = Addresses(of_family(found, "any"), None, expires, alias, authentic)
+    answer = Addresses(_sorted(found), None, expires, alias, authentic)
     said = [one.answer.said for one in known if one.failed or not found]
     worst = next((word for word in REASONS if word in said), None)
     if worst is None:

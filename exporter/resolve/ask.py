@@ -24,6 +24,7 @@ from exporter.resolve.weight import too_heavy
 LONGEST_DATAGRAM = 4096  # of servers that pass over what we ask for; what is cut off cannot be understood
 TRIES = 3  # with one nameserver; with more each is asked at least once
 LONGEST_TTL = 2**31 - 1
+TC = int(dns.flags.TC)
 Heard = tuple[Answer, dns.rcode.Rcode]
 """What one server said."""
 
@@ -124,7 +125,7 @@ async def _exchange_over_tcp(question: Question, query: bytes, server: Nameserve
 
 
 def _truncated(heard: bytes) -> bool:
-    return bool(int.from_bytes(heard[2:4], "big") & dns.flags.TC)
+    return bool(int.from_bytes(heard[2:4], "big") & TC)
 
 
 def _understood(question: Question, query: bytes, heard: bytes) -> Heard | None:

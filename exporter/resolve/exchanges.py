@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from exporter.model import Exchanges, Problem
 from exporter.reasons import REASONS as HELP
@@ -18,6 +19,7 @@ HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]
 """Two labels or more of letters, digits, hyphen (RFC 5321 2.3.5), and the underscore that is seen in the field."""
 
 
+@lru_cache(maxsize=1 << 14)
 def connectable(address: str) -> bool:
     """Whether an address that a stranger's DNS gave may be connected to: no loopback, link-local, multicast, nor 0/8.
 
@@ -81,6 +83,7 @@ def _listed(mx: Known) -> list[Mx]:
     return sorted(record for record in mx.records if isinstance(record, Mx))
 
 
+@lru_cache(maxsize=1 << 13)
 def _unusable(host: str) -> str | None:
     """Why an exchange cannot be the name of a mail server, whatever its addresses; None where it can."""
     if host == ".":

@@ -6,8 +6,10 @@ record types only: what an answer means for a host or a mail domain is decided b
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Generic, TypeVar
 
 from exporter.resolve.answer import Answer, Record, Said, Type
@@ -24,6 +26,8 @@ LIFETIME: dict[Said, tuple[float, float]] = {
 }
 """Seconds that an answer is kept at least and at most, whatever its TTL. A time-out holds a slot for long, so those of
 a name that is never answered are kept ever longer: dead names must not keep the others waiting."""
+JITTER = 0.1
+"""The part of that by which it is shortened at most, at random."""
 REMEMBERED = 3600.0
 """Seconds that records may be used after they expired, while nothing newer is to be had."""
 SILENCE = 30.0
@@ -89,20 +93,33 @@ class Known:
         return self.answer.said in {"failure", "bogus", "timeout"}
 
 
+Flight = tuple[str, Type, int]
+"""A question, and which nameservers it is for."""
+
+
 class Lookups:
-    """The one place that asks nameservers. `count` is told the type and the result of each question asked."""
+    """The one place that asks nameservers. `count` is told the type and the result of each question asked.
+
+    `jitter` gives numbers from 0 to 1: what was learnt together must not be asked for together for ever.
+    """
 
     def __init__(
-        self, clock: Callable[[], float], limit: int, timeout: float, count: Callable[[str, str], None] | None
+        self,
+        clock: Callable[[], float],
+        limit: int,
+        timeout: float,
+        count: Callable[[str, str], None] | None,
+        jitter: Callable[[], float],
     ) -> None:
-        self._clock = clock
-        self._timeout = timeout
+        self._clock, self._timeout, self._jitter = clock, timeout, jitter
         self._count = count or (lambda _type, _result: None)
         self._servers: Sequence[Nameserver] = ()
         self._epoch = 0
         self._known: Bounded[tuple[str, Type], Known] = Bounded()
-        self._flights: dict[tuple[str, Type, int], asyncio.Task[Known]] = {}
-        self._limit, self._slots = limit, asyncio.Semaphore(limit)
+        self._waiting: dict[Flight, list[asyncio.Future[Known]]] = {}
+        """Who waits for each question that is asked or to be asked."""
+        self._queue: deque[Flight] = deque()
+        self._limit, self._hired, self._workers = limit, 0, set[asyncio.Task[None]]()
         self._asking = 0
         self._heard = -math.inf
         self._silent_from = self._silent_to = math.inf
@@ -117,67 +134,96 @@ class Lookups:
             self._epoch += 1
 
     def limit(self, limit: int) -> None:
-        """Ask so many questions at a time from now on; those under way, and those that wait, end as they would."""
-        if limit != self._limit:
-            self._limit, self._slots = limit, asyncio.Semaphore(limit)
+        """Ask so many questions at a time from now on; those under way end as they would."""
+        self._limit = limit
+        self._hire()
 
     @property
     def unavailable(self) -> bool:
         """Questions were asked over 30 s and more, and no nameserver answered any of them."""
         return self._silent_to - self._silent_from >= SILENCE
 
-    def start(self, name: str, rdtype: Type) -> "asyncio.Future[Known]":
-        """Begin a lookup, or join the one under way; await it shielded, for others may wait for it too."""
-        key = (name, rdtype)
-        known = self._known.get(key)
+    def start(self, name: str, rdtype: Type) -> "Known | asyncio.Future[Known]":
+        """What is known, or what will be: begins a lookup, or joins the one under way. Who gives up ends his own."""
+        known = self._known.get((name, rdtype))
         if known and self._clock() < known.expires and known.epoch == self._epoch:
-            answered: asyncio.Future[Known] = asyncio.get_running_loop().create_future()
-            answered.set_result(known)
-            return answered
-        under_way = (*key, self._epoch)
-        flight = self._flights.get(under_way)
-        if flight is None:
-            flight = self._flights[under_way] = asyncio.create_task(self._look_up(name, rdtype))
-            flight.add_done_callback(lambda _: self._flights.pop(under_way, None))
-        return flight
+            return known
+        flight = (name, rdtype, self._epoch)
+        waiting = self._waiting.get(flight)
+        if waiting is None:
+            waiting = self._waiting[flight] = []
+            self._queue.append(flight)
+            self._hire()
+        waiting.append(asyncio.get_running_loop().create_future())
+        return waiting[-1]
 
     async def every(self, *questions: tuple[str, Type]) -> list[Known]:
         """Ask all of these at the same time, and wait for all answers."""
-        flights = [self.start(name, rdtype) for name, rdtype in questions]
-        return [await asyncio.shield(flight) for flight in flights]
+        told = [self.start(name, rdtype) for name, rdtype in questions]
+        return [each if isinstance(each, Known) else await each for each in told]
 
     async def close(self) -> None:
-        """End the lookups under way."""
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        """End the lookups under way, and the waiting for them."""
+        for worker in self._workers:
+            worker.cancel()
+        for each in chain.from_iterable(self._waiting.values()):
+            each.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        self._waiting.clear()
+
+    def _hire(self) -> None:
+        """Have questions asked at the same time, as many as there are and may be."""
+        for _ in range(min(len(self._queue), self._limit - self._hired)):
+            self._hired += 1
+            worker = asyncio.get_running_loop().create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    async def _work(self) -> None:
+        """Ask one question after the other: tens of thousands of tasks that wait for their turn would be dear."""
+        while self._queue and self._hired <= self._limit:
+            flight = self._queue.popleft()
+            told: Known | Exception
+            try:
+                told = await self._look_up(*flight[:2])
+            except Exception as error:  # noqa: BLE001 - a mistake of ours: told to those who wait
+                told = error
+            for each in self._waiting.pop(flight):
+                if not each.done():
+                    each.set_result(told) if isinstance(told, Known) else each.set_exception(told)
+        self._hired -= 1
 
     async def _look_up(self, name: str, rdtype: Type) -> Known:
         """Ask, count, and remember. While all are silent, one question at a time goes out to see whether they are."""
-        async with self._slots:
-            asked, epoch = self._clock(), self._epoch
-            if self.unavailable and self._asking:
-                silent = Answer("timeout", detail=f"{rdtype} {name}: not asked, no nameserver answers any question")
-                return self._learnt((name, rdtype), silent, asked, epoch)
-            self._asking += 1
-            try:
-                answer = await ask(name, rdtype, self._servers, self._timeout)
-            finally:
-                self._asking -= 1
+        asked, epoch = self._clock(), self._epoch
+        if self.unavailable and self._asking:
+            silent = Answer("timeout", detail=f"{rdtype} {name}: not asked, no nameserver answers any question")
+            return self._learnt((name, rdtype), silent, asked, epoch)
+        self._asking += 1
+        try:
+            answer = await ask(name, rdtype, self._servers, self._timeout)
+        finally:
+            self._asking -= 1
         self._count(rdtype, answer.said)
         self._listen(asked, heard=answer.said != "timeout")
         before = self._known.get((name, rdtype))
         silences = before.silences + 1 if before else 1
-        least, most = LIFETIME[answer.said]
-        if rdtype in {"TLSA", "TXT"} and answer.said in {"nxdomain", "nodata"}:
-            most = LIFETIME["ok"][1]  # most hosts and domains have none, and nobody waits for them to appear
-        ttl = least * 2 ** min(silences - 1, 10) if answer.said == "timeout" else max(answer.ttl, least)
-        known = self._learnt((name, rdtype), answer, self._clock() + min(ttl, most), epoch)
+        kept = self._lifetime(rdtype, answer, silences) * (1 - JITTER * self._jitter())
+        known = self._learnt((name, rdtype), answer, self._clock() + kept, epoch)
         if answer.said == "timeout":
             known = replace(known, silences=silences)
         self._known.put((name, rdtype), known, len(known.records))
         return known
+
+    @staticmethod
+    def _lifetime(rdtype: Type, answer: Answer, silences: int) -> float:
+        """For how many seconds an answer is kept at most."""
+        least, most = LIFETIME[answer.said]
+        if answer.said == "timeout":
+            return min(least * 2.0 ** min(silences - 1, 10), most)
+        if rdtype in {"TLSA", "TXT"} and answer.said in {"nxdomain", "nodata"}:
+            most = LIFETIME["ok"][1]  # most hosts and domains have none, and nobody waits for them to appear
+        return min(max(answer.ttl, least), most)
 
     def _learnt(self, key: tuple[str, Type], answer: Answer, expires: float, epoch: int) -> Known:
         """The answer, with the records of an earlier one where it failed and they are not too old."""

@@ -18,7 +18,7 @@ OPAQUE = dns.rdatatype.TLSA
 """Records of this type are kept as octets: dnspython refuses those that merely nobody can use."""
 UDP_PAYLOAD = 1232  # fits every path unfragmented: the DNS flag day 2020
 OPT = struct.pack("!BHHIH", 0, dns.rdatatype.OPT, UDP_PAYLOAD, 0, 0)  # RFC 6891 6.1.2
-FLAGS = dns.flags.RD | dns.flags.AD  # AD: we understand it in the answer (RFC 6840 5.7)
+FLAGS = int(dns.flags.RD | dns.flags.AD)  # AD: we understand it in the answer (RFC 6840 5.7)
 
 
 class UnreadableError(Exception):

@@ -30,7 +30,8 @@ POINTS = 0xC0
 LONGEST_TTL, TTL_WITHOUT_SOA = 2**31 - 1, 300  # as dnspython has it
 SHORT = 255
 
-_IN, _SOA = dns.rdataclass.IN, dns.rdatatype.SOA
+_IN, _SOA, _MX = dns.rdataclass.IN, dns.rdatatype.SOA, dns.rdatatype.MX
+_AD, _TOLD = int(dns.flags.AD), {int(dns.flags.QR) | rcode for rcode in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)}
 
 
 class _Other(Exception):  # noqa: N818 - not a mistake
@@ -43,10 +44,9 @@ def plain(question: Question, query: bytes, heard: bytes) -> Answer | None:
     if heard[:2] != query[:2] or heard[HEADER.size : at] != question.section:
         return None
     _, flags, questions, answers, authorities, others = HEADER.unpack_from(heard)
-    told, rcode = flags & 0xFA0F, flags & 0xF  # QR, opcode, TC, rcode
-    if told not in {dns.flags.QR | dns.rcode.NOERROR, dns.flags.QR | dns.rcode.NXDOMAIN} or questions != 1:
+    if flags & 0xFA0F not in _TOLD or questions != 1:  # QR, opcode, TC, rcode
         return None
-    authentic = bool(flags & dns.flags.AD)
+    authentic, rcode = bool(flags & _AD), flags & 0xF
     try:
         if not answers:
             at, ttl = _soa(question, heard, at, authorities)
@@ -72,7 +72,7 @@ def _records(question: Question, heard: bytes, at: int, count: int) -> tuple[int
         start = at + len(OWNER) + RECORD.size
         at, shortest = start + size, min(shortest, ttl)
         data = heard[start:at]
-        alone = len(data) <= SHORT and (rdtype != dns.rdatatype.MX or max(data, default=0) < POINTS)
+        alone = len(data) <= SHORT and (rdtype != _MX or max(data, default=0) < POINTS)
         read = _alone(question.rdtype, data) if alone else record(_rdata(question.rdtype, heard, start, size))
         found[read] = None
     return at, tuple(found), shortest

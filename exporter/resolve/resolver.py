@@ -4,6 +4,7 @@ Joins the parts of this package. Never raises for what DNS did: what went wrong 
 """
 
 import math
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pathlib import Path
 from exporter.model import Exchanges, Tlsa
 from exporter.reasons import Reason
 from exporter.resolve.addresses import TYPES, Addresses, Family, Mode, ended, literal, of_family, read
+from exporter.resolve.answer import Type
 from exporter.resolve.exchanges import exchanges
 from exporter.resolve.files import Followed, nameserver, parse_hosts, parse_resolv_conf
 from exporter.resolve.lookups import Bounded, Lookups
@@ -32,6 +34,7 @@ class Resolver:
     else); its search list holds all the same. `timeout` is for one question, all nameservers and tries together.
     `on_lookup` is told type (A, MX, ...) and result (ok, nxdomain, nodata, failure, bogus, timeout) of each one asked.
     `trusted`: whether what the nameservers say of DNSSEC is believed; None: where all of them are on this machine.
+    `jitter` gives numbers from 0 to 1, the parts of a tenth by which answers are kept shorter than their TTL.
     """
 
     def __init__(
@@ -45,10 +48,11 @@ class Resolver:
         timeout: float = 5.0,
         on_lookup: Callable[[str, str], None] | None = None,
         trusted: bool | None = None,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._clock = clock
         self._trusts = trusted
-        self._lookups = Lookups(clock, max_lookups, timeout, on_lookup)
+        self._lookups = Lookups(clock, max_lookups, timeout, on_lookup, jitter)
         self._given = tuple(nameserver(text) for text in nameservers)
         self._hosts = Followed(hosts_file, parse_hosts)
         self._conf = Followed(resolv_conf, parse_resolv_conf)
@@ -100,6 +104,12 @@ class Resolver:
     def left(self, expires: float) -> float:
         """Seconds until what the resolver said expires; negative afterwards."""
         return expires - self._clock()
+
+    def ahead(self, *questions: tuple[str, Type]) -> None:
+        """Begin to ask what somebody is about to ask for, one after the other."""
+        self._follow(self._clock())
+        for name, rdtype in questions:
+            self._lookups.start(name, rdtype)
 
     async def texts(self, name: str) -> Texts:
         """The TXT records of a lower-case A-label name without a trailing dot."""

@@ -232,6 +232,7 @@ async def make_resolver(
     def make(*nameservers: str, timeout: float = 5.0, **more: object) -> Resolver:
         asked = nameservers or (dns_server.address,)
         files = {"hosts_file": hosts_file, "resolv_conf": resolv_conf}
+        more.setdefault("jitter", lambda: 0.0)
         made.append(Resolver(asked, clock=clock, timeout=timeout, **files, **more))  # type: ignore[arg-type]  # kept loose: a test's own keywords
         return made[-1]
 

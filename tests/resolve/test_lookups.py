@@ -43,6 +43,30 @@ async def test_how_long_an_answer_is_kept(
 
 
 @pytest.mark.parametrize(
+    ("jitter", "seconds"),
+    [pytest.param(0.0, 120, id="the whole TTL"), pytest.param(0.5, 114, id="less"), pytest.param(1.0, 108, id="least")],
+)
+async def test_an_answer_is_kept_up_to_a_tenth_shorter_than_its_ttl(
+    make_resolver: Callable[..., Resolver], dns_server: "ScriptedDns", clock: "Clock", jitter: float, seconds: float
+) -> None:
+    dns_server.says[A] = "mail.example. 120 A 192.0.2.1;"
+    found = await ipv4(make_resolver(jitter=lambda: jitter))
+    assert found.expires - clock.now == pytest.approx(seconds)
+
+
+async def test_what_was_learnt_together_does_not_expire_together(
+    make_resolver: Callable[..., Resolver], dns_server: "ScriptedDns", clock: "Clock"
+) -> None:
+    hosts = [f"m{n}.example" for n in range(100)]
+    dns_server.says = {f"{host} A": f"{host}. 120 A 192.0.2.1;" for host in hosts}
+    resolver = make_resolver(jitter=iter([n / 100 for n in range(100)]).__next__)
+    found = await asyncio.gather(*(ipv4(resolver, host) for host in hosts))
+    left = {each.expires - clock.now for each in found}
+    assert len(left) == 100
+    assert 108 <= min(left) < max(left) <= 120
+
+
+@pytest.mark.parametrize(
     ("after", "says", "addresses", "problem"),
     [
         pytest.param(301, "SERVFAIL", ("192.0.2.1",), "dns_failure", id="failure: used on"),
@@ -136,6 +160,31 @@ async def test_only_so_many_lookups_run_at_a_time(
     assert set(dns_server.asked) == {"m0.example A", "m1.example A"}
     await asyncio.gather(*waiting)
     assert len(set(dns_server.asked)) == 5
+
+
+async def test_when_more_lookups_are_allowed_those_that_wait_are_asked_at_once(
+    make_resolver: Callable[..., Resolver], dns_server: "ScriptedDns"
+) -> None:
+    resolver = make_resolver(max_lookups=1)
+    dns_server.says = {f"m{n}.example A": "silence" for n in range(4)}
+    waiting = [ipv4(resolver, f"m{n}.example") for n in range(4)]
+    await dns_server.until_asked(1)
+    resolver.use([dns_server.address], max_lookups=3)
+    await dns_server.until_asked(3)
+    assert dns_server.asked == [f"m{n}.example A" for n in range(3)]
+    await resolver.close()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_what_is_asked_ahead_is_asked_once_and_at_the_same_time(
+    resolver: Resolver, dns_server: "ScriptedDns"
+) -> None:
+    asked = ["d.example MX", "_mta-sts.d.example TXT"]
+    dns_server.says = {"d.example MX": "silence", "_mta-sts.d.example TXT": "NODATA"}
+    resolver.ahead(("d.example", "MX"), ("_mta-sts.d.example", "TXT"))
+    await dns_server.until_asked(2)
+    await resolver.texts("_mta-sts.d.example")
+    assert dns_server.asked == asked
 
 
 async def test_each_lookup_is_counted_by_type_and_result(

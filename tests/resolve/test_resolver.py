@@ -216,4 +216,4 @@ async def test_nobody_joins_a_question_that_was_put_to_other_nameservers(
     assert (await resolver.addresses("mail.example", mode="dns", family="ipv4")).addresses == ("192.0.2.9",)
     waits.cancel()
     await resolver.close()
-    assert not resolver._lookups._flights
+    assert not resolver._lookups._waiting
