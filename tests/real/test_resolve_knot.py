@@ -50,8 +50,8 @@ def knot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def resolver(knot: str, tmp_path: Path) -> AsyncIterator[Resolver]:
     """Asks Knot and knows nothing else."""
     (tmp_path / "resolv.conf").write_text("search lab.test\n")
-    files = {"hosts_file": tmp_path / "hosts", "resolv_conf": tmp_path / "resolv.conf"}
-    resolver = Resolver([knot], **files, clock=lambda: 0, jitter=lambda: 0)
+    hosts_file, resolv_conf = tmp_path / "hosts", tmp_path / "resolv.conf"
+    resolver = Resolver([knot], hosts_file=hosts_file, resolv_conf=resolv_conf, clock=lambda: 0, jitter=lambda: 0)
     yield resolver
     await resolver.close()
 
