@@ -16,6 +16,7 @@ import dns.flags
 import dns.rcode
 
 from exporter.resolve.answer import Answer, Type, clean, read
+from exporter.resolve.ears import Ears
 from exporter.resolve.files import Nameserver
 from exporter.resolve.message import Question, UnreadableError, response_to
 from exporter.resolve.plain import plain
@@ -29,7 +30,7 @@ Heard = tuple[Answer, dns.rcode.Rcode]
 """What one server said."""
 
 
-async def ask(name: str, rdtype: Type, servers: Sequence[Nameserver], patience: float) -> Answer:
+async def ask(name: str, rdtype: Type, servers: Sequence[Nameserver], patience: float, ears: Ears) -> Answer:
     """Ask the servers in turn, `patience` seconds in all, until one of them says whether there are such records.
 
     Where one of them fails, a third of that may pass to find out why.
@@ -47,7 +48,7 @@ async def ask(name: str, rdtype: Type, servers: Sequence[Nameserver], patience: 
             continue
         try:
             async with asyncio.timeout(patience / tries):
-                answer, rcode = await _converse(question, server)
+                answer, rcode = await _converse(question, server, ears)
         except TimeoutError:
             silent[server] = f"no answer from {server}"
         except (OSError, EOFError) as error:
@@ -60,49 +61,47 @@ async def ask(name: str, rdtype: Type, servers: Sequence[Nameserver], patience: 
             refused[server] = f"{answer.detail} from {server}"
             broken += [server] if rcode == dns.rcode.SERVFAIL else []
     told = f"{rdtype} {name}: {'; '.join((silent | refused).values())}"
-    if broken and (unchecked := await _unchecked(question, broken[0], patience / tries)):
+    if broken and (unchecked := await _unchecked(question, broken[0], patience / tries, ears)):
         return replace(unchecked, detail=f"bogus: {told}") if unchecked.said == "bogus" else unchecked
     return Answer("failure" if refused else "timeout", detail=told)
 
 
-async def _unchecked(question: Question, server: Nameserver, patience: float) -> Answer | None:
+async def _unchecked(question: Question, server: Nameserver, patience: float, ears: Ears) -> Answer | None:
     """What a server that failed is able to tell: `bogus` where it answers only if it need not validate (CD, RFC 4035).
 
     It is asked the first question once more then: it may have failed for another reason, and have recovered.
     """
     try:
         async with asyncio.timeout(patience):
-            unchecked, _ = await _converse(question, server, dns.flags.CD)
+            unchecked, _ = await _converse(question, server, ears, dns.flags.CD)
             if unchecked.said == "failure":
                 return None
-            again, _ = await _converse(question, server)
+            again, _ = await _converse(question, server, ears)
             return Answer("bogus") if again.said == "failure" else again
     except (TimeoutError, OSError, EOFError, UnreadableError):
         return None
 
 
-async def _converse(question: Question, server: Nameserver, more: int = 0) -> Heard:
+async def _converse(question: Question, server: Nameserver, ears: Ears, more: int = 0) -> Heard:
     """Ask one server; without EDNS a second time where it does not know that (RFC 6891 7). `more`: flags."""
-    answer, rcode = await _exchange(question, question.query(more), server)
+    answer, rcode = await _exchange(question, question.query(more), server, ears)
     if rcode in {dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS}:
-        return await _exchange(question, question.query(more, edns=False), server)
+        return await _exchange(question, question.query(more, edns=False), server, ears)
     return answer, rcode
 
 
-async def _exchange(question: Question, query: bytes, server: Nameserver) -> Heard:
+async def _exchange(question: Question, query: bytes, server: Nameserver, ears: Ears) -> Heard:
     """Send a query over UDP from a fresh port and wait for its response; over TCP where that was truncated."""
-    loop = asyncio.get_running_loop()
     with socket.socket(server.family, socket.SOCK_DGRAM) as sock:
         sock.settimeout(0)
         sock.connect(server.sockaddr)  # of UDP: sends nothing, but lets only this server's datagrams in
         sock.send(query)
         while True:
-            heard = await loop.sock_recv(sock, LONGEST_DATAGRAM)
+            heard = await ears.hear(sock, LONGEST_DATAGRAM)
             if heard[:2] == query[:2] and _truncated(heard):
                 break
             if understood := _understood(question, query, heard):
                 return understood  # damaged or forged ones are passed over: the real one may still come
-            await asyncio.sleep(0)  # what has come already is read without waiting: let others run in between
     return await _exchange_over_tcp(question, query, server)
 
 

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from exporter.resolve.answer import Answer, Record, Said, Type
 from exporter.resolve.ask import ask
+from exporter.resolve.ears import Ears
 from exporter.resolve.files import Nameserver
 
 LIFETIME: dict[Said, tuple[float, float]] = {
@@ -114,7 +115,7 @@ class Lookups:
         self._clock, self._timeout, self._jitter = clock, timeout, jitter
         self._count = count or (lambda _type, _result: None)
         self._servers: Sequence[Nameserver] = ()
-        self._epoch = 0
+        self._epoch, self._ears = 0, Ears()
         self._known: Bounded[tuple[str, Type], Known] = Bounded()
         self._waiting: dict[Flight, list[asyncio.Future[Known]]] = {}
         """Who waits for each question that is asked or to be asked."""
@@ -170,6 +171,7 @@ class Lookups:
             each.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
         self._waiting.clear()
+        self._ears.close()
 
     def _hire(self) -> None:
         """Have questions asked at the same time, as many as there are and may be."""
@@ -201,7 +203,7 @@ class Lookups:
             return self._learnt((name, rdtype), silent, asked, epoch)
         self._asking += 1
         try:
-            answer = await ask(name, rdtype, self._servers, self._timeout)
+            answer = await ask(name, rdtype, self._servers, self._timeout, self._ears)
         finally:
             self._asking -= 1
         self._count(rdtype, answer.said)

@@ -4,11 +4,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.resolve.ask import ask
-from exporter.resolve.files import nameserver
+from exporter.resolve import ask as asking
+from exporter.resolve.answer import Answer, Type
+from exporter.resolve.ears import Ears
+from exporter.resolve.files import Nameserver, nameserver
 
 if TYPE_CHECKING:
     from tests.resolve.conftest import ScriptedDns
+
+
+async def ask(name: str, rdtype: Type, servers: list[Nameserver], patience: float) -> Answer:
+    """Ask as one who asks nothing else."""
+    ears = Ears()
+    try:
+        return await asking.ask(name, rdtype, servers, patience, ears)
+    finally:
+        ears.close()
 
 
 @pytest.fixture
