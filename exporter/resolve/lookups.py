@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Generic, TypeVar
 
 from exporter.resolve.answer import Answer, Record, Said, Type
 from exporter.resolve.ask import ask
+from exporter.resolve.bounded import Bounded
 from exporter.resolve.ears import Ears
 from exporter.resolve.files import Nameserver
 
@@ -33,40 +33,11 @@ REMEMBERED = 3600.0
 """Seconds that records may be used after they expired, while nothing newer is to be had."""
 SILENCE = 30.0
 """Seconds without any answer from any nameserver after which they count as unavailable."""
-CAPACITY = 200_000
-"""Entries and records that a cache holds: hostile answers carry thousands of records."""
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Bounded(Generic[K, V]):
-    """A cache of bounded weight: `put` drops what was put longest ago."""
-
-    def __init__(self) -> None:
-        self._entries: dict[K, tuple[V, int]] = {}
-        self._weight = 0
-
-    def __len__(self) -> int:
-        """How many entries it holds."""
-        return len(self._entries)
-
-    def get(self, key: K) -> V | None:
-        """What was put last; None where that is nothing, or was dropped."""
-        found = self._entries.get(key)
-        return found[0] if found else None
-
-    def put(self, key: K, value: V, records: int) -> None:
-        """Store as the newest entry one that holds so many records."""
-        self._drop(key)
-        self._entries[key] = value, 1 + records
-        self._weight += 1 + records
-        while self._weight > CAPACITY and len(self._entries) > 1:
-            self._drop(next(iter(self._entries)))
-
-    def _drop(self, key: K) -> None:
-        _, weight = self._entries.pop(key, (None, 0))
-        self._weight -= weight
+WHILE_NOBODY_WAITS: frozenset[Type] = frozenset({"MX", "TXT"})
+"""What is asked for domains, not for a probe that waits. These, and names that were not answered last time, let the
+others go first."""
+PATIENT_SHARE = 0.9
+"""And are at most this part of what is asked at a time: a list of domains has dead ones, which take all their time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +91,9 @@ class Lookups:
         self._waiting: dict[Flight, list[asyncio.Future[Known]]] = {}
         """Who waits for each question that is asked or to be asked."""
         self._queue: deque[Flight] = deque()
+        self._patient: deque[Flight] = deque()
+        self._patiently = 0
+        """How many of those are asked now."""
         self._limit, self._hired, self._workers = limit, 0, set[asyncio.Task[None]]()
         self._asking = 0
         self._heard = -math.inf
@@ -153,7 +127,8 @@ class Lookups:
         waiting = self._waiting.get(flight)
         if waiting is None:
             waiting = self._waiting[flight] = []
-            self._queue.append(flight)
+            patient = rdtype in WHILE_NOBODY_WAITS or (known is not None and known.silences > 0)
+            (self._patient if patient else self._queue).append(flight)
             self._hire()
         waiting.append(asyncio.get_running_loop().create_future())
         return waiting[-1]
@@ -175,7 +150,7 @@ class Lookups:
 
     def _hire(self) -> None:
         """Have questions asked at the same time, as many as there are and may be."""
-        for _ in range(min(len(self._queue), self._limit - self._hired)):
+        for _ in range(min(len(self._queue) + len(self._patient), self._limit - self._hired)):
             self._hired += 1
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
@@ -183,17 +158,26 @@ class Lookups:
 
     async def _work(self) -> None:
         """Ask one question after the other: tens of thousands of tasks that wait for their turn would be dear."""
-        while self._queue and self._hired <= self._limit:
-            flight = self._queue.popleft()
+        while self._hired <= self._limit and (queue := self._next()):
+            flight, patient = queue.popleft(), queue is self._patient
             told: Known | Exception
+            self._patiently += patient
             try:
                 told = await self._look_up(*flight[:2])
             except Exception as error:  # noqa: BLE001 - a mistake of ours: told to those who wait
                 told = error
+            self._patiently -= patient
             for each in self._waiting.pop(flight):
                 if not each.done():
                     each.set_result(told) if isinstance(told, Known) else each.set_exception(told)
         self._hired -= 1
+
+    def _next(self) -> deque[Flight] | None:
+        """Where the question stands that is to be asked next."""
+        if self._queue:
+            return self._queue
+        room = self._patiently < max(1, int(PATIENT_SHARE * self._limit))
+        return self._patient if self._patient and room else None
 
     async def _look_up(self, name: str, rdtype: Type) -> Known:
         """Ask, count, and remember. While all are silent, one question at a time goes out to see whether they are."""

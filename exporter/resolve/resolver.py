@@ -15,9 +15,10 @@ from exporter.model import Exchanges, Tlsa
 from exporter.reasons import Reason
 from exporter.resolve.addresses import TYPES, Addresses, Family, Mode, ended, literal, of_family, read
 from exporter.resolve.answer import Type
+from exporter.resolve.bounded import Bounded
 from exporter.resolve.exchanges import exchanges
 from exporter.resolve.files import Followed, nameserver, parse_hosts, parse_resolv_conf
-from exporter.resolve.lookups import Bounded, Lookups
+from exporter.resolve.lookups import Lookups
 from exporter.resolve.texts import Texts, texts
 from exporter.resolve.tlsa import NOT_SIGNED, NOT_TESTABLE, tlsa
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.resolve import Addresses, Resolver
-from exporter.resolve.lookups import Bounded
 
 if TYPE_CHECKING:
     from tests.resolve.conftest import Clock, ScriptedDns
@@ -162,6 +161,35 @@ async def test_only_so_many_lookups_run_at_a_time(
     assert len(set(dns_server.asked)) == 5
 
 
+async def test_a_probe_does_not_wait_for_domains_that_are_not_answered(
+    make_resolver: Callable[..., Resolver], dns_server: "ScriptedDns"
+) -> None:
+    dns_server.says |= {A: "192.0.2.1", "a.example MX": "silence", "b.example MX": "silence"}
+    resolver = make_resolver(max_lookups=2)
+    asking = [asyncio.ensure_future(resolver.exchanges(name)) for name in ("a.example", "b.example")]
+    await dns_server.until_asked(1)
+    assert (await ipv4(resolver)).addresses == ("192.0.2.1",)
+    assert dns_server.asked == ["a.example MX", A]
+    for each in asking:
+        each.cancel()
+
+
+async def test_a_probe_does_not_wait_for_names_that_were_not_answered_last_time(
+    make_resolver: Callable[..., Resolver], dns_server: "ScriptedDns", clock: "Clock"
+) -> None:
+    dns_server.says |= {A: "192.0.2.1", "a.example A": "silence", "b.example A": "silence"}
+    resolver = make_resolver(max_lookups=2, timeout=0.3)
+    await asyncio.gather(ipv4(resolver, "a.example"), ipv4(resolver, "b.example"))
+    clock.now += 20
+    dns_server.asked.clear()
+    asking = [ipv4(resolver, name) for name in ("a.example", "b.example")]
+    await dns_server.until_asked(1)
+    assert (await ipv4(resolver)).addresses == ("192.0.2.1",)
+    assert dns_server.asked == ["a.example A", A]
+    for each in asking:
+        each.cancel()
+
+
 async def test_when_more_lookups_are_allowed_those_that_wait_are_asked_at_once(
     make_resolver: Callable[..., Resolver], dns_server: "ScriptedDns"
 ) -> None:
@@ -267,22 +295,3 @@ async def test_closing_ends_the_lookups_under_way(
     await resolver.close()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-
-
-def test_a_full_cache_drops_what_was_put_longest_ago(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.resolve.lookups.CAPACITY", 4)
-    cache: Bounded[str, int] = Bounded()
-    for key in ("a", "b", "a", "c"):
-        cache.put(key, 1, records=1)
-    assert [cache.get(key) for key in "abc"] == [1, None, 1]
-
-
-def test_an_entry_with_many_records_takes_the_room_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.resolve.lookups.CAPACITY", 10)
-    cache: Bounded[str, int] = Bounded()
-    for number, key in enumerate("abcd"):
-        cache.put(key, number, records=1)
-    cache.put("hostile", 9, records=4000)
-    assert ([cache.get(key) for key in "abcd"], cache.get("hostile"), len(cache)) == ([None] * 4, 9, 1)
-    cache.put("a", 1, records=1)
-    assert (cache.get("hostile"), cache.get("a")) == (None, 1)
