@@ -35,6 +35,8 @@ from benchmarks.hostile_policies import place_of, policies_of, serving
 from benchmarks.server import addresses
 
 HEALTHY = addresses(10_000)
+EVERY = 0
+"""Instead of a type of record: whatever is asked of a domain and the names in it."""
 Script = Callable[[Question], AsyncIterator[bytes]]
 """What is sent to a question: datagrams, or over TCP pieces of a stream."""
 
@@ -168,6 +170,7 @@ NAMES: Mapping[str, Names] = {
     "half-an-answer": Names(MX, half_an_answer, SILENT),
     "drip": Names(MX, drip, SILENT),
     "silence": Names(MX, silence, SILENT),
+    "silence-of-all": Names(EVERY, silence, SILENT),
     "garbage": Names(MX, garbage, SILENT),
     "broken-record": Names(MX, saying(mx(10, b"\xff\xff")), FAILS),
     "refusal": Names(MX, saying(flags=REFUSED), FAILS),
@@ -182,7 +185,7 @@ async def said(question: Question) -> AsyncIterator[bytes]:
     """What is sent to a question, piece by piece."""
     row = NAMES.get(kind_of(question.labels))
     below = question.labels[:-2]
-    if row and question.rdtype == row.rdtype and (row.at in below if row.at else not below):
+    if row and (row.rdtype == EVERY or (question.rdtype == row.rdtype and (row.at in below if row.at else not below))):
         async for piece in row.script(question):
             yield piece
     else:
