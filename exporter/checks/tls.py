@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from exporter.checks.problem import problem
 from exporter.model import TLS_VERSIONS, Expect, Problem, Result, Security
@@ -23,11 +24,16 @@ def check(result: Result, expect: Expect) -> Iterator[Problem]:
     if session.version not in TLS_VERSIONS[TLS_VERSIONS.index(least) :]:
         detail = f"{session.version}; at least {least} is expected"
         yield from problem(Reason.TLS_VERSION_TOO_OLD, detail, expected=expect.min_tls is not None)
-    cipher = session.cipher or ""
-    if WEAK_CIPHER.search(cipher):
-        yield from problem(Reason.TLS_WEAK, f"cipher {cipher}")
-    elif not FORWARD_SECRECY.search(cipher):
-        yield from problem(Reason.TLS_WEAK, f"no forward secrecy: {cipher}")
+    if weakness := _weakness(session.cipher or ""):
+        yield from problem(Reason.TLS_WEAK, weakness)
     elif session.dh_bits and session.dh_bits < LEAST_GROUP:
         refused = f"OpenSSL at Debian's default level, 2, refuses less than {LEAST_GROUP}"
         yield from problem(Reason.TLS_WEAK, f"Diffie-Hellman group of {session.dh_bits} bits; {refused}")
+
+
+@lru_cache(maxsize=256)
+def _weakness(cipher: str) -> str:
+    """What is wrong with a cipher of OpenSSL's, of which there are few; empty where nothing is."""
+    if WEAK_CIPHER.search(cipher):
+        return f"cipher {cipher}"
+    return "" if FORWARD_SECRECY.search(cipher) else f"no forward secrecy: {cipher}"

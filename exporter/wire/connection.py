@@ -128,7 +128,7 @@ class Wire:
     # --- reading ------------------------------------------------------------------------------------------------
 
     def _readable(self) -> None:
-        """Read all there is: libuv tells of a connection that was reset only once, though data may wait in it."""
+        """Read all there is, and then what went wrong: libuv tells of a connection that was reset only once."""
         for _ in range(READS):
             if not self._socket:
                 return
@@ -141,6 +141,10 @@ class Wire:
                 return
             self.waited = waited(ancillary)
             self._take(data)
+            if len(data) < RECEIVE:  # that was all: to ask what went wrong is cheaper than to read in vain
+                break
+        if self._socket and (code := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+            self._ended(OSError(code, os.strerror(code)))
 
     def _take(self, data: bytes) -> None:
         if not data:

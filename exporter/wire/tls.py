@@ -16,8 +16,8 @@ from exporter.wire.groups import dh_bits
 LEGACY_SERVER_CONNECT = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT (openssl/ssl.h), which pyOpenSSL does not name
 OPENSSL = SSL.OpenSSL_version(SSL.OPENSSL_VERSION).split()[1].decode()
 """The version of the OpenSSL that probes."""
-RECORD = 16 * 1024
-"""Bytes in one record (RFC 8446 5.1): what is read at a time."""
+PIECE = 4096
+"""Bytes read at a time: most messages are shorter, and pyOpenSSL makes room for that many each time."""
 
 
 @cache
@@ -52,9 +52,11 @@ class Tls:
     def outgoing(self) -> bytes:
         """What is to be sent to the peer; empty where there is nothing."""
         out = b""
-        with contextlib.suppress(SSL.WantReadError):  # that was all
-            while len(out) % RECORD == 0:
-                out += self._connection.bio_read(RECORD)
+        try:
+            while len(out) % PIECE == 0:
+                out += self._connection.bio_read(PIECE)
+        except SSL.WantReadError:
+            pass  # that was all
         return out
 
     def shake_hands(self) -> bool:
@@ -74,14 +76,14 @@ class Tls:
         return True
 
     def read(self) -> bytes | None:
-        """Bytes of at most one record; None where more must come from the peer first.
+        """Some bytes of one record; None where more must come from the peer first.
 
         Raises:
             TlsError: what came is no TLS, or an alert.
             ClosedError: the peer said close_notify.
         """
         try:
-            return self._connection.recv(RECORD)
+            return self._connection.recv(PIECE)
         except SSL.WantReadError:
             return None
         except SSL.Error as error:
