@@ -6,7 +6,10 @@ below what is allowed here: a thousand MX records with the addresses of all host
 """
 
 import struct
+from collections.abc import Mapping
 from math import inf
+
+from dns.rdatatype import RdataType
 
 HEADER, RECORD = struct.Struct("!6H"), struct.Struct("!HHIH")
 """Of a message: id, flags, how many records each section has; of a record, after its name: type, class, TTL, size."""
@@ -16,9 +19,14 @@ ALLOWED, AN_OCTET = 4_000, 8
 """The sum of the squares of all names' labels: so much for a message, and more for each octet of it."""
 POINTER, MOST_STEPS = 0xC0, 128
 """Octets below it are the length of a label. Labels and pointers that no honest name has."""
-NAMES_IN = {1: (0, 0), 16: (0, 0), 28: (0, 0), 41: (0, 0), 52: (0, 0),
-            2: (0, 1), 5: (0, 1), 6: (0, 2), 15: (2, 1), 39: (0, 1), 46: (18, 1)}  # fmt: skip
-"""Where names begin in the data of A, TXT, AAAA, OPT, TLSA, NS, CNAME, SOA, MX, DNAME, RRSIG, and how many."""
+NO_NAME = (0, 0)
+NAMES_IN: Mapping[int, tuple[int, int]] = {
+    RdataType.A: NO_NAME, RdataType.AAAA: NO_NAME, RdataType.TXT: NO_NAME, RdataType.TLSA: NO_NAME,
+    RdataType.OPT: NO_NAME, RdataType.DS: NO_NAME, RdataType.DNSKEY: NO_NAME, RdataType.NSEC3: NO_NAME,
+    RdataType.NS: (0, 1), RdataType.CNAME: (0, 1), RdataType.DNAME: (0, 1), RdataType.NSEC: (0, 1),
+    RdataType.MX: (2, 1), RdataType.RRSIG: (18, 1), RdataType.SOA: (0, 2),
+}  # fmt: skip
+"""Where names begin in the data of a record, and how many. Other types nobody asked for, nor needs beside."""
 
 
 def too_heavy(message: bytes) -> bool:
@@ -46,7 +54,7 @@ def too_heavy(message: bytes) -> bool:
 
 
 def _data(message: bytes, at: int, rdtype: int) -> float:
-    """The weight of the names in a record. Types that nobody asked for, nor needs beside, have none that are light."""
+    """The weight of the names in a record."""
     if rdtype not in NAMES_IN:
         return inf
     (skip, count), total = NAMES_IN[rdtype], 0.0

@@ -72,6 +72,9 @@ def honest(name: str, rdtype: str, *records: str) -> bytes:
         pytest.param(honest("x.example.", "A", *(f"192.0.{n // 250}.{n % 250}" for n in range(4000))), id="addresses"),
         pytest.param(honest("_25._tcp.a.mx.example.", "TLSA", *(f"3 1 1 {n:064x}" for n in range(1000))), id="keys"),
         pytest.param(honest("_mta-sts.x.example.", "TXT", *['"v=STSv1; id=1"'] * 1000), id="texts"),
+        pytest.param(
+            message(*(record(rdtype, bytes(60)) for rdtype in (6, 43, 46, 47, 48, 50) * 2), section=1), id="dnssec"
+        ),
         pytest.param(message(mx(1, b"\x3fa") * 30)[:-7], id="cut-off"),
     ],
 )
