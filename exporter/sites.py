@@ -73,7 +73,8 @@ class Sites:
     def ask_again(self, site: Site) -> None:
         """Look once more at an MX host all whose addresses were of this machine: without endpoints it has no turns."""
         name = site.name
-        if not self._endpoints(site, self._known.get(name, ())) and self._only_mx(name):  # thousands may share a name
+        known = self._known.get(name, ())
+        if known and not any(map(connectable, known)) and self._only_mx(name):  # thousands may share a name
             self._known.pop(name, None)
             self.add(site, 0.0)
 

@@ -85,11 +85,12 @@ def read(response: dns.message.Message) -> Answer:
     if rcode == dns.rcode.NOERROR and _refers(response):
         return Answer("failure", detail="a referral (it does not recurse)")
     question = response.question[0]
-    return negative(question.name, question.rdtype, rcode, chain.minimum_ttl, alias, authentic=authentic)
+    asked = host_text(question.name)
+    return negative(asked, question.rdtype, rcode, chain.minimum_ttl, alias, authentic=authentic)
 
 
 def negative(
-    name: dns.name.Name,
+    asked: str,
     rdtype: dns.rdatatype.RdataType,
     rcode: int,
     ttl: float,
@@ -98,11 +99,10 @@ def negative(
     authentic: bool,
 ) -> Answer:
     """That there are no such records, or that the name does not exist."""
-    asked = host_text(name)
     who = f"{asked} is an alias of {alias}, which" if alias else asked
     if rcode == dns.rcode.NXDOMAIN:
         return Answer("nxdomain", (), ttl, alias, f"{who} does not exist (NXDOMAIN)", authentic)
-    return Answer("nodata", (), ttl, alias, f"{who} has no {dns.rdatatype.to_text(rdtype)} record", authentic)
+    return Answer("nodata", (), ttl, alias, f"{who} has no {rdtype.name} record", authentic)
 
 
 def record(rdata: dns.rdata.Rdata) -> Record:

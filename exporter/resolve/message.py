@@ -1,5 +1,6 @@
 """DNS messages as octets (RFC 1035 4.1). Hostile: what cannot be understood is told apart from what is not there."""
 
+import re
 import secrets
 import struct
 from dataclasses import dataclass
@@ -14,11 +15,15 @@ import dns.rdatatype
 import dns.rrset
 import dns.wire
 
+from exporter.resolve.answer import host_text
+
 OPAQUE = dns.rdatatype.TLSA
 """Records of this type are kept as octets: dnspython refuses those that merely nobody can use."""
 UDP_PAYLOAD = 1232  # fits every path unfragmented: the DNS flag day 2020
 OPT = struct.pack("!BHHIH", 0, dns.rdatatype.OPT, UDP_PAYLOAD, 0, 0)  # RFC 6891 6.1.2
 FLAGS = int(dns.flags.RD | dns.flags.AD)  # AD: we understand it in the answer (RFC 6840 5.7)
+USUAL, LONGEST_USUAL = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*"), 253
+"""Names that stand in a message as they are written (RFC 1035 3.1): dnspython needs ten times as long to say how."""
 
 
 class UnreadableError(Exception):
@@ -30,9 +35,9 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A name and a record type; `section` is how a message asks for them."""
+    """A name and a record type; `section` is how a message asks for them, `text` how the name is shown."""
 
-    name: dns.name.Name
+    text: str
     rdtype: dns.rdatatype.RdataType
     section: bytes
 
@@ -43,8 +48,18 @@ class Question:
         Raises:
             dns.exception.DNSException: it is no domain name.
         """
-        asked, kind = dns.name.from_text(name), dns.rdatatype.from_text(rdtype)
-        return cls(asked, kind, asked.to_digestable() + struct.pack("!HH", kind, dns.rdataclass.IN))
+        kind = dns.rdatatype.RdataType[rdtype]
+        end = struct.pack("!HH", kind, dns.rdataclass.IN)
+        if USUAL.fullmatch(name) and len(name) <= LONGEST_USUAL:
+            labels = [bytes((len(label),)) + label for label in name.encode().split(b".")]
+            return cls(name, kind, b"".join(labels) + b"\0" + end)
+        asked = dns.name.from_text(name)
+        return cls(host_text(asked), kind, asked.to_digestable() + end)
+
+    @property
+    def name(self) -> dns.name.Name:
+        """The name that is asked for."""
+        return dns.name.from_text(self.text)
 
     def query(self, more: int = 0, *, edns: bool = True) -> bytes:
         """A query with an id of its own, as `dns.message.make_query` makes it in fifty times as long. `more`: flags."""

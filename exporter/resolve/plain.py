@@ -51,7 +51,7 @@ def plain(question: Question, query: bytes, heard: bytes) -> Answer | None:
         if not answers:
             at, ttl = _soa(question, heard, at, authorities)
             _end(heard, at, others)
-            return negative(question.name, question.rdtype, rcode, ttl, authentic=authentic)
+            return negative(question.text, question.rdtype, rcode, ttl, authentic=authentic)
         if rcode or authorities or question.rdtype not in TYPES:
             return None
         at, records, ttl = _records(question, heard, at, answers)
