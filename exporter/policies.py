@@ -5,7 +5,8 @@ What records and policies mean is decided in `sts`, what is expected of an endpo
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, TypeVar
 
 from exporter.board import Board
 from exporter.model import Demands, Domain, Policy, Target
@@ -13,6 +14,7 @@ from exporter.resolve import Resolver, Texts
 from exporter.state import DomainState
 from exporter.sts import Fetcher, attempted, due, judge, lists, same
 
+T = TypeVar("T")
 Question = tuple[str, Literal["TXT"]]
 Told = tuple[Texts, Texts]
 """What stands at _mta-sts and at _smtp._tls."""
@@ -87,7 +89,7 @@ class PolicyCache:
 
     def learn(self, state: DomainState, told: Told) -> None:
         """Take in what DNS said, and have the policy fetched where that is due."""
-        self._told[state.domain] = told
+        told = self._told[state.domain] = _shared(told)
         self._show(state, told)
         domain, now, doubtful = state.domain, self._clock(), bool(state.fetched and state.fetched.fault)
         if (
@@ -126,7 +128,7 @@ class PolicyCache:
     def _show(self, state: DomainState, told: Told) -> None:
         policies = judge(state.domain.domain, *told, state.fetched, self._clock())
         if policies != state.policies:  # what is rendered of it stays, too
-            state.policies = policies
+            state.policies = _shared(policies)
         self.follow(state)
 
     def _ask_of_hosts(self, domain: Domain, now: dict[str, Asked]) -> None:
@@ -146,6 +148,12 @@ class PolicyCache:
 def records_of(domain: str) -> tuple[Question, Question]:
     """What to ask DNS for the policies of a domain (RFC 8461 3.1, RFC 8460 3)."""
     return (f"_mta-sts.{domain}", "TXT"), (f"_smtp._tls.{domain}", "TXT")
+
+
+@lru_cache(maxsize=1 << 8)
+def _shared(value: T) -> T:
+    """The first of those that are equal: thousands of domains publish nothing, or what their provider does."""
+    return value
 
 
 def policy_ca_file(target: Target) -> str | None:

@@ -51,7 +51,7 @@ async def exchanges(lookups: Lookups, domain: str) -> Exchanges:
     first = [host for host in preferences if not _unusable(host)][:MAX_HOSTS]
     found = await _addresses(lookups, first)
     findings += [f"{host} {what}" for host in first for what in _doubts(*found[host])]
-    hosts = tuple((preferences[host], host) for host in first if _may_be_probed(found[host][1]))
+    hosts = _shared(tuple((preferences[host], host) for host in first if _may_be_probed(found[host][1])))
     problems = (*stale, *_judged(domain, hosts, findings))
     return Exchanges(hosts, len(listed), problems=problems, expires=mx.expires, secure=mx.authentic)
 
@@ -81,6 +81,12 @@ async def _addresses(lookups: Lookups, hosts: Sequence[str]) -> dict[str, tuple[
 def _listed(mx: Known) -> list[Mx]:
     """The records as (preference, name), in the order a sender tries them."""
     return sorted(record for record in mx.records if isinstance(record, Mx))
+
+
+@lru_cache(maxsize=1 << 12)
+def _shared(hosts: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:
+    """The first of those that are equal: those of one provider."""
+    return hosts
 
 
 @lru_cache(maxsize=1 << 13)

@@ -44,8 +44,7 @@ PATIENT_SHARE = 0.9
 class Known:
     """The last answer to a question, fresh until `expires` (on the passed clock).
 
-    `records` are those of the answer; where it failed, those of an earlier one, usable until `forgotten`: 0 where
-    there is no earlier one.
+    `records` are those of the answer; where it failed, those of an earlier one.
     """
 
     answer: Answer
@@ -54,7 +53,8 @@ class Known:
     alias: str = ""
     authentic: bool = False
     """They, or that there are none, came with the AD flag."""
-    forgotten: float = 0.0
+    until: float = 0.0
+    """Where it failed: when those of an earlier one are too old; 0 where there is none."""
     epoch: int = 0
     silences: int = 0
     """How many times in a row nobody answered."""
@@ -63,6 +63,11 @@ class Known:
     def failed(self) -> bool:
         """No nameserver told what is the case."""
         return self.answer.said in {"failure", "bogus", "timeout"}
+
+    @property
+    def forgotten(self) -> float:
+        """Until when the records may be used while nothing newer is to be had; 0 where there are none."""
+        return self.until if self.failed else self.expires + REMEMBERED
 
 
 Flight = tuple[str, Type, int]
@@ -87,7 +92,7 @@ class Lookups:
         self._count = count or (lambda _type, _result: None)
         self._servers: Sequence[Nameserver] = ()
         self._epoch, self._ears = 0, Ears()
-        self._known: Bounded[tuple[str, Type], Known] = Bounded()
+        self._known: Bounded[tuple[str, Type], Known] = Bounded(lambda known: len(known.records))
         self._waiting: dict[Flight, list[asyncio.Future[Known]]] = {}
         """Who waits for each question that is asked or to be asked."""
         self._queue: deque[Flight] = deque()
@@ -198,7 +203,7 @@ class Lookups:
         known = self._learnt((name, rdtype), answer, self._clock() + kept, epoch)
         if answer.said == "timeout":
             known = replace(known, silences=silences)
-        self._known.put((name, rdtype), known, len(known.records))
+        self._known.put((name, rdtype), known)
         return known
 
     @staticmethod
@@ -214,13 +219,11 @@ class Lookups:
     def _learnt(self, key: tuple[str, Type], answer: Answer, expires: float, epoch: int) -> Known:
         """The answer, with the records of an earlier one where it failed and they are not too old."""
         before = self._known.get(key)
-        known = Known(answer, expires, answer.records, answer.alias, answer.authentic, expires + REMEMBERED, epoch)
-        if not known.failed:
-            return known
-        if before and self._clock() < before.forgotten:
-            earlier = {name: getattr(before, name) for name in ("records", "alias", "authentic", "forgotten")}
-            return replace(known, **earlier)
-        return replace(known, forgotten=0.0)
+        known = Known(answer, expires, answer.records, answer.alias, answer.authentic, epoch=epoch)
+        if known.failed and before and self._clock() < before.forgotten:
+            earlier = {name: getattr(before, name) for name in ("records", "alias", "authentic")}
+            return replace(known, until=before.forgotten, **earlier)
+        return known
 
     def _listen(self, asked: float, *, heard: bool) -> None:
         """Note when nameservers were heard, and since when they are not."""

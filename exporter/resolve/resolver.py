@@ -57,8 +57,9 @@ class Resolver:
         self._given = tuple(nameserver(text) for text in nameservers)
         self._hosts = Followed(hosts_file, parse_hosts)
         self._conf = Followed(resolv_conf, parse_resolv_conf)
-        self._answers: Bounded[tuple[str, Mode, Family], Addresses] = Bounded()
-        self._tlsa: Bounded[tuple[str, int, str, bool], tuple[Tlsa, float]] = Bounded()
+        self._answers: Bounded[tuple[str, Mode, Family], Addresses]
+        self._tlsa: Bounded[tuple[str, int, str, bool], tuple[Tlsa, float]]
+        self._forget()
         self._look_at = -math.inf
         self.trusted = False
         """Whether what the nameservers say of DNSSEC is believed."""
@@ -93,7 +94,7 @@ class Resolver:
         if found is None:
             answers = self._answers
             found = await self._search(host, mode, family)
-            answers.put((host, mode, family), found, len(found.addresses))
+            answers.put((host, mode, family), found)
         return found
 
     async def exchanges(self, domain: str) -> Exchanges:
@@ -132,7 +133,7 @@ class Resolver:
         if told is None:
             known = self._tlsa
             told, expires = await tlsa(self._lookups, host, port, found)
-            known.put((host, port, found.alias, found.authentic), (told, expires), len(told.records))
+            known.put((host, port, found.alias, found.authentic), (told, expires))
         return told
 
     async def close(self) -> None:
@@ -157,7 +158,8 @@ class Resolver:
 
     def _forget(self) -> None:
         """Begin anew: what is still being asked the old way goes to the old ones."""
-        self._answers, self._tlsa = Bounded(), Bounded()
+        self._answers = Bounded(lambda found: len(found.addresses))
+        self._tlsa = Bounded(lambda told: len(told[0].records))
 
     def _at_once(self, host: str, mode: Mode, family: Family, now: float) -> Addresses | None:
         """The answer for a literal or from the hosts file; a name that is in it for that family is not looked up."""
@@ -166,7 +168,7 @@ class Resolver:
             listed = of_family(self._hosts.content.get(host, ()), family)
             found = Addresses(listed, None, now + HOSTS_FILE_FRESH) if listed else None
         if found is not None:
-            self._answers.put((host, mode, family), found, len(found.addresses))
+            self._answers.put((host, mode, family), found)
         return found
 
     async def _search(self, host: str, mode: Mode, family: Family) -> Addresses:
