@@ -65,8 +65,8 @@ class State:
 
     @property
     def told(self) -> tuple[object, ...]:
-        """What there is to say of it, but for what says something else after each probe: counts, times."""
-        return self.assessment, self.failures, self.consecutive_failures, self.result and _seen(self.result)
+        """What there is to say of it, but for counts and times."""
+        return self.assessment, self.result and _seen(self.result)
 
     @property
     def summary(self) -> tuple[str, str]:

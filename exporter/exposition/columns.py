@@ -1,8 +1,8 @@
 """The same with gzip, of pieces that are packed once: a scrape packs anew what is not as it was at the one before.
 
 A piece is what one family says of WIDTH endpoints or domains. Most of it changes seldom: of an endpoint's 28 families
-4 say something else after each probe. A gzip stream may be put together of pieces (RFC 1951 3.2.3: blocks; RFC 1952
-2.3.1: one checksum over all), where none refers to one before.
+4 say something else after each probe, and 2 more after each that fails. A gzip stream may be put together of pieces
+where none refers to one before (RFC 1951 2, RFC 1952 2.3.1: one checksum over all).
 """
 
 import zlib

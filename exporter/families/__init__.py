@@ -42,7 +42,7 @@ class Family:
     lasting: bool = False
     """It stays when a result is withdrawn for its age."""
     fleeting: bool = False
-    """It says something else after each probe, whatever was seen: counts, times."""
+    """It may say something else after a probe that saw the same: counts, times."""
     scope: Literal[Scope.ENDPOINT] = Scope.ENDPOINT
 
 
@@ -91,11 +91,11 @@ FAMILIES: tuple[Family, ...] = (
     Family("smtp_probe_problem", "1 for each problem that holds; absent otherwise.",
            readers.problems, ("stage", "reason", "severity", "primary")),
     Family("smtp_probe_consecutive_failures", "Failed probes in a row; unchanged by untestable ones.",
-           lambda state: readers.one(state.consecutive_failures)),
+           lambda state: readers.one(state.consecutive_failures), fleeting=True),
     Family("smtp_probes_total", "Probes that have finished.",
            lambda state: readers.one(state.probes), kind="counter", lasting=True, fleeting=True),
     Family("smtp_probe_failures_total", "Probes that found a critical problem.",
-           lambda state: readers.one(state.failures), kind="counter", lasting=True),
+           lambda state: readers.one(state.failures), kind="counter", lasting=True, fleeting=True),
     Family("smtp_probe_last_timestamp_seconds", "When the last probe finished, Unix time.",
            readers.of_result(lambda result: result.finished), lasting=True, fleeting=True),
     Family("smtp_probe_duration_seconds", "How long the last probe took, from DNS to the close.",
