@@ -92,6 +92,10 @@ class Domains:
         self._follow(domain, state.exchanges or Exchanges(), Exchanges())
         self._policies.forget(domain)
 
+    def close(self) -> None:
+        """Ask for no more domains than are asked for now."""
+        self._waiting.clear()
+
     def hosts(self, domain: Domain) -> list[str]:
         """The hosts that a domain names."""
         state = self._board.domains.get(domain)

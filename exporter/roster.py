@@ -75,6 +75,7 @@ class Roster:
     async def close(self) -> None:
         """Stop waiting for answers from DNS; take no more results."""
         self._closed = True
+        self._domains.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

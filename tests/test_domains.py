@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from exporter.domains import AT_ONCE
 from exporter.model import Domain, Exchanges, Problem, Settings, Target
 from exporter.reasons import Reason, Severity, Stage
 from exporter.resolve import Addresses
@@ -248,3 +249,19 @@ async def test_a_domain_that_goes_while_it_is_asked_is_forgotten(bench: Bench) -
     answer.set()
     await bench.run(2)
     assert (dict(bench.board.domains), dict(bench.board.endpoints), bench.schedule.in_flight) == ({}, {}, 0)
+
+
+async def test_closing_asks_for_none_of_the_domains_that_wait(bench: Bench) -> None:
+    asked = []
+
+    async def never(domain: str) -> Exchanges:
+        asked.append(domain)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    bench.names.exchanges = never  # type: ignore[method-assign]  # it never answers
+    await follow(bench, (), (domains(*(f"d{n}.test" for n in range(2 * AT_ONCE))),))
+    await bench.run(62)
+    await bench.roster.close()
+    await asyncio.sleep(0)
+    assert len(asked) == AT_ONCE
