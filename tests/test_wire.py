@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -180,6 +181,55 @@ def test_what_came_before_a_reset_is_heard_though_we_write_first(run: Any) -> No
             return ear
 
     assert run(work()).heard == b"554 go away\r\n"
+
+
+def leaving(ear: Ear, *, reset: bool) -> Callable[[], None]:
+    """Connect to a server that says a line and is gone before the loop comes round again."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    ear.wire.connect("127.0.0.1", listener.getsockname()[1])
+
+    def leave() -> None:
+        with listener, listener.accept()[0] as client:
+            client.sendall(b"220 hello\r\n")
+            if reset:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    return leave
+
+
+@pytest.mark.parametrize(
+    "speak",
+    [lambda wire: wire.write(b"EHLO a\r\n"), lambda wire: wire.start_tls("x", b"")],
+    ids=["a command", "a ClientHello"],
+)
+def test_a_reset_that_came_with_data_is_heard_though_we_speak_at_once(run: Any, speak: Callable[[Wire], None]) -> None:
+    async def work() -> Ear:
+        ear = Ear()
+        ear.on_connected, ear.on_received = leaving(ear, reset=True), lambda: speak(ear.wire)
+        await asyncio.wait_for(ear.end(), 5)
+        return ear
+
+    ear = run(work())
+    assert ear.heard == b"220 hello\r\n"
+    over = error(ear)
+    assert isinstance(over.cause if isinstance(over, HandshakeError) else over, ConnectionResetError)
+
+
+def test_a_close_is_no_broken_pipe_though_what_we_said_met_a_reset(run: Any) -> None:
+    async def work() -> Ear:
+        ear = Ear()
+        leave = leaving(ear, reset=False)
+
+        def speak_too_late() -> None:
+            leave()
+            ear.wire.write(b"EHLO a\r\n")
+
+        ear.on_connected = speak_too_late
+        await asyncio.wait_for(ear.end(), 5)
+        return ear
+
+    ear = run(work())
+    assert (ear.heard, type(error(ear))) == (b"220 hello\r\n", ClosedError)
 
 
 def test_nothing_is_heard_after_close(run: Any) -> None:

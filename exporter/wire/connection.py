@@ -7,6 +7,7 @@ Events arrive by calling the listener; nothing here waits, and nothing but our o
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 from typing import Protocol
@@ -140,11 +141,15 @@ class Wire:
                 self._ended(error)
                 return
             self.waited = waited(ancillary)
+            if len(data) == RECEIVE:
+                self._take(data)
+                continue
+            # that was all: to ask what went wrong is cheaper than to read in vain; once we speak, nobody tells any more
+            code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             self._take(data)
-            if len(data) < RECEIVE:  # that was all: to ask what went wrong is cheaper than to read in vain
-                break
-        if self._socket and (code := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
-            self._ended(OSError(code, os.strerror(code)))
+            if code and self._socket:  # what we said after its FIN met a reset (EPIPE): it had closed
+                self._ended(ClosedError() if code == errno.EPIPE else OSError(code, os.strerror(code)))
+            return
 
     def _take(self, data: bytes) -> None:
         if not data:
