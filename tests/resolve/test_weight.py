@@ -46,6 +46,10 @@ HOPS = record(16, NOBODY + b"".join(struct.pack("!H", 0xC000 + AT - 1 + 2 * n) f
         pytest.param(message(HOPS, *(mx(n, struct.pack("!H", 0xC000 + AT + 237)) for n in range(100))), id="pointers"),
         pytest.param(message(mx(0, struct.pack("!H", 0xC000 + AT)), mx(1, NOBODY + bytes(300))), id="circle"),
         pytest.param(message(*(record(17, ASKED * 2) for _ in range(20)), section=2), id="names-in-other-types"),
+        pytest.param(
+            QUESTION[:4] + struct.pack("!HHHH", 600, 0, 0, 0) + DEEP + NOBODY + 599 * (b"\xc0\x0c" + bytes(4)),
+            id="questions",
+        ),
     ],
 )
 def test_what_would_take_long_is_known_at_once(heard: bytes) -> None:
