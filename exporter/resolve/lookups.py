@@ -99,7 +99,9 @@ class Lookups:
         self._patient: deque[Flight] = deque()
         self._patiently = 0
         """How many of those are asked now."""
-        self._limit, self._hired, self._workers = limit, 0, set[asyncio.Task[None]]()
+        self._limit, self._workers = limit, set[asyncio.Task[None]]()
+        self._hired = self._busy = 0
+        """How many workers there are, and how many of them have a question."""
         self._asking = 0
         self._heard = -math.inf
         self._silent_from = self._silent_to = math.inf
@@ -155,7 +157,9 @@ class Lookups:
 
     def _hire(self) -> None:
         """Have questions asked at the same time, as many as there are and may be."""
-        for _ in range(min(len(self._queue) + len(self._patient), self._limit - self._hired)):
+        wanted = len(self._queue) + min(len(self._patient), self._room_for_patient)
+        about_to_begin = self._hired - self._busy
+        for _ in range(min(wanted - about_to_begin, self._limit - self._hired)):
             self._hired += 1
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
@@ -166,11 +170,13 @@ class Lookups:
         while self._hired <= self._limit and (queue := self._next()):
             flight, patient = queue.popleft(), queue is self._patient
             told: Known | Exception
+            self._busy += 1
             self._patiently += patient
             try:
                 told = await self._look_up(*flight[:2])
             except Exception as error:  # noqa: BLE001 - a mistake of ours: told to those who wait
                 told = error
+            self._busy -= 1
             self._patiently -= patient
             for each in self._waiting.pop(flight):
                 if not each.done():
@@ -181,8 +187,11 @@ class Lookups:
         """Where the question stands that is to be asked next."""
         if self._queue:
             return self._queue
-        room = self._patiently < max(1, int(PATIENT_SHARE * self._limit))
-        return self._patient if self._patient and room else None
+        return self._patient if self._patient and self._room_for_patient > 0 else None
+
+    @property
+    def _room_for_patient(self) -> int:
+        return max(1, int(PATIENT_SHARE * self._limit)) - self._patiently
 
     async def _look_up(self, name: str, rdtype: Type) -> Known:
         """Ask, count, and remember. While all are silent, one question at a time goes out to see whether they are."""

@@ -174,6 +174,23 @@ async def test_a_probe_does_not_wait_for_domains_that_are_not_answered(
         each.cancel()
 
 
+async def test_who_must_wait_has_no_task_made_in_vain(
+    make_resolver: Callable[..., Resolver], dns_server: "ScriptedDns"
+) -> None:
+    names = [f"m{number}.example" for number in range(30)]
+    dns_server.says |= dict.fromkeys((f"{name} MX" for name in names), "silence")
+    resolver = make_resolver(max_lookups=10)
+    asking = [asyncio.ensure_future(resolver.exchanges(name)) for name in names]
+    await asyncio.sleep(0)
+    assert len(resolver._lookups._workers) == 9, "nine tenths"
+    await dns_server.until_asked(9)
+    asking.append(asyncio.ensure_future(resolver.exchanges("one.more.example")))
+    await asyncio.sleep(0)
+    assert len(resolver._lookups._workers) == 9
+    for each in asking:
+        each.cancel()
+
+
 async def test_a_probe_does_not_wait_for_names_that_were_not_answered_last_time(
     make_resolver: Callable[..., Resolver], dns_server: "ScriptedDns", clock: "Clock"
 ) -> None:
