@@ -107,11 +107,10 @@ class Board:
         self.vote(endpoint.peer, None)
         return True
 
-    def of_domain(self, domain: Domain) -> Iterator[State]:
-        """The states of a domain's MX hosts."""
-        state = self.domains.get(domain)
-        for _, host in state.exchanges.hosts if state and state.exchanges else ():
-            yield from self._at.get((domain.target.name, host), {}).values()
+    def of_domain(self, state: DomainState) -> Iterator[State]:
+        """The states of a domain's MX hosts, also of one that is gone meanwhile."""
+        for _, host in state.exchanges.hosts if state.exchanges else ():
+            yield from self._at.get((state.domain.target.name, host), {}).values()
 
     # --- what was seen ------------------------------------------------------------------------------------------
 

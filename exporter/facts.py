@@ -82,7 +82,7 @@ def render_domains(board: Board, now: float, wanted: Filter = ANYTHING) -> Itera
     """The mail domains asked for, in the same way."""
     return _listed(
         domain_facts(state, hosts, now) | {"labels": dict(domain.target.labels)}
-        if wanted.wants_domain(state, word_of_domain(state, hosts := tuple(board.of_domain(domain)), now))
+        if wanted.wants_domain(state, word_of_domain(state, hosts := tuple(board.of_domain(state)), now))
         else None
         for domain, state in board.domains.snapshot().items()
     )

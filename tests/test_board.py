@@ -156,7 +156,7 @@ def test_the_states_of_a_domain_are_those_of_its_mx_hosts_in_its_target(board: B
     board.domains[domain] = DomainState(domain, 300.0, Exchanges(((10, HOST), (20, "mx2.example.test"))))
     other = peer(host="mx2.example.test")
     board.add(endpoint("another target", of=other))
-    assert [state.peer for state in board.of_domain(domain)] == [peer()]
+    assert [state.peer for state in board.of_domain(board.domains[domain])] == [peer()]
 
 
 def test_a_mistake_of_ours_is_a_result() -> None:

@@ -101,7 +101,7 @@ def _domains(board: Board, now: float) -> Iterator[Row | None]:
             continue
         key = domain.target.name, state.exchanges.hosts
         if key not in hosts:
-            hosts[key] = tuple(each for each in board.of_domain(domain) if not each.withdrawn(now))
+            hosts[key] = tuple(each for each in board.of_domain(state) if not each.withdrawn(now))
         yield Row(domain_labels(state), of_domain(state, hosts[key]))
 
 

@@ -54,7 +54,7 @@ def domain_rows(board: Board, now: float, wanted: Filter) -> Iterator[DomainRow 
     for number, (domain, state) in enumerate(board.domains.snapshot().items(), 1):
         key = domain.target.name, state.exchanges.hosts if state.exchanges else ()
         if key not in shared:
-            shared[key] = tuple(board.of_domain(domain))
+            shared[key] = tuple(board.of_domain(state))
         word = word_of_domain(state, shared[key], now)
         if wanted.wants_domain(state, word):
             yield DomainRow(state, shared[key], word)

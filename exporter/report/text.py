@@ -28,7 +28,7 @@ def print_text(seen: Seen, console: Console) -> None:
     """
     for state in seen.board.domains.values():
         _print_domain(seen, state, console)
-    in_a_line = {id(each) for domain in seen.board.domains for each in seen.board.of_domain(domain)}
+    in_a_line = {id(each) for domain in seen.board.domains.values() for each in seen.board.of_domain(domain)}
     for endpoint, of_endpoint in seen.rows():
         if of_endpoint.word != "ok" or id(of_endpoint) not in in_a_line:
             _print_endpoint(seen, endpoint, of_endpoint, console)
@@ -36,7 +36,7 @@ def print_text(seen: Seen, console: Console) -> None:
 
 def _print_domain(seen: Seen, state: DomainState, console: Console) -> None:
     """Verdict, records, hosts: one screen."""
-    hosts = tuple(seen.board.of_domain(state.domain))
+    hosts = tuple(seen.board.of_domain(state))
     row = DomainRow(state, hosts, word_of_domain(state, hosts, state.updated))
     title = f"[{COLOURS.get(row.word, 'default')} bold]{row.word.upper():<10}[/] [bold]{escape(state.domain.domain)}[/]"
     console.print(f"{title}  {row.verdict}", highlight=False)

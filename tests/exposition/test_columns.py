@@ -179,6 +179,19 @@ def test_a_scrape_tells_of_the_time_when_it_began() -> None:
     assert scraped(columns, board) == written(board) != before
 
 
+def test_a_domain_that_goes_meanwhile_takes_no_other_with_it() -> None:
+    board, columns = board_of(1), Columns()
+    first = Domain(DOMAINS[0].target, "first.test")
+    for domain in (first, *DOMAINS):
+        hosts = () if domain is first else ((10, HOST),)
+        board.domains[domain] = DomainState(domain, 300.0, Exchanges(hosts, records=1), NOW)
+    before = scraped(columns, board)
+    pieces = columns.gzip(board, NOW, "", openmetrics=False)
+    assert (next(pieces), next(pieces)) == (b"", b""), "the endpoint, and the first domain"
+    del board.domains[DOMAINS[0]]
+    assert gzip.decompress(b"".join(pieces)).decode() == before
+
+
 @pytest.mark.parametrize("size", [0, 1, len(ZEROS) - 1, len(ZEROS), 3 * len(ZEROS) + 7])
 def test_the_checksum_is_that_of_the_whole(size: int) -> None:
     assert scraped(Columns(), board_of(1), more="x" * size).endswith("\n" + "x" * size)
