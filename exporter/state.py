@@ -41,7 +41,7 @@ class State:
     """The last probes that failed or were untestable, the latest first; a success takes none away."""
     samples: tuple[str, ...] | None = None
     """What `exposition` wrote of it, by family; None where it says something else now."""
-    later: bool = False
+    repeated: bool = False
     """A probe since `samples` were written has seen the same: what is to be written anew is `fleeting`."""
 
     @property
@@ -66,7 +66,8 @@ class State:
     @property
     def told(self) -> tuple[object, ...]:
         """What there is to say of it, but for counts and times."""
-        return self.assessment, self.result and _seen(self.result)
+        result = self.result
+        return self.assessment, result and (_seen(result), tuple(result.stages))
 
     @property
     def summary(self) -> tuple[str, str]:
@@ -75,7 +76,7 @@ class State:
 
     def say_anew(self, told: tuple[object, ...]) -> None:
         """Note what is to be written anew, for this is what there was to say of it."""
-        self.later = True
+        self.repeated = True
         if told != self.told:
             self.samples = None
 
@@ -115,7 +116,7 @@ class DomainState:
     """Its labels as `exposition` wrote them."""
     samples: tuple[str, ...] | None = None
     """What `exposition` wrote of it, by family."""
-    told: tuple[Exchanges | None, Policies | None] = (None, None)
+    written_of: tuple[Exchanges | None, Policies | None] = (None, None)
     """Of what it wrote that."""
 
     @property

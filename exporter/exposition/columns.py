@@ -50,7 +50,7 @@ class Piece:
         return _after_zeros(before, self.size) ^ self.shift
 
 
-NOTHING = Piece(b"", 0, 0)
+PAUSE = Piece(b"", 0, 0)
 """Others may run."""
 
 
@@ -106,6 +106,7 @@ class Columns:
         tables: list[Table] = []
         for _ in gather(board, now, tables):
             yield b""
+        self._parts = {table.scope: self._parts.get(table.scope, []) for table in tables}
         more = of_egress(board, openmetrics=openmetrics) + more
         yield HEAD
         checksum = size = 0
@@ -116,13 +117,12 @@ class Columns:
 
     def _pieces(self, tables: list[Table], more: str, *, openmetrics: bool) -> Iterator[Piece]:
         for table in tables:
-            scope, parts = table.families[0].scope, list[Part]()
-            kept = iter(self._parts.get(scope, ()))
+            parts, kept = list[Part](), iter(self._parts[table.scope])
             for rows in table.parts:
                 parts.append(next(kept, None) or Part(len(table.families)))
                 parts[-1].follow(rows)
-                yield NOTHING
-            self._parts[scope] = parts
+                yield PAUSE
+            self._parts[table.scope] = parts
             for index, family in enumerate(table.families):
                 yield _header(family, openmetrics=openmetrics)
                 yield from (part.piece(table, index) for part in parts)

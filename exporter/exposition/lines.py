@@ -66,22 +66,22 @@ def of_endpoint(state: State) -> Lines:
     """What the state of a peer says of each of its endpoints."""
     if state.samples is None:
         state.samples = tuple([_lines(family, family.read(state)) for family in FAMILIES])
-    elif state.later:
+    elif state.repeated:
         state.samples = tuple(
             [
                 _lines(family, family.read(state)) if family.fleeting else said
                 for family, said in zip(FAMILIES, state.samples, strict=True)
             ]
         )
-    state.later = False
+    state.repeated = False
     return state.samples
 
 
 def of_domain(state: DomainState, hosts: Iterable[State]) -> Lines:
     """What the state of a domain says, with those of its MX hosts."""
-    told = state.exchanges, state.policies
-    if state.samples is None or state.told[0] is not told[0] or state.told[1] is not told[1]:
-        state.told = told
+    exchanges, policies = state.written_of
+    if state.samples is None or exchanges is not state.exchanges or policies is not state.policies:
+        state.written_of = state.exchanges, state.policies
         state.samples = tuple([_lines(family, family.read(state, hosts)) for family in DOMAIN_FAMILIES])
         return state.samples
     for index, family in enumerate(DOMAIN_FAMILIES):

@@ -16,7 +16,7 @@ from exporter.exposition.lines import (
     of_domain,
     of_endpoint,
 )
-from exporter.families import DOMAIN_FAMILIES, EGRESS_FAMILY, FAMILIES, DomainFamily, Family
+from exporter.families import DOMAIN_FAMILIES, EGRESS_FAMILY, FAMILIES, DomainFamily, Family, Scope
 from exporter.state import State
 
 FEW = 10
@@ -41,6 +41,11 @@ class Table:
     families: tuple[Family | DomainFamily, ...]
     parts: list[list[Row]]
     """WIDTH rows each, but for the last."""
+
+    @property
+    def scope(self) -> Scope:
+        """What its rows are about."""
+        return self.families[0].scope
 
     def column(self, index: int, rows: list[Row]) -> str:
         """The lines of one family for some rows."""

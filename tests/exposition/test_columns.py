@@ -14,7 +14,7 @@ from exporter.exposition.columns import ZEROS, Piece
 from exporter.exposition.rows import WIDTH
 from exporter.families import DOMAIN_FAMILIES, FAMILIES
 from exporter.model import Domain, Exchanges, Peer, Policies, Reply, Settings, Target
-from exporter.reasons import Reason
+from exporter.reasons import Reason, Stage
 from exporter.state import DomainState, State
 from tests.results import HOST, NOW, endpoint, failed, healthy, peer
 
@@ -89,6 +89,14 @@ def test_a_scrape_says_what_the_board_says_whatever_happened_since_the_last(
     assert scraped(columns, board) == written(board)
     assert scraped(columns, board, openmetrics=True) == written(board, openmetrics=True)
     assert scraped(columns, board, NOW + 200) == written(board, NOW + 200), "results of before are withdrawn"
+
+
+def test_how_far_it_came_is_not_a_matter_of_time() -> None:
+    board, columns = Board(), Columns()
+    add(board, 1)
+    for stages in ({Stage.TLS: 0.1}, {}, {Stage.TLS: 0.1}):
+        board.record(healthy(peer(port=1), session=None, stages=stages))
+        assert scraped(columns, board) == written(board)
 
 
 def board_of(count: int) -> Board:
