@@ -26,7 +26,7 @@ Said = Literal["ok", "nxdomain", "nodata", "failure", "bogus", "timeout"]
 
 MAX_TEXT = 160
 SHORT = 255
-"""Octets of a TXT record that others may share; hostile ones have 65,000."""
+"""Octets of a usual record, and of a TXT record that others may share; hostile ones have 65,000."""
 
 
 class Mx(NamedTuple):
@@ -123,6 +123,16 @@ def record(rdata: dns.rdata.Rdata) -> Record:
 def _same(value: Record) -> Record:
     """The first of those that are equal."""
     return value
+
+
+def weight(record: Record) -> int:
+    """How much room a record takes, in those of usual ones."""
+    match record:
+        case Txt(strings):
+            return 1 + sum(map(len, strings)) // SHORT
+        case bytes():
+            return 1 + len(record) // SHORT
+    return 1
 
 
 def _refers(response: dns.message.Message) -> bool:

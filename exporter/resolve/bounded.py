@@ -5,7 +5,8 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 CAPACITY = 500_000
-"""Entries and records that a cache holds: hostile answers carry thousands of records. 50,000 domains take 300,000."""
+"""Entries and usual records that a cache holds, some 100 MB at most: hostile answers carry thousands of records, or
+long ones. 50,000 domains take 300,000."""
 AT_ONCE = 0.01
 """The part of the entries that goes when it is full: each time, those that went before are passed over once more."""
 
@@ -14,7 +15,10 @@ V = TypeVar("V")
 
 
 class Bounded(Generic[K, V]):
-    """A cache of bounded weight: `put` drops what was put longest ago. `records` tells how many an entry holds."""
+    """A cache of bounded weight: `put` drops what was put longest ago.
+
+    `records` tells how many an entry holds; a long one counts for several.
+    """
 
     def __init__(self, records: Callable[[V], int]) -> None:
         self._entries: dict[K, V] = {}

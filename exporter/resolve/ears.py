@@ -1,12 +1,13 @@
-"""Waits for datagrams on many sockets, of which the event loop knows one descriptor only (epoll(7)).
+"""Waits for datagrams on many sockets, of which the event loop knows one descriptor only: epoll(7) or its like.
 
 Each question has a port of its own (RFC 5452 9.2), for some milliseconds: to tell the loop of each takes longer than to
 read the answer. Few are heard between two turns of everybody else, for tens of thousands may be asked in a minute.
 """
 
 import asyncio
-import select
+import selectors
 import socket
+from itertools import islice
 
 FEW = 4
 """Datagrams heard at once: an answer, what is done with it and the next question take a third of a millisecond."""
@@ -16,7 +17,7 @@ class Ears:
     """For one event loop. `close` when nobody waits any more."""
 
     def __init__(self) -> None:
-        self._epoll = select.epoll()
+        self._selector = selectors.DefaultSelector()
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -29,27 +30,27 @@ class Ears:
         loop, number = asyncio.get_running_loop(), sock.fileno()
         if self._loop is None:
             self._loop = loop
-            loop.add_reader(self._epoll.fileno(), self._some_have_come)
+            loop.add_reader(self._selector, self._some_have_come)
         while True:
             self._waiting[number] = loop.create_future()
-            self._epoll.register(number, select.EPOLLIN | select.EPOLLONESHOT)
+            self._selector.register(number, selectors.EVENT_READ)
             try:
                 await self._waiting[number]
                 return sock.recv(size)
             except BlockingIOError:
                 pass  # what had come was damaged
             finally:
-                self._epoll.unregister(number)
+                self._selector.unregister(number)
                 del self._waiting[number]
 
     def _some_have_come(self) -> None:
-        for number, _ in self._epoll.poll(0, FEW):
-            if not self._waiting[number].done():  # nor given up in this very moment
-                self._waiting[number].set_result(None)
+        ready = (self._waiting[key.fd] for key, _ in self._selector.select(0))
+        for each in islice((each for each in ready if not each.done()), FEW):
+            each.set_result(None)
 
     def close(self) -> None:
         """Hear nothing more."""
         if self._loop:
-            self._loop.remove_reader(self._epoll.fileno())
+            self._loop.remove_reader(self._selector)
             self._loop = None
-        self._epoll.close()
+        self._selector.close()

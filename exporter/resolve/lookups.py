@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from exporter.resolve.answer import Answer, Record, Said, Type
+from exporter.resolve.answer import Answer, Record, Said, Type, weight
 from exporter.resolve.ask import ask
 from exporter.resolve.bounded import Bounded
 from exporter.resolve.ears import Ears
@@ -92,7 +92,7 @@ class Lookups:
         self._count = count or (lambda _type, _result: None)
         self._servers: Sequence[Nameserver] = ()
         self._epoch, self._ears = 0, Ears()
-        self._known: Bounded[tuple[str, Type], Known] = Bounded(lambda known: len(known.records))
+        self._known: Bounded[tuple[str, Type], Known] = Bounded(lambda known: sum(map(weight, known.records)))
         self._waiting: dict[Flight, list[asyncio.Future[Known]]] = {}
         """Who waits for each question that is asked or to be asked."""
         self._queue: deque[Flight] = deque()
@@ -127,18 +127,24 @@ class Lookups:
 
     def start(self, name: str, rdtype: Type) -> "Known | asyncio.Future[Known]":
         """What is known, or what will be: begins a lookup, or joins the one under way. Who gives up ends his own."""
+        if known := self.ahead(name, rdtype):
+            return known
+        future: asyncio.Future[Known] = asyncio.get_running_loop().create_future()
+        self._waiting[name, rdtype, self._epoch].append(future)
+        return future
+
+    def ahead(self, name: str, rdtype: Type) -> Known | None:
+        """What is known; else begin a lookup that somebody is about to wait for, unless it is under way."""
         known = self._known.get((name, rdtype))
         if known and self._clock() < known.expires and known.epoch == self._epoch:
             return known
         flight = (name, rdtype, self._epoch)
-        waiting = self._waiting.get(flight)
-        if waiting is None:
-            waiting = self._waiting[flight] = []
+        if flight not in self._waiting:
+            self._waiting[flight] = []
             patient = rdtype in WHILE_NOBODY_WAITS or (known is not None and known.silences > 0)
             (self._patient if patient else self._queue).append(flight)
             self._hire()
-        waiting.append(asyncio.get_running_loop().create_future())
-        return waiting[-1]
+        return None
 
     async def every(self, *questions: tuple[str, Type]) -> list[Known]:
         """Ask all of these at the same time, and wait for all answers."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from exporter.model import Exchanges, Tlsa
 from exporter.reasons import Reason
 from exporter.resolve.addresses import TYPES, Addresses, Family, Mode, ended, literal, of_family, read
-from exporter.resolve.answer import Type
+from exporter.resolve.answer import Type, weight
 from exporter.resolve.bounded import Bounded
 from exporter.resolve.exchanges import exchanges
 from exporter.resolve.files import Followed, nameserver, parse_hosts, parse_resolv_conf
@@ -111,7 +111,7 @@ class Resolver:
         """Begin to ask what somebody is about to ask for, one after the other."""
         self._follow(self._clock())
         for name, rdtype in questions:
-            self._lookups.start(name, rdtype)
+            self._lookups.ahead(name, rdtype)
 
     async def texts(self, name: str) -> Texts:
         """The TXT records of a lower-case A-label name without a trailing dot."""
@@ -159,7 +159,7 @@ class Resolver:
     def _forget(self) -> None:
         """Begin anew: what is still being asked the old way goes to the old ones."""
         self._answers = Bounded(lambda found: len(found.addresses))
-        self._tlsa = Bounded(lambda told: len(told[0].records))
+        self._tlsa = Bounded(lambda told: sum(weight(each.data) for each in told[0].records))
 
     def _at_once(self, host: str, mode: Mode, family: Family, now: float) -> Addresses | None:
         """The answer for a literal or from the hosts file; a name that is in it for that family is not looked up."""

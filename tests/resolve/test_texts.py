@@ -70,3 +70,13 @@ async def test_with_ttl_0_it_is_not_asked_at_every_turn(
     clock.now += 4
     await resolver.texts(NAME)
     assert len(dns_server.asked) == 1
+
+
+async def test_long_records_take_the_room_of_many(
+    resolver: Resolver, dns_server: "ScriptedDns", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.resolve.bounded.CAPACITY", 1000)
+    for number in range(5):
+        dns_server.says[f"d{number}.example TXT"] = f"truncated d{number}.example. 60 TXT {HUGE};"
+        await resolver.texts(f"d{number}.example")
+    assert len(resolver._lookups._known) == 3
