@@ -19,12 +19,11 @@ from exporter.resolve.answer import Answer, Type, clean, read
 from exporter.resolve.ears import Ears
 from exporter.resolve.files import Nameserver
 from exporter.resolve.message import Question, UnreadableError, response_to
-from exporter.resolve.plain import plain
+from exporter.resolve.plain import LONGEST_TTL, plain
 from exporter.resolve.weight import too_heavy
 
 LONGEST_DATAGRAM = 4096  # of servers that pass over what we ask for; what is cut off cannot be understood
 TRIES = 3  # with one nameserver; with more each is asked at least once
-LONGEST_TTL = 2**31 - 1
 TC = int(dns.flags.TC)
 Heard = tuple[Answer, dns.rcode.Rcode]
 """What one server said."""

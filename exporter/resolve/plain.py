@@ -17,18 +17,16 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rdtypes.ANY.SOA
 
-from exporter.resolve.answer import Answer, Record, negative, record
+from exporter.resolve.answer import SHORT, Answer, Record, negative, record
 from exporter.resolve.message import Question
+from exporter.resolve.weight import HEADER, RECORD
 
 TYPES = frozenset({dns.rdatatype.A, dns.rdatatype.AAAA, dns.rdatatype.MX, dns.rdatatype.TXT})
-HEADER, RECORD = struct.Struct("!6H"), struct.Struct("!HHIH")
-"""Of a message: id, flags, how many records each section has; of a record, after its name: type, class, TTL, size."""
 OWNER, ROOT = b"\xc0\x0c", b"\0"
 """A pointer to the name in the question (RFC 1035 4.1.4), and the name of the root."""
 POINTS = 0xC0
 """No octet below it can be part of a pointer."""
 LONGEST_TTL, TTL_WITHOUT_SOA = 2**31 - 1, 300  # as dnspython has it
-SHORT = 255
 
 _IN, _SOA, _MX = dns.rdataclass.IN, dns.rdatatype.SOA, dns.rdatatype.MX
 _AD, _TOLD = int(dns.flags.AD), {int(dns.flags.QR) | rcode for rcode in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)}
