@@ -25,8 +25,8 @@ LIFETIME: dict[Said, tuple[float, float]] = {
     "bogus": (10, 10),
     "timeout": (10, 120),  # RFC 2308 7.2: the same
 }
-"""Seconds that an answer is kept at least and at most, but for the jitter, whatever its TTL. A time-out holds a slot for
-long, so those of a name that is never answered are kept ever longer: dead names must not keep the others waiting."""
+"""Seconds that an answer is kept at least and at most, but for the jitter, whatever its TTL. A time-out holds a slot
+for long, so those of a name that is never answered are kept ever longer: dead names must keep nobody waiting."""
 JITTER = 0.1
 """The part of that by which it is shortened at most, at random."""
 REMEMBERED = 3600.0
