@@ -1,7 +1,7 @@
 """10,000 endpoints every 60 s in one process: start, schedule, memory, and what a scrape costs and disturbs.
 
-One agent, four parts. It starts, and the time runs until it is ready (the configuration is parsed) and until the
-server has had a whole conversation. A round passes without a scrape, and its stage times are read. A round with one
+One agent, four parts. It starts, and the time runs until the server has had a whole conversation, and until the agent
+is ready: all targets have been taken in. A round passes without a scrape, and its stage times are read. A round with one
 scrape every 15 s gives overruns, start delay (the bound of a histogram's bucket), CPU and memory. Scrapes back to back,
 but for a tenth of a second, give the time of a scrape and the worst case of stage times.
 
@@ -53,15 +53,15 @@ def figures(*, short: bool) -> Iterator[Figure]:
 
 
 def _start(process: Process, server: MailServer, size: Size, began: float) -> Figure:
-    process.wait_for("/-/ready")
-    ready = time.monotonic() - began
     while not server.conversations:
         time.sleep(0.005)
     probed = time.monotonic() - began
+    process.wait_for("/-/ready")
+    ready = time.monotonic() - began
     return Figure(
         f"start with {size.endpoints} targets",
         "configuration parsed and first probes running within 3 s",
-        f"ready after {ready:.2f} s, first probe done after {probed:.2f} s",
+        f"first probe done after {probed:.2f} s, ready (all have their turn) after {ready:.2f} s",
         met=probed < 3,
     )
 
