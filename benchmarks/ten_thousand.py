@@ -1,9 +1,9 @@
 """10,000 endpoints every 60 s in one process: start, schedule, memory, and what a scrape costs and disturbs.
 
 One agent, four parts. It starts, and the time runs until the server has had a whole conversation, and until the agent
-is ready: all targets have been taken in. A round passes without a scrape, and its stage times are read. A round with one
-scrape every 15 s gives overruns, start delay (the bound of a histogram's bucket), CPU and memory. Scrapes back to back,
-but for a tenth of a second, give the time of a scrape and the worst case of stage times.
+is ready: all targets have been taken in. A round passes without a scrape, and its stage times are read. A round with
+one scrape every 15 s gives overruns, start delay (the bound of a histogram's bucket), CPU and memory. Scrapes back to
+back, but for a tenth of a second, give the time of a scrape and the worst case of stage times.
 
 Another agent has a heartbeat in its loop (`heartbeat`), which tells how long that was away: without scrapes, and with
 scrapes back to back. Server and scraper share two cores with it.
