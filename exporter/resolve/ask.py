@@ -132,8 +132,10 @@ def _understood(question: Question, query: bytes, heard: bytes) -> Heard | None:
     Raises:
         UnreadableError: as `response_to` does.
     """
-    if heard[:2] == query[:2] and too_heavy(heard):
-        raise UnreadableError
+    if too_heavy(heard):
+        if question.stands_in(heard, query):
+            raise UnreadableError
+        return None
     if answer := plain(question, query, heard):
         return answer, dns.rcode.NOERROR
     response = response_to(query, heard)

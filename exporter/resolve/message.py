@@ -16,6 +16,7 @@ import dns.rrset
 import dns.wire
 
 from exporter.resolve.answer import host_text
+from exporter.resolve.weight import HEADER
 
 OPAQUE = dns.rdatatype.TLSA
 """Records of this type are kept as octets: dnspython refuses those that merely nobody can use."""
@@ -63,8 +64,12 @@ class Question:
 
     def query(self, more: int = 0, *, edns: bool = True) -> bytes:
         """A query with an id of its own, as `dns.message.make_query` makes it in fifty times as long. `more`: flags."""
-        header = struct.pack("!6H", secrets.randbits(16), FLAGS | more, 1, 0, 0, edns)
+        header = HEADER.pack(secrets.randbits(16), FLAGS | more, 1, 0, 0, edns)
         return header + self.section + (OPT if edns else b"")
+
+    def stands_in(self, heard: bytes, query: bytes) -> bool:
+        """Whether these octets begin as an answer to this query of it does, by its id and name (RFC 5452 9.1)."""
+        return heard[:2] == query[:2] and heard.startswith(self.section, HEADER.size)
 
 
 def response_to(query: bytes, heard: bytes) -> dns.message.Message | None:

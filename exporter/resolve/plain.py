@@ -38,9 +38,9 @@ class _Other(Exception):  # noqa: N818 - not a mistake
 
 def plain(question: Question, query: bytes, heard: bytes) -> Answer | None:
     """What a response to this query says, just as `answer.read` would read it; None where it is not plain."""
-    at = HEADER.size + len(question.section)
-    if heard[:2] != query[:2] or heard[HEADER.size : at] != question.section:
+    if not question.stands_in(heard, query):
         return None
+    at = HEADER.size + len(question.section)
     _, flags, questions, answers, authorities, others = HEADER.unpack_from(heard)
     if flags & 0xFA0F not in _TOLD or questions != 1:  # QR, opcode, TC, rcode
         return None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -95,7 +96,7 @@ class ScriptedDns(asyncio.DatagramProtocol):
         if word == "knows no EDNS":
             word = "FORMERR" if query.edns >= 0 else "192.0.2.1"
         if word == "damaged and forged first":
-            yield from (data[:7], _forged(data))
+            yield from (data[:7], _forged(data), _garbage(data))
             word = "192.0.2.1"
         if word == "flood":
             yield from [_forged(data)] * 100
@@ -116,6 +117,11 @@ def _forged(data: bytes) -> bytes:
     forged.flags |= dns.flags.QR
     forged.id ^= 1
     return forged.to_wire()
+
+
+def _garbage(data: bytes) -> bytes:
+    """A response with the right id to hundreds of questions, none of them ours."""
+    return data[:2] + struct.pack("!HHHHH", dns.flags.QR, 400, 0, 0, 0) + 400 * b"\x01z\0\0\1\0\1"
 
 
 def _fill(response: dns.message.Message, word: str) -> None:
