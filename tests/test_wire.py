@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import select
 import socket
 import ssl
 import struct
@@ -25,7 +26,7 @@ from exporter.simulated.ports import closed_port
 from exporter.simulated.server import Script, Server
 from exporter.trust import Judge
 from exporter.wire import ClosedError, EarlyDataError, HandshakeError, Tls, TlsError, Wire, has_route, is_tls_record
-from exporter.wire.arrival import ROOM, SO_TIMESTAMPNS, STAMP, stamp, waited
+from exporter.wire.arrival import ROOM, SO_TIMESTAMPNS, STAMP, connected_for, stamp, waited
 from exporter.wire.groups import dh_bits
 
 if TYPE_CHECKING:
@@ -633,6 +634,52 @@ def test_where_nothing_is_told_bytes_arrived_when_they_were_read(ancillary: list
 def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:
     ahead = STAMP.pack(int(time.time()) + 3600, 0)
     assert waited([(socket.SOL_SOCKET, SO_TIMESTAMPNS, ahead)]) == 0
+
+
+def test_the_kernel_tells_how_long_a_connection_took() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there, socket.create_connection(there.getsockname()) as ours:
+        assert 59 < connected_for(ours, 60.0) < 60
+
+
+def test_a_syn_that_was_lost_is_the_time_of_the_network() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as there, socket.socket() as first, socket.socket() as ours:
+        first.connect(there.getsockname())
+        ours.settimeout(0)
+        assert ours.connect_ex(there.getsockname()) == errno.EINPROGRESS  # the queue is full: our SYN is dropped
+        there.accept()[0].close()
+        assert select.select([], [ours], [], 10)[1]
+        assert connected_for(ours, 60.0) == 0
+
+
+@pytest.mark.parametrize("told", [OSError(errno.ENOPROTOOPT, "no"), bytes(60), bytes(104)], ids=["no", "less", "zero"])
+def test_where_the_system_does_not_tell_a_connection_took_until_we_heard_of_it(told: OSError | bytes) -> None:
+    class Sandboxed(socket.socket):
+        def getsockopt(self, *_: Any) -> Any:
+            if isinstance(told, OSError):
+                raise told
+            return told
+
+    with Sandboxed() as ours:
+        assert connected_for(ours, 60.0) == 0
+
+
+def test_a_connection_that_is_told_of_late_took_no_longer(run: Any) -> None:
+    """The loop is held while the connection is made."""
+
+    async def late() -> float:
+        async with Server(hello, host="127.0.0.1") as server:
+            ear = Ear()
+            told = asyncio.get_running_loop().create_future()
+            ear.on_connected = lambda: told.set_result(None)
+            ear.wire.connect("127.0.0.1", server.port)
+            until = time.monotonic() + 0.1
+            while time.monotonic() < until:
+                pass
+            await told
+            ear.wire.close()
+            return ear.wire.waited
+
+    assert run(late()) > 0.09
 
 
 def test_an_error_that_another_call_left_behind_is_none_of_a_connection(zoo: "Zoo") -> None:

@@ -154,6 +154,7 @@ class Shell:
         try:
             if ":" in self.address and not has_route(self.address):
                 raise OSError(errno.ENETUNREACH, "no route for IPv6 on this machine")  # noqa: TRY301 - one handler
+            self.watch.skip()
             self._wire.connect(self.address, self._peer.port, source)
         except OSError as error:
             self._loop.call_soon(self.failed, error)
@@ -186,7 +187,7 @@ class Shell:
 
     def connected(self, own_address: str) -> None:
         """Take the address of our end as the answer to Connect."""
-        self.watch.lap(self._command.stage)
+        self.watch.lap(self._command.stage, self._wire.waited)
         self.connected_to, self.ended, self.untestable = True, None, None
         self._set_timer(self._deadline)
         self.own_address = own_address.partition("%")[0]

@@ -1,6 +1,7 @@
-"""When bytes arrived, by the kernel's own time stamps: a busy agent must not make a server look slow.
+"""When bytes and connections arrived, by the kernel's own clock: a busy agent must not make a server look slow.
 
-Linux stamps what arrives (socket(7), SO_TIMESTAMPNS). Elsewhere bytes count as arrived when they are read.
+Linux stamps what arrives (socket(7), SO_TIMESTAMPNS), and measures how long a connection took (tcp(7), TCP_INFO).
+Elsewhere bytes count as arrived when they are read, and connections as made when the loop says so.
 """
 
 import atexit
@@ -14,6 +15,8 @@ from functools import cache
 
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h; Python's socket module does not name it
 STAMP = struct.Struct("@qq")  # seconds and nanoseconds since 1970
+TCP_INFO = struct.Struct("@68xI28xI")
+"""Of `struct tcp_info` (linux/tcp.h): the round trip, smoothed, in microseconds; how many segments were sent again."""
 ROOM = socket.CMSG_SPACE(STAMP.size)
 """Bytes of ancillary data to make room for."""
 
@@ -45,4 +48,17 @@ def waited(ancillary: Iterable[tuple[int, int, bytes]]) -> float:
             seconds, nanoseconds = STAMP.unpack(data)
             arrived: float = seconds + nanoseconds / 1e9
             return max(0.0, time.time() - arrived)
+    return 0.0
+
+
+def connected_for(sock: socket.socket, since_syn: float) -> float:
+    """Seconds for which a new connection, nothing sent over it yet, has been there; 0 where the system does not tell.
+
+    Until we send, the round trip is that of our SYN and its answer. One that was lost has none: then all the seconds
+    `since_syn` were the network's.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, struct.error):  # a sandbox without it, or with less of it
+            trip, again = TCP_INFO.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO.size))
+            return max(0.0, since_syn - trip / 1e6) if trip and not again else 0.0
     return 0.0

@@ -10,11 +10,12 @@ import contextlib
 import errno
 import os
 import socket
+import time
 from typing import Protocol
 
 from exporter.model import Session
 from exporter.targets import is_literal
-from exporter.wire.arrival import ROOM, stamp, waited
+from exporter.wire.arrival import ROOM, connected_for, stamp, waited
 from exporter.wire.errors import ClosedError, EarlyDataError, HandshakeError, TlsError
 from exporter.wire.tls import Tls, is_tls_record
 
@@ -50,12 +51,13 @@ class Wire:
         self._loop, self._listener = loop, listener
         self._socket: socket.socket | None = None
         self._fd = -1
+        self._syn = 0.0
         self._unsent = b""
         self._tls: Tls | None = None
         self._handshaking = False
         self._raw = b""
         self.waited = 0.0
-        """Seconds for which the bytes that were read last had lain here."""
+        """Seconds for which the connection had been there when it was told of; later, the bytes that were read last."""
 
     def connect(self, address: str, port: int, source: str | None = None) -> None:
         """Begin to connect to an IP literal.
@@ -70,6 +72,7 @@ class Wire:
             stamp(sock)
             if source:
                 sock.bind((source, 0))
+            self._syn = time.monotonic()
             sock.connect((address, port))
         except BlockingIOError:
             pass  # EINPROGRESS: the loop tells when it is done
@@ -87,6 +90,7 @@ class Wire:
             return
         self._loop.add_reader(self._fd, self._readable)  # first, so that the loop keeps its handle of the descriptor
         self._loop.remove_writer(self._fd)
+        self.waited = connected_for(self._socket, time.monotonic() - self._syn)
         self._listener.connected(self._socket.getsockname()[0])
 
     # --- writing ------------------------------------------------------------------------------------------------
