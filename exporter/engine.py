@@ -30,7 +30,7 @@ from exporter.trust import Judge, TrustStoreError
 
 log = logging.getLogger(__name__)
 
-TICK = 0.05
+TICK = 0.1
 """Seconds between starts of probes: those that are due in between begin together (docs/performance.md)."""
 DRAIN = 4.0
 """Seconds that probes under way may take to end."""

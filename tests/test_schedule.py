@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.schedule import BACK_OFF_SECONDS, Schedule
+from exporter.schedule import BACK_OFF_SECONDS, CROWD, Schedule
 from exporter.turns import Turn
 from tests.fake_loop import Handle, Loop
 
@@ -83,6 +83,22 @@ def test_with_a_tick_turns_start_together_at_its_multiples_and_no_later() -> Non
     assert {at % 0.5 for at, _ in bench.starts} == {0.0}
     assert max(bench.delays) <= 0.5
     assert {len(bench.times(number)) for number in range(300)} <= {5, 6}
+
+
+def test_of_a_crowd_that_is_due_together_a_few_start_and_then_others_may_run() -> None:
+    bench, others = Bench(tick=0.5), list[int]()
+    for number in range(2 * CROWD + 1):
+        bench.add(number, after=0.4)
+
+    def other() -> None:
+        others.append(len(bench.starts))
+        if len(others) < 3:
+            bench.loop.call_at(bench.loop.now, other)
+
+    bench.loop.call_at(1000.5, other)
+    bench.loop.run(0.5)
+    assert others == [CROWD, 2 * CROWD, 2 * CROWD + 1]
+    assert {at for at, _ in bench.starts} == {0.5}
 
 
 def test_a_clock_whose_timers_come_a_little_early_is_not_asked_again_and_again() -> None:
