@@ -3,7 +3,7 @@
 Each domain names two of the hosts. Addresses of loopback are not to be had here (what a stranger's MX names on this
 machine is left alone), so everything runs in a network namespace in which 198.18.0.0/15 (RFC 2544: for benchmarks) is
 local (`namespace`). The name server is a process of its own; it answers each question after 20 ms, so that it sees how
-many are asked at a time. Measured over the first round, of 60 s; scraped after it.
+many are asked at a time. Measured over the first round, which takes a little more than a minute; scraped after it.
 """
 
 import gzip
@@ -54,14 +54,15 @@ def _measured(domains: int, hosts: int, seconds: float, *, short: bool) -> Itera
         listed.write_text("".join(f"d{n}.example\n" for n in range(domains)))
         with agent(_config(server, address, listed, short=short)) as process:
             process.wait_for("/-/ready")
-            began = time.monotonic()
-            time.sleep(seconds)
-            took, asked = time.monotonic() - began, counts[0]
+            minute = min(60.0, seconds)
+            time.sleep(minute)
+            asked = counts[0]
+            time.sleep(seconds - minute)
             metrics = scraped(process)
             yield from _of_probes(metrics, domains, hosts, short=short)
             yield _of_scrape(process, metrics)
     yield Figure(
-        "DNS questions", "", f"{asked:,}, {asked / min(took, 60):.0f} a second; at most {counts[1]} at a time",
+        "DNS questions in the first minute", "", f"{asked / minute:,.0f} a second; at most {counts[1]} at a time",
         met=counts[1] <= LOOKUPS,
     )  # fmt: skip
 

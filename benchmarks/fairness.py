@@ -56,7 +56,7 @@ def _half(server: MailServer, count: int, *, port: int = 0, names: dict[str, int
 
 
 def _delay(what: str, config: dict[str, Any], after: float, seconds: float, *, asked: bool = False) -> Figure:
-    """How late probes started that were due in so many seconds, `after` the agent was ready."""
+    """How late the probes were that started within so many seconds, `after` the agent was ready."""
     good = {target["host"] for target in config["targets"][::2]}
     with tempfile.NamedTemporaryFile() as file:
         with agent(config, program=("benchmarks.starts", file.name)) as process:

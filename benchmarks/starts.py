@@ -1,7 +1,7 @@
 """The real agent, which tells how late each probe started, and whose it was: its histogram knows no names.
 
 `python -m benchmarks.starts FILE run ...` takes the command line of the agent. Each start goes into FILE: when it was
-due on the monotonic clock, by how many seconds it was late, and at which address.
+on the monotonic clock, by how many seconds it was late, and at which address.
 """
 
 import sys
@@ -12,19 +12,19 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A probe that was `due` on the monotonic clock started so many seconds later, at this address; `-` for a name."""
+    """At this time of the monotonic clock a probe started, so many seconds late, at this address; `-` for a name."""
 
-    due: float
+    began: float
     late: float
     at: str
 
 
 def starts(file: Path, since: float, until: float) -> Iterator[Start]:
-    """Those that were due between two times of the monotonic clock, which is the same in all processes."""
+    """Those between two times of the monotonic clock, which is the same in all processes."""
     for line in file.read_text().splitlines():
-        due, late, at = line.split()
-        if since <= float(due) < until:
-            yield Start(float(due), float(late), at)
+        began, late, at = line.split()
+        if since <= float(began) < until:
+            yield Start(float(began), float(late), at)
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
             goes_on = turn.paused
             begin(self, turn)
             if not goes_on:
-                print(turn.slot, turn.began - turn.slot, turn.address or "-", file=noted)
+                print(turn.began, turn.began - turn.slot, turn.address or "-", file=noted)
 
         setattr(Schedule, "_begin", begin_and_tell)  # noqa: B010 - what is measured is else as users have it
         sys.exit(cli.main(sys.argv[2:]))
