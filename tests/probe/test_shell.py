@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64encode
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ from exporter.model import Peer, Result, Settings, TlsSettings
 from exporter.probe import prober as prober_module
 from exporter.probe.logins import Logins
 from exporter.probe.prober import Prober
-from exporter.probe.transcript import MAX_LINES
+from exporter.probe.transcript import MAX_LINES, Transcript
 from exporter.reasons import REASONS, Reason, Stage
 from exporter.simulated.client import Client
 from exporter.simulated.dialogues import after_starttls, flooding, in_order, sending
@@ -136,6 +137,31 @@ async def test_every_stage_that_was_reached_has_its_time(serve: "Serve", probe: 
     assert set(result.stages) == reached
     assert 0 < sum(result.stages.values()) <= result.duration
     assert result.finished - result.started == pytest.approx(result.duration, abs=1e-5)
+
+
+async def test_what_lay_here_before_we_came_to_it_took_no_time(
+    serve: "Serve", probe: "Probe", zoo: "Zoo", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.wire.connection.connected_for", lambda _socket, _since: 60.0)
+    monkeypatch.setattr("exporter.wire.connection.waited", lambda _ancillary: 60.0)
+    result = await probe((await serve(SCRIPTS["healthy"](zoo))).port, anchored(STRICT, zoo))
+    assert set(result.stages.values()) == {0.0}
+
+
+async def test_our_own_work_is_in_no_stage(
+    serve: "Serve", probe: "Probe", zoo: "Zoo", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, remark = [1000.0], Transcript.remark
+
+    def work(*args: Any) -> None:
+        now[0] += 5.0
+        remark(*args)
+
+    monkeypatch.setattr("exporter.probe.stopwatch.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(Transcript, "remark", work)
+    result = await probe((await serve(SCRIPTS["healthy"](zoo))).port, anchored(STRICT, zoo))
+    assert set(result.stages.values()) == {0.0}
+    assert result.duration >= 10.0
 
 
 async def test_tls_that_was_not_begun_has_no_time(serve: "Serve", probe: "Probe", zoo: "Zoo") -> None:

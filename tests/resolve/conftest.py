@@ -98,6 +98,9 @@ class ScriptedDns(asyncio.DatagramProtocol):
         if word == "damaged and forged first":
             yield from (data[:7], _forged(data), _garbage(data))
             word = "192.0.2.1"
+        if word == "heavy":
+            yield _heavy(data)
+            return
         if word == "flood":
             yield from [_forged(data)] * 100
             word = "192.0.2.1"
@@ -122,6 +125,12 @@ def _forged(data: bytes) -> bytes:
 def _garbage(data: bytes) -> bytes:
     """A response with the right id to hundreds of questions, none of them ours."""
     return data[:2] + struct.pack("!HHHHH", dns.flags.QR, 400, 0, 0, 0) + 400 * b"\x01z\0\0\1\0\1"
+
+
+def _heavy(data: bytes) -> bytes:
+    """A response to our question, of many records that nobody asked for and that hold names (RP, RFC 1183 2.2)."""
+    record = b"\xc0\x0c" + struct.pack("!HHIH", dns.rdatatype.RP, 1, 60, 4) + 2 * b"\xc0\x0c"
+    return data[:2] + struct.pack("!HHHHH", dns.flags.QR, 1, 40, 0, 0) + data[12:-11] + 40 * record
 
 
 def _fill(response: dns.message.Message, word: str) -> None:

@@ -62,6 +62,13 @@ def closed_port() -> str:
         ),
         pytest.param("SERVFAIL", "failure", 0, "A a.example: SERVFAIL from {server}", id="SERVFAIL"),
         pytest.param(
+            "heavy",
+            "failure",
+            0,
+            "A a.example: an answer that cannot be understood from {server}",
+            id="too much to read",
+        ),
+        pytest.param(
             "referral",
             "failure",
             0,
