@@ -2,8 +2,9 @@
 
 Ours with uvloop, ours with asyncio and blackbox_exporter take turns, several rounds of them, each time as new
 processes against the same server, each measured for 15 s with one scrape in the middle (blackbox_exporter is scraped
-with each probe anyway). CPU time of the process, all threads, by the conversations that the server has counted. The
-figure is the median of the rounds; a noisy neighbour slows all three, so their ratio is the one to believe.
+with each probe anyway). CPU time of the process, all threads, by the conversations that the server has counted; the
+cores are kept awake (`cores`). The figure is the median of the rounds; a noisy neighbour slows all three, so their
+ratio is the one to believe.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 from benchmarks.agent import agent, endpoints
 from benchmarks.blackbox import INSTALLED, asking, blackbox
+from benchmarks.cores import awake
 from benchmarks.figures import Figure
 from benchmarks.processes import Process, spread
 from benchmarks.server import MailServer, addresses, mail_server
@@ -39,7 +41,7 @@ def figures(*, short: bool) -> Iterator[Figure]:
         "asyncio": lambda server, pace: _ours(server, pace, "asyncio"),
     } | ({"blackbox": _theirs} if INSTALLED else {})
     taken: dict[str, list[float]] = {name: [] for name in contestants}
-    with mail_server() as server:
+    with mail_server() as server, awake():
         for _ in range(pace.rounds):
             for name, measure in contestants.items():
                 taken[name].append(1000 * measure(server, pace))
