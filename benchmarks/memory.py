@@ -60,7 +60,8 @@ def figures(*, short: bool) -> Iterator[Figure]:
             process.wait_for("/-/ready")
             before = _lasting(process)
             sizes = list(_sizes(process, probes, 10))
-            left = len(_lasting(process) - before)
+            left = _lasting(process) - before
+            told = ", ".join([str(len(left)), *(_connection(process, each) for each in sorted(left))])
     grown = sizes[-1] - sizes[0]
     yield Figure(
         f"memory over {probes:,} probes, good and bad mixed, {_share_of_tls():.0%} with TLS",
@@ -68,7 +69,7 @@ def figures(*, short: bool) -> Iterator[Figure]:
         f"{sizes[0]:.1f} MB after {probes // 10:,}, {sizes[-1]:.1f} MB at the end ({grown:+.1f} MB)",
         met=None if short else grown < FLAT,
     )
-    yield Figure("descriptors left behind", "none", str(left), met=left == 0)
+    yield Figure("descriptors left behind", "none", told, met=not left)
 
 
 def _share_of_tls() -> float:
@@ -115,6 +116,20 @@ def _descriptors(process: Process) -> set[str]:
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
             found.add(f"{entry.name} {entry.readlink()}")
     return found
+
+
+def _connection(process: Process, descriptor: str) -> str:
+    """What a descriptor is; of a TCP socket both ends and the state (proc_pid_net(5))."""
+    for line in Path(f"/proc/{process.pid}/net/tcp").read_text().splitlines()[1:]:
+        _, *ends, state, _, _, _, _, _, inode = line.split()[:10]
+        if descriptor.endswith(f"socket:[{inode}]"):
+            return f"{descriptor} {' to '.join(map(_address, ends))} in state {state}"
+    return descriptor
+
+
+def _address(field: str) -> str:
+    address, port = (bytes.fromhex(each) for each in field.split(":"))
+    return f"{socket.inet_ntoa(address[::-1])}:{int.from_bytes(port)}"
 
 
 @contextlib.contextmanager
