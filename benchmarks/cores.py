@@ -1,7 +1,7 @@
 """Cores on which a second of CPU is worth the same all the time. Those of a virtual machine are not, once they sleep.
 
-Its host gives a core that sleeps to others. Awake again it may have to share a physical core with their work, and the
-same instructions take up to 1.7 times as long: a fixed loop, which touches no memory, shows by how much.
+Its host gives a core that sleeps to others. Awake again, the same instructions may take up to 1.7 times as long,
+presumably beside their work on the same physical core: a fixed loop, which touches no memory, shows by how much.
 """
 
 import contextlib
