@@ -57,7 +57,7 @@ def figures(*, short: bool) -> Iterator[Figure]:
     with mail_server() as healthy, broken_server() as broken, closed_port() as closed:
         ports = broken | dict.fromkeys(["clear", "TLS", "wrong name"], healthy.port) | {"refused": closed}
         with agent(_config(healthy, ports, endpoints)) as process:
-            process.wait_for("/-/ready")
+            healthy.wait()  # with the first probe come descriptors that stay
             before = _lasting(process)
             sizes = list(_sizes(process, probes, 10))
             left = _lasting(process) - before

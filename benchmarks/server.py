@@ -10,6 +10,7 @@ import multiprocessing
 import select
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -42,6 +43,11 @@ class MailServer:
     def conversations(self) -> int:
         """How many conversations have come to QUIT inside TLS so far."""
         return int(self._count.value)
+
+    def wait(self) -> None:
+        """Until the first conversation has come that far."""
+        while not self.conversations:
+            time.sleep(0.005)
 
 
 def addresses(count: int) -> list[str]:

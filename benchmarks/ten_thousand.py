@@ -56,8 +56,7 @@ def figures(*, short: bool) -> Iterator[Figure]:
 
 
 def _start(process: Process, server: MailServer, size: Size, began: float) -> Figure:
-    while not server.conversations:
-        time.sleep(0.005)
+    server.wait()
     probed = time.monotonic() - began
     process.wait_for("/-/ready")
     ready = time.monotonic() - began
