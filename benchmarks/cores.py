@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 EVERY = 0.1
 """Seconds from one fixed loop to the next, asleep but for that."""
@@ -36,10 +36,12 @@ def awake() -> Iterator[None]:
         yield
 
 
-def fixed_loops(until: float) -> Iterator[float]:
-    """Sleep until then on the monotonic clock, but for fixed loops; give the milliseconds of CPU that each one took."""
-    while (left := until - time.monotonic()) > 0:
-        time.sleep(min(left, EVERY))
+def fixed_loops(
+    until: float, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[float]:
+    """Sleep until then, but for fixed loops; give the milliseconds of CPU that each one took."""
+    while (left := until - clock()) > 0:
+        sleep(min(left, EVERY))
         began, total = time.thread_time(), 0
         for turn in range(TURNS):
             total += turn * turn

@@ -61,7 +61,7 @@ def figures(*, short: bool) -> Iterator[Figure]:
             before = _lasting(process)
             sizes = list(_sizes(process, probes, 10))
             left = _lasting(process) - before
-            told = ", ".join([str(len(left)), *(_connection(process, each) for each in sorted(left))])
+            told = ", ".join([str(len(left)), *(named(process.pid, each) for each in sorted(left))])
     grown = sizes[-1] - sizes[0]
     yield Figure(
         f"memory over {probes:,} probes, good and bad mixed, {_share_of_tls():.0%} with TLS",
@@ -118,9 +118,9 @@ def _descriptors(process: Process) -> set[str]:
     return found
 
 
-def _connection(process: Process, descriptor: str) -> str:
+def named(pid: int, descriptor: str) -> str:
     """What a descriptor is; of a TCP socket both ends and the state (proc_pid_net(5))."""
-    for line in Path(f"/proc/{process.pid}/net/tcp").read_text().splitlines()[1:]:
+    for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
         _, *ends, state, _, _, _, _, _, inode = line.split()[:10]
         if descriptor.endswith(f"socket:[{inode}]"):
             return f"{descriptor} {' to '.join(map(_address, ends))} in state {state}"

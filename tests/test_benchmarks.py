@@ -1,14 +1,18 @@
 """The benchmarks work: each one's short form gives figures. What the figures are is nobody's assertion."""
 
 import importlib
+import os
 import re
+import socket
 from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import BEGIN, END, NAMES, PAGE, rewritten
 from benchmarks.agent import Metrics, delay_quantile
+from benchmarks.cores import awake, fixed_loops
 from benchmarks.figures import HEAD, Figure
+from benchmarks.memory import named
 from benchmarks.processes import spread
 
 
@@ -60,3 +64,35 @@ def test_the_99th_percentile_is_the_bound_of_its_bucket_between_two_scrapes() ->
 )
 def test_several_rounds_show_their_median_and_range(values: list[float], text: str) -> None:
     assert spread(values) == text
+
+
+def test_each_core_is_kept_awake_by_what_gives_way_to_all_others_and_ends_with_the_block() -> None:
+    before = _children()
+    with awake():
+        idle = _children() - before
+        assert [os.sched_getscheduler(pid) for pid in idle] == [os.SCHED_IDLE] * len(idle)
+        assert sorted(core for pid in idle for core in os.sched_getaffinity(pid)) == sorted(os.sched_getaffinity(0))
+    assert _children() == before
+
+
+def _children() -> set[int]:
+    return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+
+
+def test_the_fixed_loop_is_timed_until_then_and_not_after() -> None:
+    clock, slept = iter([0.0, 0.95, 1.0]), list[float]()
+    taken = list(fixed_loops(1.0, lambda: next(clock), slept.append))
+    assert slept == pytest.approx([0.1, 0.05])
+    assert len(taken) == 2
+    assert all(each > 0 for each in taken)
+
+
+def test_a_descriptor_is_named_by_both_ends_of_its_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        (ours, port), theirs = client.getsockname(), server.getsockname()[1]
+        name = f"{client.fileno()} {Path(f'/proc/self/fd/{client.fileno()}').readlink()}"
+        assert named(os.getpid(), name) == f"{name} {ours}:{port} to 127.0.0.1:{theirs} in state 01"
+
+
+def test_what_is_no_connection_keeps_its_name() -> None:
+    assert named(os.getpid(), "0 /dev/null") == "0 /dev/null"
