@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import RawValue
 from typing import Any
 
+from benchmarks.processes import PATIENCE
 from exporter.simulated.certificates import Zoo
 
 NAME = "mail.example.test"
@@ -45,8 +46,15 @@ class MailServer:
         return int(self._count.value)
 
     def wait(self) -> None:
-        """Until the first conversation has come that far."""
+        """Wait until the first conversation has come that far.
+
+        Raises:
+            TimeoutError: none did.
+        """
+        deadline = time.monotonic() + PATIENCE
         while not self.conversations:
+            if time.monotonic() > deadline:
+                raise TimeoutError("no conversation came to QUIT inside TLS")
             time.sleep(0.005)
 
 
