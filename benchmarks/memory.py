@@ -119,7 +119,7 @@ def _descriptors(process: Process) -> set[str]:
 
 
 def named(pid: int, descriptor: str) -> str:
-    """What a descriptor is; of a TCP socket both ends and the state (proc_pid_net(5))."""
+    """What a descriptor is; of TCP over IPv4 both ends and the state, hexadecimal as in proc_pid_net(5)."""
     for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
         _, *ends, state, _, _, _, _, _, inode = line.split()[:10]
         if descriptor.endswith(f"socket:[{inode}]"):
