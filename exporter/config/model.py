@@ -71,7 +71,8 @@ class EndpointKeys(Section):
     connect_timeout: fields.Seconds = key("for the TCP connection, within the timeout and cut to it", 10.0)
     security: Literal["starttls", "implicit", "none"] = key("how the port is encrypted")
     addresses: Literal["each", "any", "ipv4", "ipv6"] = key(
-        "each: every A and AAAA is an endpoint; any: one endpoint, the first address that connects; "
+        "each: every A and AAAA is an endpoint; any: one endpoint, the first address that connects (the next one is "
+        "tried after a quarter of connect_timeout, and those before go on); "
         "ipv4, ipv6: each of one family",
         "each",
     )

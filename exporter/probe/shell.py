@@ -13,6 +13,7 @@ from typing import Any
 
 from exporter.model import Ended, Peer, Reply, Security, Session, Verdict
 from exporter.probe import failures
+from exporter.probe.attempts import DELAY_SHARE, MOST_ADDRESSES, Attempt
 from exporter.probe.stopwatch import Stopwatch
 from exporter.probe.transcript import Transcript
 from exporter.reasons import Reason, Stage, Untestable
@@ -46,15 +47,17 @@ class Shell:
         done: Callable[["Shell"], None],
     ) -> None:
         self._loop, self._peer, self._script = loop, peer, script
-        self._addresses = list(addresses)
+        self._addresses = list(addresses[:MOST_ADDRESSES])
         self._judge, self._password, self._done = judge, password, done
         self._wire = Wire(loop, self)
+        self._earlier: list[Attempt] = []
+        """Attempts that go on beside that of `_wire`, the oldest first."""
         self._parser = ReplyParser()
         self._command: Command = Connect()
         self._timer: asyncio.TimerHandle | None = None
         self.watch = Stopwatch()
         self.transcript = Transcript(self.watch.lasted)
-        self.address = self.own_address = ""
+        self.address = self.own_address = self._failed_to = ""
         self.connected_to: bool | None = None
         self.session: Session | None = None
         self.verdict: Verdict | None = None
@@ -146,9 +149,10 @@ class Shell:
 
     def _connect(self) -> None:
         """Try the next address. `ended` and `untestable` keep what became of those before."""
-        settings = self._peer.settings
-        self._set_timer(min(self._loop.time() + settings.connect_timeout, self._deadline))
+        settings, now = self._peer.settings, self._loop.time()
         self.address = self._addresses.pop(0)
+        self._expires = min(now + settings.connect_timeout, self._deadline)
+        self._set_timer(min(now + settings.connect_timeout * (DELAY_SHARE if self._addresses else 1), self._deadline))
         source = next((source for source in settings.source_address if (":" in source) == (":" in self.address)), None)
         self.transcript.remark(Stage.CONNECT, f"connecting to {self.address} port {self._peer.port}")
         try:
@@ -157,23 +161,67 @@ class Shell:
             self.watch.skip()
             self._wire.connect(self.address, self._peer.port, source)
         except OSError as error:
-            self._loop.call_soon(self.failed, error)
+            self._loop.call_soon(self._failed_at_once, self._wire, error)
 
-    def _not_connected(self, error: Exception) -> None:
-        """Sort the failure of one address, then try the next one or give up."""
+    def _failed_at_once(self, wire: Wire, error: OSError) -> None:
+        if wire is self._wire:  # no earlier attempt has connected meanwhile
+            self.failed(error)
+
+    def _connect_beside(self) -> None:
+        """Try the next address while the attempts before go on, each until its own time is up (RFC 8305 5)."""
+        self.watch.lap(Stage.CONNECT)
+        self._earlier.append(Attempt(self._wire, self.address, self._expires, self))
+        self._wire = Wire(self._loop, self)
+        while self._earlier[0].expires <= self._loop.time():
+            self.attempt_failed(self._earlier[0], TimeoutError())
+        self._connect()
+
+    def _go_on_with(self, attempt: Attempt) -> None:
+        """Listen to an earlier attempt instead."""
         self._wire.close()
-        untestable = failures.untestable(error, self.address)
+        self._earlier.remove(attempt)
+        self._wire, self.address = attempt.wire, attempt.address
+        self._wire.tell(self)
+        self._set_timer(attempt.expires)
+
+    def attempt_connected(self, attempt: Attempt, own_address: str) -> None:
+        """Go on with the attempt that connected first."""
+        self._go_on_with(attempt)
+        self.connected(own_address)
+
+    def attempt_failed(self, attempt: Attempt, error: Exception) -> None:
+        """Go on without it."""
+        self._earlier.remove(attempt)
+        attempt.close()
+        self._note_failure(attempt.address, error)
+
+    def _give_up_earlier(self) -> None:
+        for attempt in self._earlier:
+            attempt.close()
+        self._earlier.clear()
+
+    def _note_failure(self, address: str, error: Exception) -> None:
+        """Sort the failure of one address."""
+        untestable = failures.untestable(error, address)
         if untestable:
             self.untestable = untestable
         else:
-            self.connected_to = False
+            self.connected_to, self._failed_to = False, address
             self.ended = failures.ended(Stage.CONNECT, error, self._peer.settings.security, self._peer.port)
-        self.transcript.remark(Stage.CONNECT, str(error) or "no answer")
+        self.transcript.remark(Stage.CONNECT, f"{address}: {str(error) or 'no answer'}")
+
+    def _not_connected(self, error: Exception) -> None:
+        """Try the next address, go on with an earlier attempt, or give up."""
+        self._wire.close()
+        self._note_failure(self.address, error)
         if self._addresses and self._loop.time() < self._deadline:
             self._connect()
             return
+        if self._earlier:
+            self._go_on_with(self._earlier[-1])
+            return
         if self.ended:  # one that could be tried has failed: that counts
-            self.untestable = None
+            self.untestable, self.address = None, self._failed_to
         self._finish()
 
     def _quit(self) -> None:
@@ -189,6 +237,8 @@ class Shell:
         """Take the address of our end as the answer to Connect."""
         self.watch.lap(self._command.stage, self._wire.waited)
         self.connected_to, self.ended, self.untestable = True, None, None
+        if self._earlier:
+            self._give_up_earlier()
         self._set_timer(self._deadline)
         self.own_address = own_address.partition("%")[0]
         self._guard(self._advance, self.own_address)
@@ -252,6 +302,8 @@ class Shell:
     def _time_is_up(self) -> None:
         if self._command.stage is Stage.QUIT and Stage.QUIT not in self.watch.stages:
             self._guard(self._farewell)
+        elif self._command.stage is Stage.CONNECT and self._addresses and self._loop.time() < self._deadline:
+            self._guard(self._connect_beside)
         else:
             self.failed(self._wire.handshake_error(TimeoutError()) or TimeoutError())
 
@@ -271,6 +323,7 @@ class Shell:
             self._timer.cancel()
             self._timer = None
         self._wire.close()
+        self._give_up_earlier()
         self._script.close()
         done, self._done = self._done, _ignore
         done(self)

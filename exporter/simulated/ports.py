@@ -16,9 +16,9 @@ def closed_port(host: str = "127.0.0.1") -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def dropping_port(host: str = "127.0.0.1") -> Iterator[int]:
+def dropping_port(host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
     """Hold a port that never answers a SYN: Linux drops them while the queue of accepted connections is full."""
-    with _bound(host) as listener, _unbound(host) as only_guest:
+    with _bound(host, port) as listener, _unbound(host) as only_guest:
         listener.listen(0)
         only_guest.connect((host, _port(listener)))
         yield _port(listener)
@@ -28,9 +28,9 @@ def _unbound(host: str) -> socket.socket:
     return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
-def _bound(host: str) -> socket.socket:
+def _bound(host: str, port: int = 0) -> socket.socket:
     one = _unbound(host)
-    one.bind((host, 0))
+    one.bind((host, port))
     return one
 
 

@@ -264,6 +264,10 @@ class Wire:
             with contextlib.suppress(OSError):  # the peer was faster
                 self._socket.shutdown(socket.SHUT_WR)
 
+    def tell(self, listener: Listener) -> None:
+        """Tell this listener from now on."""
+        self._listener = listener
+
     def forget(self) -> None:
         """Let go of the listener: the two would keep each other until garbage is collected."""
         del self._listener
