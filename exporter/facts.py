@@ -13,6 +13,7 @@ from exporter.failure import Failure
 from exporter.families.readers import TIMED
 from exporter.filters import ANYTHING, Filter, word_of, word_of_domain
 from exporter.model import Endpoint, Policies, Problem, Result, Tlsa, Verdict
+from exporter.peer_text import escape
 from exporter.reasons import REASONS
 from exporter.state import DomainState, State
 
@@ -108,14 +109,14 @@ def _seen(result: Result) -> dict[str, Any]:
         "finished": result.finished,
         "duration_seconds": round(result.duration, 6),
         "stage_seconds": {stage: round(result.stages[stage], 6) for stage in TIMED if stage in result.stages},
-        "greeting": {"code": greeting.code, "text": greeting.text[:MAX_TEXT]} if greeting else None,
-        "extensions": dict(hello.extensions) if hello else None,
+        "greeting": {"code": greeting.code, "text": escape(greeting.text, MAX_TEXT)} if greeting else None,
+        "extensions": {name: escape(value) for name, value in hello.extensions.items()} if hello else None,
         "tls": {"version": session.version, "cipher": session.cipher} if session and session.version else None,
         "certificate": _certificate(result.verdict) if result.verdict else None,
         "dane": _dane(result, result.lookup.tlsa) if result.lookup else None,
         "auth_success": result.authenticated,
-        "transcript": [{"at": round(step.at, 6), "stage": step.stage, "who": step.who, "lines": step.lines}
-                       for step in result.steps],
+        "transcript": [{"at": round(step.at, 6), "stage": step.stage, "who": step.who,
+                        "lines": list(map(escape, step.lines))} for step in result.steps],
     }  # fmt: skip
 
 
@@ -154,7 +155,7 @@ def _dane(result: Result, tlsa: Tlsa) -> dict[str, Any]:
 
 def _failure(failure: Failure) -> dict[str, Any]:
     """The transcript in the shape of `transcript`, one line each."""
-    said = [{"at": float(line.at), "stage": line.stage, "who": line.who, "lines": [line.what]}
+    said = [{"at": float(line.at), "stage": line.stage, "who": line.who, "lines": [escape(line.what)]}
             for line in failure.lines]  # fmt: skip
     return {"finished": failure.finished, "reason": failure.reason, "transcript": said}
 

@@ -8,6 +8,7 @@ import re2
 
 from exporter.checks.problem import problem
 from exporter.model import Expect, Problem, Result
+from exporter.peer_text import quote
 from exporter.reasons import Reason
 
 
@@ -25,7 +26,7 @@ def check(result: Result, expect: Expect) -> Iterator[Problem]:
     """`expect.banner` and `expect.extensions`; what the probe did not reach is not judged."""
     greeting = result.greeting
     if expect.banner is not None and greeting and greeting.code == 220 and not _found(expect.banner, greeting.text):
-        yield from problem(Reason.BANNER_MISMATCH, f"{greeting.text!r} does not match {expect.banner!r}")
+        yield from problem(Reason.BANNER_MISMATCH, f"{quote(greeting.text)} does not match '{expect.banner}'")
     hello = result.hello_tls or (result.hello if result.starttls is None else None)
     if hello and (missing := [name for name in expect.extensions if name not in hello.extensions]):
         yield from problem(Reason.EXTENSION_MISSING, f"not announced: {' '.join(missing)}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from exporter.model import Problem
+from exporter.peer_text import escape
 from exporter.reasons import REASONS, Reason, Stage
 
 MAX_DETAIL = 1000
@@ -16,12 +17,12 @@ def problem(
 
     Args:
         reason: the row of the table.
-        detail: what was seen, for the operator; may hold hostile text of the peer.
+        detail: what was seen, for the operator; may hold text of the peer, and is escaped here.
         expected: an expectation of the user covers the fact.
         stage: where it arose, for a reason that can arise at several stages.
     """
     row = REASONS[reason]
     severity = row.rule.severity(expected=expected)
     if severity:
-        shown = detail if len(detail) <= MAX_DETAIL else f"{detail[:MAX_DETAIL]}..."
+        shown = escape(detail if len(detail) <= MAX_DETAIL else f"{detail[:MAX_DETAIL]}...")
         yield Problem(reason, stage or row.stages[0], severity, shown)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exporter.peer_text import escape
+
 if TYPE_CHECKING:
     from exporter.config.sources import Sources
 
@@ -35,7 +37,7 @@ class ConfigError:
         """Say FILE:LINE:COLUMN: path: message in one line, leaving out what is not known."""
         place = f"{self.file}:{self.line}:{self.column}" if self.line else f"{self.file}"
         text = ": ".join(part for part in (place, self.path, self.message) if part)
-        return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+        return escape(text)
 
 
 class ConfigErrors(Exception):  # noqa: N818  # the plural is the point: all errors at once

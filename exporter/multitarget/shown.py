@@ -10,7 +10,7 @@ from dataclasses import asdict
 from exporter import exposition
 from exporter.families import FAMILIES, Family, readers
 from exporter.model import Settings, Verdict
-from exporter.page.text import visible
+from exporter.peer_text import escape
 from exporter.reasons import REASONS
 from exporter.state import State
 
@@ -63,7 +63,7 @@ def _transcript(state: State, left_out: int) -> Iterator[str]:
     if left_out:
         yield f"addresses that are not allowed, and left out: {left_out}"
     for step in state.result.steps if state.result else ():
-        yield from (f"{step.at:8.3f} {step.stage:<11} {step.who} {visible(line)}" for line in step.lines)
+        yield from (f"{step.at:8.3f} {step.stage:<11} {step.who} {escape(line)}" for line in step.lines)
 
 
 def _problems(state: State) -> Iterator[str]:
@@ -71,7 +71,7 @@ def _problems(state: State) -> Iterator[str]:
         yield f"untestable: {state.assessment.untestable}"
     for each in state.assessment.problems:
         row = REASONS[each.reason]
-        yield f"{each.severity} {each.reason} ({each.stage}): {visible(each.detail)}".rstrip(" :")
+        yield f"{each.severity} {each.reason} ({each.stage}): {escape(each.detail)}".rstrip(" :")
         yield f"    {row.meaning} Likely cause: {row.cause} First check: {row.check}"
 
 

@@ -18,7 +18,8 @@ from exporter.filters import ANYTHING, STATES, Filter
 from exporter.page.domains import DomainRow
 from exporter.page.health import Fact, health
 from exporter.page.rows import Row, help_for, survey
-from exporter.page.text import coded, dane, instant, span, visible
+from exporter.page.text import coded, dane, instant, span
+from exporter.peer_text import escape
 
 __all__ = [
     "PIECE",
@@ -32,7 +33,6 @@ __all__ = [
     "render",
     "render_endpoint",
     "static",
-    "visible",
 ]
 
 PIECE = 16 * 1024
@@ -57,7 +57,7 @@ def _environment() -> Environment:
         loader=PackageLoader("exporter.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
-    environment.filters |= {"visible": visible, "coded": coded, "instant": instant, "span": span}
+    environment.filters |= {"visible": escape, "coded": coded, "instant": instant, "span": span}
     environment.globals |= {"version": __version__, "states": STATES, "help_for": help_for, "dane": dane,
                             "timed": TIMED}  # fmt: skip
     return environment

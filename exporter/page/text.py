@@ -12,13 +12,6 @@ RECORDS = 5
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def visible(text: str) -> str:
-    """Escape what cannot be seen: control characters, direction marks, line ends."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def coded(text: str) -> Markup:
     """Our own words about a reason: what stands in backticks is a name."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before

@@ -10,7 +10,8 @@ from rich.table import Table
 from exporter.families.readers import TIMED
 from exporter.filters import word_of_domain
 from exporter.model import Endpoint, Result
-from exporter.page import DomainRow, dane, instant, visible
+from exporter.page import DomainRow, dane, instant
+from exporter.peer_text import escape as visible
 from exporter.reasons import REASONS, UNTESTABLE, Reason, Severity
 from exporter.report.look import Seen
 from exporter.state import DomainState, State

@@ -8,7 +8,6 @@
 """
 
 from exporter.resolve.addresses import Addresses, Family, Mode
-from exporter.resolve.answer import clean
 from exporter.resolve.exchanges import HOST_NAME, connectable
 from exporter.resolve.files import nameserver
 from exporter.resolve.resolver import Resolver
@@ -16,6 +15,6 @@ from exporter.resolve.texts import Texts
 from exporter.resolve.tlsa import MX_NOT_SIGNED, NOT_TESTABLE
 
 __all__ = [
-    "HOST_NAME", "MX_NOT_SIGNED", "NOT_TESTABLE", "Addresses", "Family", "Mode", "Resolver", "Texts", "clean",
+    "HOST_NAME", "MX_NOT_SIGNED", "NOT_TESTABLE", "Addresses", "Family", "Mode", "Resolver", "Texts",
     "connectable", "nameserver",
 ]  # fmt: skip

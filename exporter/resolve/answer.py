@@ -1,6 +1,6 @@
 """What a nameserver's answer says, once it is understood. Pure: no octets, no lookups, no clock.
 
-The texts for the operator are clean and bounded. What an answer means for a host or a mail domain is decided by others.
+The texts for the operator are escaped and bounded. Others decide what an answer means for a host or a mail domain.
 """
 
 from dataclasses import dataclass
@@ -21,10 +21,11 @@ import dns.rdtypes.ANY.TXT
 import dns.rdtypes.IN.A
 import dns.rdtypes.IN.AAAA
 
+from exporter.peer_text import excerpt
+
 Type = Literal["A", "AAAA", "CNAME", "MX", "TLSA", "TXT"]
 Said = Literal["ok", "nxdomain", "nodata", "failure", "bogus", "timeout"]
 
-MAX_TEXT = 160
 SHORT = 255
 """Octets of a usual record, and of a TXT record that others may share; hostile ones have 65,000."""
 
@@ -68,16 +69,14 @@ def read(response: dns.message.Message) -> Answer:
     """What a response means. `failure`: this server cannot or will not tell, another one may."""
     rcode = response.rcode()
     if rcode not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
-        errors = [f", {clean(o.to_text())}" for o in response.options if isinstance(o, dns.edns.EDEOption)]
+        errors = [f", {excerpt(o.to_text())}" for o in response.options if isinstance(o, dns.edns.EDEOption)]
         return Answer("failure", detail=dns.rcode.to_text(rcode) + "".join(errors[:3]))  # RFC 8914
     if not isinstance(response, dns.message.QueryMessage):
         return Answer("failure", detail="an answer that is none")
     try:
         chain = response.resolve_chaining()
-    except dns.exception.DNSException as error:
-        return Answer(
-            "failure", detail=f"aliases in a loop, or an answer that contradicts itself ({type(error).__name__})"
-        )
+    except dns.exception.DNSException:
+        return Answer("failure", detail="aliases in a loop, or an answer that contradicts itself")
     alias = host_text(chain.canonical_name) if chain.cnames else ""
     authentic = bool(response.flags & dns.flags.AD)
     if chain.answer is not None:
@@ -145,8 +144,3 @@ def _refers(response: dns.message.Message) -> bool:
 def host_text(name: dns.name.Name) -> str:
     r"""A name from DNS as lower-case text without the last dot; odd octets stand as \DDD (RFC 4343 2.1)."""
     return name.to_text(omit_final_dot=True).lower()
-
-
-def clean(text: str) -> str:
-    """Foreign text, fit for a log line: one line, printable, bounded."""
-    return "".join(char if char.isprintable() else "�" for char in text[:MAX_TEXT])

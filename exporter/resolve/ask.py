@@ -2,7 +2,7 @@
 
 No cache, no clock, no judgement of what an answer means for a host. Never raises for what a nameserver did; what it
 sent is hostile: only a response to this very question counts (RFC 5452 9.1: fresh port, id, question, source), and
-the texts for the operator are clean and bounded.
+the texts for the operator are escaped and bounded.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ import dns.exception
 import dns.flags
 import dns.rcode
 
-from exporter.resolve.answer import Answer, Type, clean, read
+from exporter.peer_text import excerpt
+from exporter.resolve.answer import Answer, Type, read
 from exporter.resolve.ears import Ears
 from exporter.resolve.files import Nameserver
 from exporter.resolve.message import Question, UnreadableError, response_to
@@ -37,7 +38,7 @@ async def ask(name: str, rdtype: Type, servers: Sequence[Nameserver], patience: 
     try:
         question = Question.of(name, rdtype)
     except dns.exception.DNSException:
-        return Answer("nxdomain", ttl=LONGEST_TTL, detail=f"{clean(name)} is no domain name")
+        return Answer("nxdomain", ttl=LONGEST_TTL, detail=f"{excerpt(name)} is no domain name")
     tries = max(TRIES, len(servers))
     refused: dict[Nameserver, str] = {}
     silent: dict[Nameserver, str] = {}

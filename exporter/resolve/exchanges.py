@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from exporter.model import Exchanges, Problem
+from exporter.peer_text import excerpt
 from exporter.reasons import REASONS as HELP
 from exporter.reasons import Reason, Severity
 from exporter.resolve.addresses import REASONS, TYPES, Addresses, read
-from exporter.resolve.answer import Mx, clean
+from exporter.resolve.answer import Mx
 from exporter.resolve.lookups import Known, Lookups
 
 MAX_HOSTS = 32
@@ -47,7 +48,7 @@ async def exchanges(lookups: Lookups, domain: str) -> Exchanges:
     preferences: dict[str, int] = {}
     for preference, host in listed:
         preferences.setdefault(host, preference)
-    findings = [f"{clean(host)} {what}" for host in preferences if (what := _unusable(host))]
+    findings = [f"{excerpt(host)} {what}" for host in preferences if (what := _unusable(host))]
     first = [host for host in preferences if not _unusable(host)][:MAX_HOSTS]
     found = await _addresses(lookups, first)
     findings += [f"{host} {what}" for host in first for what in _doubts(*found[host])]
@@ -108,7 +109,7 @@ def _unusable(host: str) -> str | None:
 def _doubts(alias: str, found: Addresses) -> list[str]:
     """What is wrong with an exchange whose addresses were looked up."""
     refused = [address for address in found.addresses if not connectable(address)]
-    aliased = [f"is an alias of {clean(alias)} (RFC 2181 10.3)"] if alias else []
+    aliased = [f"is an alias of {excerpt(alias)} (RFC 2181 10.3)"] if alias else []
     return aliased + ([f"is on {', '.join(refused[:MAX_TOLD])}: not connected"] if refused else [])
 
 

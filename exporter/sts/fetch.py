@@ -13,8 +13,9 @@ import h11
 
 from exporter import __version__
 from exporter.model import Policy, Problem
+from exporter.peer_text import excerpt, quote
 from exporter.reasons import Reason, Severity, Stage
-from exporter.resolve import Resolver, clean
+from exporter.resolve import Resolver
 from exporter.sts.policy import parse
 
 PATIENCE = 30.0
@@ -96,7 +97,7 @@ class Fetcher:
             async with asyncio.timeout(self._patience):
                 body = await self._body(host, ca_file)
         except ssl.SSLCertVerificationError as error:
-            return _problem(Reason.STS_WEBPKI_INVALID, f"{host}: {clean(error.verify_message)}")
+            return _problem(Reason.STS_WEBPKI_INVALID, f"{host}: {excerpt(error.verify_message)}")
         except TimeoutError:
             return _problem(Reason.STS_POLICY_FETCH_ERROR, f"{host}: no whole answer within {self._patience:.3g} s")
         except (RefusedError, h11.RemoteProtocolError, OSError) as error:
@@ -208,17 +209,17 @@ async def _receive(talk: h11.Connection, reader: asyncio.StreamReader) -> bytes:
 
 def _accept(response: h11.Response) -> None:
     """Take only what RFC 8461 3.2 and 3.3 allow. A charset is not looked at: a policy is read as UTF-8."""
-    headers = {name.decode("latin-1"): clean(value.decode("latin-1")) for name, value in response.headers}
+    headers = {name.decode("latin-1"): excerpt(value.decode("latin-1")) for name, value in response.headers}
     if response.status_code != 200:
         to = headers.get("location", "")
         where = f" to {to}: redirects are not followed" if 300 <= response.status_code < 400 and to else ""
         raise RefusedError(f"HTTP status {response.status_code}{where}")
     kind = headers.get("content-type", "missing")
     if kind.partition(";")[0].strip().lower() != "text/plain":
-        raise RefusedError(f"its Content-Type is {kind!r}")
+        raise RefusedError(f"its Content-Type is {quote(kind)}")
     encoding = headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
-        raise RefusedError(f"its Content-Encoding is {encoding!r}, which was not asked for")
+        raise RefusedError(f"its Content-Encoding is {quote(encoding)}, which was not asked for")
 
 
 def _said(error: Exception) -> str:
@@ -227,12 +228,12 @@ def _said(error: Exception) -> str:
         case RefusedError():
             return str(error)
         case h11.RemoteProtocolError():
-            return f"no whole answer in HTTP ({clean(str(error))})"
+            return f"no whole answer in HTTP ({excerpt(str(error).partition(': bytearray')[0])})"  # what it was made of
         case ssl.SSLError():
-            return f"TLS failed ({clean(error.reason or 'the connection was closed').lower().replace('_', ' ')})"
+            return f"TLS failed ({excerpt(error.reason or 'the connection was closed').lower().replace('_', ' ')})"
         case ConnectionResetError():
             return "it reset the connection"
-    return clean(getattr(error, "strerror", None) or "it cannot be connected to")
+    return excerpt(getattr(error, "strerror", None) or "it cannot be connected to")
 
 
 def _problem(reason: Reason, detail: str) -> Problem:

@@ -7,7 +7,8 @@ twice the first counts, and empty lines do no harm.
 import re
 
 from exporter.model import Mode, Policy
-from exporter.resolve import HOST_NAME, clean
+from exporter.peer_text import quote
+from exporter.resolve import HOST_NAME
 
 MODES: tuple[Mode, ...] = ("enforce", "testing", "none")
 MOST_SECONDS = 31_557_600
@@ -37,7 +38,7 @@ def parse(body: bytes) -> Policy:
             continue
         name, colon, value = line.partition(":")
         if not (colon and NAME.fullmatch(name)):
-            raise ValueError(f"{clean(line)!r} is no line of a policy")
+            raise ValueError(f"{quote(line)} is no line of a policy")
         value = value.strip(BLANK)
         if name == "mx":
             mx.add(_pattern(value))
@@ -68,10 +69,10 @@ def _pattern(value: str) -> str:
     name = value.lower()
     domain = name.removeprefix("*.")
     if len(name) > LONGEST or not (HOST_NAME.fullmatch(domain) or LABEL.fullmatch(domain)):
-        raise ValueError(f"mx: {clean(value)!r} is no host name")
+        raise ValueError(f"mx: {quote(value)} is no host name")
     return name
 
 
 def _lacks(fields: dict[str, str], name: str, right: str) -> str:
-    said = f"{clean(fields[name])!r}" if name in fields else "missing"
+    said = quote(fields[name]) if name in fields else "missing"
     return f"{name}: {said}; {right} is asked for"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporter.resolve import clean
+from exporter.peer_text import excerpt, quote
 
 STS_MEANT, TLSRPT_MEANT = (re.compile(rf"\s*v\s*=\s*{name}v?\d", re.IGNORECASE) for name in ("STS", "TLSRPT"))
 """Texts whose author had such a record in mind."""
@@ -37,9 +37,9 @@ def sts(texts: Sequence[str]) -> Record:
     ids = [field for field in fields if field.startswith("id=")]
     broken = next((field for field in fields if not FIELD.fullmatch(field)), None)
     if version != "v=STSv1":
-        return Record(present=True, wrong=f"it begins with {clean(version)}, not with v=STSv1;")
+        return Record(present=True, wrong=f"it begins with {excerpt(version)}, not with v=STSv1;")
     if broken is not None:
-        return Record(present=True, wrong=f"{clean(broken)!r} is no field")
+        return Record(present=True, wrong=f"{quote(broken)} is no field")
     if not ids or not ID.fullmatch(ids[0].removeprefix("id=")):
         return Record(present=True, wrong="its id is not 1 to 32 letters and digits" if ids else "it has no id")
     return Record(present=True, id=ids[0].removeprefix("id="))
@@ -55,15 +55,15 @@ def tlsrpt(texts: Sequence[str]) -> Record:
     broken = next((field for field in fields if not (_rua(field) or FIELD.fullmatch(field))), None)
     wrong = ""
     if version != "v=TLSRPTv1":
-        wrong = f"it begins with {clean(version)}, not with v=TLSRPTv1;"
+        wrong = f"it begins with {excerpt(version)}, not with v=TLSRPTv1;"
     elif broken is not None:
-        wrong = f"{clean(broken)!r} is no field"
+        wrong = f"{quote(broken)} is no field"
     elif not places:
         wrong = "it has no rua, so nobody knows where reports go"
     else:
         uris = [uri.strip(BLANK) for uri in places[0].split(",")]
         odd = next((uri for uri in uris if not REPORT_TO.fullmatch(uri)), None)
-        wrong = "" if odd is None else f"{clean(odd)!r} is no mailto: or https: address"
+        wrong = "" if odd is None else f"{quote(odd)} is no mailto: or https: address"
     return Record(present=True, wrong=wrong)
 
 

@@ -42,8 +42,8 @@ def test_one_in_mode_none_needs_no_hosts() -> None:
         pytest.param(b"", "version: missing; STSv1 is asked for", id="empty"),
         pytest.param(b"<html>", "'<html>' is no line of a policy", id="HTML"),
         pytest.param(GOOD.encode("utf-16"), "it is not UTF-8 text", id="UTF-16"),
-        pytest.param(GOOD.encode("utf-16-be"), "'\ufffdv\ufffde\ufffdr", id="UTF-16 without a mark"),
-        pytest.param(b"\xef\xbb\xbf" + GOOD.encode(), "'\ufffdversion: STSv1' is no line", id="byte order mark"),
+        pytest.param(GOOD.encode("utf-16-be"), r"'\x00v\x00e\x00r", id="UTF-16 without a mark"),
+        pytest.param(b"\xef\xbb\xbf" + GOOD.encode(), r"'\ufeffversion: STSv1' is no line", id="byte order mark"),
         pytest.param(b"mode: \xff", "it is not UTF-8 text", id="Latin-1"),
         pytest.param(GOOD.replace("STSv1", "STSv2").encode(), "version: 'STSv2'; STSv1 is asked for", id="version"),
         pytest.param(GOOD.replace("version", "Version").encode(), "version: missing", id="field names have case"),
@@ -59,7 +59,7 @@ def test_one_in_mode_none_needs_no_hosts() -> None:
         pytest.param(GOOD.replace("*.example.net", "mx.*.net").encode(), "mx: 'mx.*.net'", id="a star in the middle"),
         pytest.param(GOOD.replace("*.example.net", "m\u00fc.test").encode(), "mx: 'm\u00fc.test'", id="no A-label"),
         pytest.param(GOOD.replace("*.example.net", "a.test, b.test").encode(), "mx: 'a.test, b.test'", id="a list"),
-        pytest.param(b"version: STSv1\nmode\x1b[31m", "'mode\ufffd[31m' is no line", id="hostile text"),
+        pytest.param(b"version: STSv1\nmode\x1b[31m", r"'mode\x1b[31m' is no line", id="hostile text"),
     ],
 )
 def test_what_is_no_policy_and_why(body: bytes, why: str) -> None:

@@ -30,7 +30,7 @@ REPORTS = "v=TLSRPTv1; rua=mailto:tls@example.test"
         (["v=stsv1; id=1"], Record(present=True, wrong="it begins with v=stsv1, not with v=STSv1;")),
         (["v=STSv2; id=1"], Record(present=True, wrong="it begins with v=STSv2, not with v=STSv1;")),
         ([" v=STSv1; id=1"], Record(present=True, wrong="it begins with  v=STSv1, not with v=STSv1;")),
-        (["v=STSv1; id=1; \x1b[31m=x"], Record(present=True, wrong="'\ufffd[31m=x' is no field")),
+        (["v=STSv1; id=1; \x1b[31m=x"], Record(present=True, wrong=r"'\x1b[31m=x' is no field")),
     ],
 )
 def test_the_record_of_mta_sts(texts: list[str], record: Record) -> None:
