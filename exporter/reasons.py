@@ -169,9 +169,9 @@ REASONS: dict[Reason, Row] = {
     ),
     Reason.DNS_FAILURE: Row(
         _DNS, C,
-        "The name server answered that it cannot answer (SERVFAIL or REFUSED).",
-        "The zone's own servers are down or its DNSSEC signatures do not verify; or this resolver refuses us.",
-        "dig NAME, then dig +cd NAME: if only the second answers, DNSSEC is broken; see the zone's name servers.",
+        "The name server cannot answer (SERVFAIL, REFUSED), or its answer is truncated and there is none over TCP.",
+        "The zone's own servers are down, this resolver refuses us, or a firewall blocks DNS over TCP (port 53).",
+        "dig NAME, then dig +cd NAME: if only the second answers, DNSSEC is broken. dig +tcp NAME must answer, too.",
     ),
     Reason.DNS_TIMEOUT: Row(
         _DNS, C,

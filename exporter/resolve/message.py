@@ -27,6 +27,11 @@ USUAL, LONGEST_USUAL = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*"), 2
 """Names that stand in a message as they are written (RFC 1035 3.1): dnspython needs ten times as long to say how."""
 
 
+def without_edns(query: bytes) -> bytes:
+    """The same query, its id included, as before RFC 6891."""
+    return query[:10] + b"\0\0" + query[HEADER.size :].removesuffix(OPT)
+
+
 class UnreadableError(Exception):
     """A nameserver's answer to our question cannot be understood."""
 

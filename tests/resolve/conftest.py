@@ -37,6 +37,9 @@ class ScriptedDns(asyncio.DatagramProtocol):
         self.unchecked: list[str] = []
         self.over_tcp: list[str] = []
         self.port = 0
+        self.tcp = "answered"
+        """What becomes of questions over TCP: answered, closed, silent; `refuse_tcp` makes it refused."""
+        self.listener: asyncio.Server
         self._transport: asyncio.DatagramTransport
         self._heard = asyncio.Event()
 
@@ -54,6 +57,10 @@ class ScriptedDns(asyncio.DatagramProtocol):
         """From now on the system says that nobody listens here: no answer, and no time is lost."""
         self._transport.abort()
 
+    def refuse_tcp(self) -> None:
+        """From now on nobody listens on TCP."""
+        self.listener.close()
+
     async def until_asked(self, count: int) -> None:
         """Wait until so many questions were heard."""
         while len(self.asked) < count:
@@ -67,6 +74,11 @@ class ScriptedDns(asyncio.DatagramProtocol):
 
     async def stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one question over TCP."""
+        if self.tcp != "answered":
+            if self.tcp == "silent":
+                await reader.read()
+            writer.close()
+            return
         data = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
         self.over_tcp.append(dns.message.from_wire(data).question[0].to_text())
         for answer in self.answers(data, tcp=True):
@@ -93,8 +105,13 @@ class ScriptedDns(asyncio.DatagramProtocol):
         word = word.removeprefix("signed ")
         if word == "silence":
             return
-        if word == "knows no EDNS":
-            word = "FORMERR" if query.edns >= 0 else "192.0.2.1"
+        if word.startswith("to EDNS "):
+            rcode, word = word.removeprefix("to EDNS ").split(", ", 1)
+            word = rcode if query.edns >= 0 else word
+        if word.startswith("drops EDNS, "):
+            if query.edns >= 0:
+                return
+            word = word.removeprefix("drops EDNS, ")
         if word == "damaged and forged first":
             yield from (data[:7], _forged(data), _garbage(data))
             word = "192.0.2.1"
@@ -143,7 +160,7 @@ def _fill(response: dns.message.Message, word: str) -> None:
     elif word == "referral":
         response.flags &= ~dns.flags.RA
         response.authority.append(dns.rrset.from_text("example.", TTL, "IN", "NS", "ns.example."))
-    elif word in {"NXDOMAIN", "NODATA", "FORMERR", "SERVFAIL", "REFUSED"}:
+    elif word in {"NXDOMAIN", "NODATA", "FORMERR", "NOTIMP", "BADVERS", "SERVFAIL", "REFUSED"}:
         response.set_rcode(dns.rcode.from_text(word.replace("NODATA", "NOERROR")))
         soa = f"ns.example. root.example. 1 2 3 4 {NEGATIVE_TTL}"
         response.authority.append(dns.rrset.from_text(".", TTL, "IN", "SOA", soa))
@@ -174,7 +191,7 @@ class Clock:
 @contextlib.asynccontextmanager
 async def serving(server: ScriptedDns) -> AsyncIterator[ScriptedDns]:
     """The server on one free loopback port, UDP and TCP."""
-    tcp = await asyncio.start_server(server.stream, "127.0.0.1", 0)
+    server.listener = tcp = await asyncio.start_server(server.stream, "127.0.0.1", 0)
     server.port = tcp.sockets[0].getsockname()[1]
     await server.start()
     try:

@@ -1,5 +1,6 @@
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,7 +36,6 @@ def closed_port() -> str:
     [
         pytest.param("192.0.2.1", "ok", 300, "", id="an address"),
         pytest.param("truncated 192.0.2.1", "ok", 300, "", id="truncated: over TCP"),
-        pytest.param("knows no EDNS", "ok", 300, "", id="a server that knows no EDNS"),
         pytest.param("damaged and forged first", "ok", 300, "", id="damaged and forged answers are passed over"),
         pytest.param(
             "a.example. 60 CNAME b.example.; b.example. 20 CNAME c.example.; c.example. 90 A 192.0.2.1;",
@@ -97,6 +97,61 @@ async def test_what_is_truncated_over_tcp_too_says_nothing(dns_server: "Scripted
     answer = await ask("a.example", "MX", [nameserver(dns_server.address)], 5)
     told = f"an answer that cannot be understood from {dns_server.address}"
     assert (answer.said, answer.detail) == ("failure", f"MX a.example: {told}")
+
+
+@pytest.mark.parametrize("rdtype", ["A", "AAAA", "MX", "TXT", "TLSA", "CNAME"])
+@pytest.mark.parametrize(
+    ("tcp", "how"), [("refused", "refused"), ("closed", "closed"), ("silent", "not answered")], ids=lambda text: text
+)
+async def test_a_truncated_answer_without_tcp_is_a_failure_not_silence(
+    dns_server: "ScriptedDns", tcp: str, how: str, rdtype: Type
+) -> None:
+    dns_server.says[f"a.example {rdtype}"], dns_server.tcp = "truncated NODATA", tcp
+    if tcp == "refused":
+        dns_server.refuse_tcp()
+    answer = await ask("a.example", rdtype, [nameserver(dns_server.address)], 0.6)
+    told = f"{rdtype} a.example: truncated, and TCP is {how}: {dns_server.address}"
+    assert (answer.said, answer.detail, len(dns_server.asked)) == ("failure", told, 1)
+
+
+async def test_where_one_nameserver_truncates_and_refuses_tcp_the_next_one_is_asked(
+    dns_server: "ScriptedDns", second_dns_server: "ScriptedDns"
+) -> None:
+    dns_server.says["a.example A"], second_dns_server.says["a.example A"] = "truncated NODATA", "192.0.2.2"
+    dns_server.refuse_tcp()
+    servers = [nameserver(dns_server.address), nameserver(second_dns_server.address)]
+    assert (await ask("a.example", "A", servers, 0.9)).records == ("192.0.2.2",)
+
+
+async def test_a_long_answer_is_not_asked_for_again_because_we_are_slow_to_understand_it(
+    dns_server: "ScriptedDns", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly(function: Callable[..., object], *args: object) -> object:
+        await asyncio.sleep(0.5)
+        return function(*args)
+
+    monkeypatch.setattr("asyncio.to_thread", slowly)
+    dns_server.says["a.example A"] = "truncated 192.0.2.1"
+    answer = await ask("a.example", "A", [nameserver(dns_server.address)], 0.6)
+    assert (answer.said, len(dns_server.over_tcp)) == ("ok", 1)
+
+
+@pytest.mark.parametrize("rdtype", ["A", "MX"])
+@pytest.mark.parametrize("servers", [1, 2, 3])
+async def test_a_server_that_drops_edns_is_asked_once_without_it(
+    dns_server: "ScriptedDns", rdtype: Type, servers: int, closed_port: str
+) -> None:
+    dns_server.says[f"a.example {rdtype}"] = "drops EDNS, NODATA"
+    dead = [nameserver(closed_port)] * (servers - 1)
+    answer = await ask("a.example", rdtype, [*dead, nameserver(dns_server.address)], 0.9)
+    assert (answer.said, len(dns_server.asked)) == ("nodata", 2)
+
+
+@pytest.mark.parametrize("rcode", ["FORMERR", "NOTIMP", "BADVERS"])
+async def test_a_server_that_refuses_edns_is_asked_once_without_it(dns_server: "ScriptedDns", rcode: str) -> None:
+    dns_server.says["a.example A"] = f"to EDNS {rcode}, 192.0.2.1"
+    answer = await ask("a.example", "A", [nameserver(dns_server.address)], 5)
+    assert (answer.said, len(dns_server.asked)) == ("ok", 2)
 
 
 @pytest.mark.parametrize("way", ["", "truncated "], ids=["UDP", "TCP"])

@@ -267,6 +267,17 @@ async def test_nameservers_are_unavailable_after_30_seconds_without_any_answer_a
     assert [*seen, resolver.unavailable] == [False, False, True, False]
 
 
+async def test_a_nameserver_that_truncates_and_refuses_tcp_is_available(
+    resolver: Resolver, dns_server: "ScriptedDns", clock: "Clock"
+) -> None:
+    dns_server.says[A] = "truncated 192.0.2.1"
+    dns_server.refuse_tcp()
+    for _ in range(4):
+        found = await ipv4(resolver)
+        clock.now += 31
+    assert (found.problem and found.problem.reason, resolver.unavailable) == ("dns_failure", False)
+
+
 async def test_a_name_that_is_never_answered_is_asked_ever_less_often(
     resolver: Resolver, dns_server: "ScriptedDns", clock: "Clock"
 ) -> None:
