@@ -1,11 +1,13 @@
 """`python -m exporter` and the command `smtp-exporter`."""
 
+import importlib
 import os
 import sys
-from pathlib import Path
 
-# OpenSSL reads it once, when it is loaded: by what is imported next
-os.environ.setdefault("OPENSSL_CONF", str(Path(__file__).with_name("openssl.cnf")))
+# OpenSSL reads OPENSSL_CONF when it is loaded: the one that probes is loaded without it, and no verdict depends on it
+if conf := os.environ.pop("OPENSSL_CONF", None):
+    importlib.import_module("cryptography.hazmat.bindings._rust")
+    os.environ["OPENSSL_CONF"] = conf  # for Python's own OpenSSL, which serves
 
 from exporter import cli
 

@@ -21,7 +21,8 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 NAMES = ("mail.example.test", "localhost", "127.0.0.1", "::1")
 DAY = timedelta(days=1)
 
-KeyKind = Literal["ec", "rsa1024", "rsa2048"]
+KeyKind = Literal["ec", "ec384", "ec521", "rsa1024", "rsa2048"]
+CURVES: Mapping[str, ec.EllipticCurve] = {"ec": ec.SECP256R1(), "ec384": ec.SECP384R1(), "ec521": ec.SECP521R1()}
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
@@ -180,8 +181,8 @@ class Zoo:
 
 
 def _new_key(kind: KeyKind) -> PrivateKey:
-    if kind == "ec":
-        return ec.generate_private_key(ec.SECP256R1())
+    if curve := CURVES.get(kind):
+        return ec.generate_private_key(curve)
     return rsa.generate_private_key(65537, int(kind.removeprefix("rsa")))
 
 
