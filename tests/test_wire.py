@@ -175,7 +175,7 @@ def test_what_came_before_a_reset_is_heard_though_we_write_first(run: Any) -> No
                 loop = asyncio.get_running_loop()
                 loop.remove_reader(ear.wire._fd)
                 loop.call_later(0.05, ear.wire.write, b"EHLO a\r\n")
-                loop.call_later(0.06, loop.add_reader, ear.wire._fd, ear.wire._readable)
+                loop.call_later(0.06, lambda: loop.add_reader(ear.wire._fd, ear.wire._readable))
 
             ear.on_connected = write_when_it_is_too_late
             ear.wire.connect("127.0.0.1", server.port)
@@ -232,6 +232,43 @@ def test_a_close_is_no_broken_pipe_though_what_we_said_met_a_reset(run: Any) -> 
 
     ear = run(work())
     assert (ear.heard, type(error(ear))) == (b"220 hello\r\n", ClosedError)
+
+
+def gone_at_once(ear: Ear, said: bytes, *, close_first: bool) -> None:
+    """Connect to a server that resets the connection before the loop can tell that it is there."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ear.wire.connect("127.0.0.1", listener.getsockname()[1])
+        with listener.accept()[0] as client:
+            client.sendall(said)
+            if close_first:
+                client.shutdown(socket.SHUT_WR)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.mark.parametrize("said", [b"", b"220 hello\r\n"], ids=["nothing said", "a line said"])
+@pytest.mark.parametrize(("close_first", "end"), [(False, ConnectionResetError), (True, ClosedError)])
+def test_a_connection_that_is_reset_at_once_was_there(
+    run: Any, said: bytes, close_first: bool, end: type[Exception]
+) -> None:
+    async def work() -> Ear:
+        ear = Ear()
+        gone_at_once(ear, said, close_first=close_first)
+        await asyncio.wait_for(ear.end(), 5)
+        return ear
+
+    ear = run(work())
+    assert (ear.own_address, ear.heard, type(error(ear))) == ("127.0.0.1", said, end)
+
+
+def test_a_connection_that_is_reset_at_once_may_be_closed_by_its_listener(run: Any) -> None:
+    async def work() -> Ear:
+        ear = Ear()
+        ear.on_connected = ear.wire.close
+        gone_at_once(ear, b"", close_first=False)
+        await asyncio.sleep(0.05)
+        return ear
+
+    assert not run(work()).over.done()
 
 
 def test_nothing_is_heard_after_close(run: Any) -> None:

@@ -24,6 +24,8 @@ READS = 64
 """How often in a row one connection is read before others have their turn."""
 MORE = getattr(socket, "MSG_MORE", 0)
 """Linux: what is sent may wait for what follows at once."""
+WAS_CONNECTED = frozenset({errno.ECONNRESET, errno.EPIPE})
+"""A SYN that is refused is answered by ECONNREFUSED: these say that a connection was there, and is gone."""
 RAW = 16 * 1024
 """How many bytes of a handshake are kept until it ends: OpenSSL does not tell what it stumbled over."""
 
@@ -85,13 +87,15 @@ class Wire:
     def _connect_done(self) -> None:
         assert self._socket  # noqa: S101 - the loop calls only while the descriptor is registered
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
+        if code and code not in WAS_CONNECTED:
             self._fail(OSError(code, os.strerror(code)))
             return
         self._loop.add_reader(self._fd, self._readable)  # first, so that the loop keeps its handle of the descriptor
         self._loop.remove_writer(self._fd)
         self.waited = connected_for(self._socket, time.monotonic() - self._syn)
         self._listener.connected(self._socket.getsockname()[0])
+        if code:  # uvloop tells of it only once
+            self._readable(code)
 
     # --- writing ------------------------------------------------------------------------------------------------
 
@@ -132,8 +136,11 @@ class Wire:
 
     # --- reading ------------------------------------------------------------------------------------------------
 
-    def _readable(self) -> None:
-        """Read all there is, and then what went wrong: libuv tells of a connection that was reset only once."""
+    def _readable(self, code: int = 0) -> None:
+        """Read what is there, and then what went wrong: libuv tells of a connection that was reset only once.
+
+        `code` is what is known already of what went wrong.
+        """
         for _ in range(READS):
             if not self._socket:
                 return
@@ -149,24 +156,23 @@ class Wire:
                 self._take(data)
                 continue
             # that was all: to ask what went wrong is cheaper than to read in vain; once we speak, nobody tells any more
-            code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            self._take(data)
-            if code and self._socket:  # what we said after its FIN met a reset (EPIPE): it had closed
-                self._ended(ClosedError() if code == errno.EPIPE else OSError(code, os.strerror(code)))
+            code = code or self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if data:
+                self._take(data)
+            if code or not data:
+                self._ended(_end(code))
             return
 
     def _take(self, data: bytes) -> None:
-        if not data:
-            self._ended(ClosedError())
-        elif not self._tls:
+        if not self._tls:
             self._listener.received(data)
+            return
+        self._tls.feed(data)
+        if self._handshaking:
+            self._raw = (self._raw + data)[:RAW]
+            self._shake_hands()
         else:
-            self._tls.feed(data)
-            if self._handshaking:
-                self._raw = (self._raw + data)[:RAW]
-                self._shake_hands()
-            else:
-                self._decrypt()
+            self._decrypt()
 
     def _decrypt(self) -> None:
         """Hand on what the bytes hold, one TLS record after the other."""
@@ -279,3 +285,8 @@ class Wire:
             self._loop.remove_writer(self._fd)
             self._socket.close()
             self._socket = self._tls = None
+
+
+def _end(code: int) -> Exception:
+    """How a connection ended with this error, 0 for none. EPIPE: it had closed, and answered by RST what we said."""
+    return OSError(code, os.strerror(code)) if code and code != errno.EPIPE else ClosedError()

@@ -69,7 +69,7 @@ class Scenario:
     settings: Settings = RELAY
     script: ScriptFor | None = None
     """Where None, and there is a port, that of SCRIPTS with this id, up to a comma."""
-    port: Literal["server", "closed", "dropping", "none"] = "server"
+    port: Literal["server", "closed", "dropping", "resetting", "none"] = "server"
     fails: int | None = None
     lookup: Lookup | None = None
     untestable: Untestable | None = None
@@ -210,6 +210,9 @@ BROKEN: tuple[Scenario, ...] = (
     Scenario("greeting_drip_endless", {R.GREETING_TIMEOUT: C}, IMPATIENT),
     Scenario("greeting_closed", {R.GREETING_CLOSED: C}),
     Scenario("greeting_reset", {R.GREETING_CLOSED: C}),
+    Scenario("reset with the connect", {R.GREETING_CLOSED: C}, port="resetting"),
+    Scenario("reset with the connect, implicit TLS", {R.TLS_CLOSED: C}, IMPLICIT, port="resetting"),
+    Scenario("reset with the connect, expected closed", {R.PORT_OPEN: C}, expecting(port="closed"), port="resetting"),
     Scenario("greeting_closed_after_teaser", {R.GREETING_CLOSED: C}),
     Scenario("greeting_temporary", {R.GREETING_TEMPORARY: C}),
     Scenario("greeting_rate_limited", {R.GREETING_TEMPORARY: W}, untestable=Untestable.RATE_LIMITED),

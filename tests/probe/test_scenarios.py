@@ -2,9 +2,12 @@
 
 import asyncio
 import os
-from contextlib import ExitStack
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,6 +33,21 @@ class FailingJudge(Judge):
         raise ZeroDivisionError("a bug of ours")
 
 
+@contextmanager
+def resetting_port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Hold a port that resets each connection of a wire before the loop can tell that it is there."""
+    connect = Wire.connect
+
+    def connect_in_vain(self: Wire, *where: Any) -> None:
+        connect(self, *where)
+        with listener.accept()[0] as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    monkeypatch.setattr(Wire, "connect", connect_in_vain)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.id for scenario in SCENARIOS])
 async def test_says_exactly_what_its_row_says(
     scenario: Scenario, serve: "Serve", probe: "Probe", zoo: "Zoo", monkeypatch: pytest.MonkeyPatch
@@ -52,6 +70,8 @@ async def test_says_exactly_what_its_row_says(
             port = ports.enter_context(closed_port())
         elif scenario.port == "dropping":
             port = ports.enter_context(dropping_port())
+        elif scenario.port == "resetting":
+            port = ports.enter_context(resetting_port(monkeypatch))
         elif scenario.port == "server":
             port = (await serve(scenario.made(zoo))).port
         addresses = () if scenario.port == "none" and not scenario.fails else ("127.0.0.1",)
