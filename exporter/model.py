@@ -385,6 +385,8 @@ class Policy:
     """The MX hosts it lists, lower case; `*.` at the beginning stands for one label."""
     max_age: int
     """Seconds for which a sender may keep it."""
+    wrong: str = ""
+    """Which of its mx patterns are invalid and match nothing; for the operator."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -574,9 +574,9 @@ REASONS: dict[Reason, Row] = {
     ),
     Reason.STS_POLICY_INVALID: Row(
         _POLICY, W,
-        "The MTA-STS record or policy is not valid.",
-        "A mistake in the record or the file, or two records.",
-        "dig TXT _mta-sts.DOMAIN; the file under https://mta-sts.DOMAIN/.well-known/ (RFC 8461).",
+        "The MTA-STS record or policy is not valid, or one of its mx patterns is not.",
+        "A mistake in the record or the file, two records, or a web server that does not serve it as text/plain.",
+        "dig TXT _mta-sts.DOMAIN; curl -i https://mta-sts.DOMAIN/.well-known/mta-sts.txt (RFC 8461 3.2).",
         "sts-policy-invalid",
     ),
     Reason.STS_POLICY_FETCH_ERROR: Row(

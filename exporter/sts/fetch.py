@@ -49,6 +49,10 @@ class RefusedError(Exception):
     """No policy is to be had here; says why."""
 
 
+class InvalidError(Exception):
+    """What the web server gives is no policy; says why."""
+
+
 class Fetcher:
     """Fetches the policies of mail domains, few at a time. `load` before."""
 
@@ -102,6 +106,8 @@ class Fetcher:
             return _problem(Reason.STS_POLICY_FETCH_ERROR, f"{host}: no whole answer within {self._patience:.3g} s")
         except (RefusedError, h11.RemoteProtocolError, OSError) as error:
             return _problem(Reason.STS_POLICY_FETCH_ERROR, f"{host}: {_said(error)}")
+        except InvalidError as error:
+            return _problem(Reason.STS_POLICY_INVALID, f"the policy of {host}: {error}")
         try:
             return parse(body)
         except ValueError as error:
@@ -112,6 +118,7 @@ class Fetcher:
 
         Raises:
             RefusedError: it is not to be had as RFC 8461 3.3 asks.
+            InvalidError: it is not of the type that RFC 8461 3.2 asks for.
             h11.RemoteProtocolError: that was no HTTP. OSError, TimeoutError: the network or TLS failed.
         """
         reader, writer = await self._connect(host, ca_file)
@@ -214,9 +221,10 @@ def _accept(response: h11.Response) -> None:
         to = headers.get("location", "")
         where = f" to {to}: redirects are not followed" if 300 <= response.status_code < 400 and to else ""
         raise RefusedError(f"HTTP status {response.status_code}{where}")
-    kind = headers.get("content-type", "missing")
+    kind = headers.get("content-type", "")
     if kind.partition(";")[0].strip().lower() != "text/plain":
-        raise RefusedError(f"its Content-Type is {quote(kind)}")
+        said = f"its Content-Type is {quote(kind)}" if kind else "it has no Content-Type"
+        raise InvalidError(f"{said}; text/plain is required")
     encoding = headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         raise RefusedError(f"its Content-Encoding is {quote(encoding)}, which was not asked for")

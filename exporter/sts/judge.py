@@ -69,7 +69,9 @@ def _valid(record: Record, held: Fetched | None) -> bool | None:
         return None
     if record.wrong:
         return False
-    return held.fault is None if held else None
+    if held is None:
+        return None
+    return held.fault is None and not (held.policy and held.policy.wrong)
 
 
 def _problems(domain: str, told: Texts, record: Record, held: Fetched | None) -> list[Problem]:
@@ -82,4 +84,7 @@ def _problems(domain: str, told: Texts, record: Record, held: Fetched | None) ->
         found.append(Problem(Reason.STS_POLICY_INVALID, Stage.POLICY, Severity.WARNING, detail))
     elif record.present and held and held.fault:
         found.append(held.fault)
+    elif record.present and held and held.policy and held.policy.wrong:
+        detail = f"the policy of mta-sts.{domain}: {held.policy.wrong}; its other patterns hold"
+        found.append(Problem(Reason.STS_POLICY_INVALID, Stage.POLICY, Severity.WARNING, detail))
     return found

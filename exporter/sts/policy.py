@@ -1,10 +1,11 @@
 """The text of an MTA-STS policy (RFC 8461 3.2), and the hosts it lists (4.1). Pure: bytes in, a policy out.
 
-Strict in what counts: version, mode, mx, max_age. Fields that it does not know are passed over, of those that stand
-twice the first counts, and empty lines do no harm.
+Strict in what counts: version, mode, mx, max_age. Unknown fields and empty lines are ignored, and the first of several
+equal fields counts. An invalid mx pattern matches nothing; the other patterns hold.
 """
 
 import re
+from collections.abc import Mapping
 
 from exporter.model import Mode, Policy
 from exporter.peer_text import quote
@@ -19,6 +20,8 @@ LONGEST = 255
 """Characters of a name."""
 SECONDS = re.compile(r"[0-9]{1,10}")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+MAX_NAMED, MAX_SHOWN = 3, 60
+"""Invalid patterns that a text names, and characters of each."""
 
 
 def parse(body: bytes) -> Policy:
@@ -32,7 +35,7 @@ def parse(body: bytes) -> Policy:
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8 text") from None
     fields: dict[str, str] = {}
-    mx: set[str] = set()
+    mx: dict[str, bool] = {}
     for line in text.replace("\r\n", "\n").split("\n"):
         if not line.strip(BLANK):
             continue
@@ -41,7 +44,7 @@ def parse(body: bytes) -> Policy:
             raise ValueError(f"{quote(line)} is no line of a policy")
         value = value.strip(BLANK)
         if name == "mx":
-            mx.add(_pattern(value))
+            mx[value.lower()] = _is_pattern(value.lower())
         fields.setdefault(name, value)
     if fields.get("version") != "STSv1":
         raise ValueError(_lacks(fields, "version", "STSv1"))
@@ -50,9 +53,10 @@ def parse(body: bytes) -> Policy:
         raise ValueError(_lacks(fields, "mode", "enforce, testing or none"))
     if not SECONDS.fullmatch(fields.get("max_age", "")) or int(fields["max_age"]) > MOST_SECONDS:
         raise ValueError(_lacks(fields, "max_age", f"0 to {MOST_SECONDS}"))
-    if mode != "none" and not mx:
-        raise ValueError("it has no mx")
-    return Policy(mode, frozenset(mx), int(fields["max_age"]))
+    patterns, wrong = frozenset(name for name, valid in mx.items() if valid), _wrong(mx)
+    if mode != "none" and not patterns:
+        raise ValueError(wrong or "it has no mx")
+    return Policy(mode, patterns, int(fields["max_age"]), wrong)
 
 
 def lists(policy: Policy, host: str) -> bool:
@@ -60,17 +64,18 @@ def lists(policy: Policy, host: str) -> bool:
     return host in policy.mx or f"*.{host.partition('.')[2]}" in policy.mx
 
 
-def _pattern(value: str) -> str:
-    """An mx field in lower case.
-
-    Raises:
-        ValueError: it is no host name, nor one that begins with `*.`.
-    """
-    name = value.lower()
+def _is_pattern(name: str) -> bool:
+    """Whether an mx field is a host name, or one behind `*.`: without a dot at the end (RFC 8461 3.2)."""
     domain = name.removeprefix("*.")
-    if len(name) > LONGEST or not (HOST_NAME.fullmatch(domain) or LABEL.fullmatch(domain)):
-        raise ValueError(f"mx: {quote(value)} is no host name")
-    return name
+    return len(name) <= LONGEST and bool(HOST_NAME.fullmatch(domain) or LABEL.fullmatch(domain))
+
+
+def _wrong(mx: Mapping[str, bool]) -> str:
+    """Which patterns are invalid, as a sentence; empty where none is."""
+    names = [quote(name[:MAX_SHOWN]) for name, valid in mx.items() if not valid]
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    shown = ", ".join(names[:MAX_NAMED]) + more
+    return f"mx: {shown}: no host name" if names else ""
 
 
 def _lacks(fields: dict[str, str], name: str, right: str) -> str:

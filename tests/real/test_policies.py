@@ -90,7 +90,7 @@ CASES = {
     "policy-of-a-century": Case(body=policy().replace("86400", "3155760000"), problem=INVALID),
     "policy-not-there": Case(status=404, problem=FETCH),
     "policy-elsewhere": Case(status=301, headers={**TEXT, "Location": "https://mta-sts.off.lab.test/"}, problem=FETCH),
-    "policy-as-html": Case(headers={"Content-Type": "text/html"}, problem=FETCH),
+    "policy-as-html": Case(headers={"Content-Type": "text/html"}, problem=INVALID),
     "policy-too-long": Case(body=policy() + "#" * 65536, problem=FETCH),
     "policy-host-unnamed": Case(published=False, problem=FETCH),
     "policy-host-expired": Case(certificate=Kind(starts=-9 * DAY, ends=-DAY), problem=WEBPKI),

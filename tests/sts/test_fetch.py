@@ -168,8 +168,13 @@ REFUSED: dict[str, tuple[Script, Reason, str]] = {
         answer(status="302 Found", Location=f"https://mta-sts.{DOMAIN}/.well-known/mta-sts.txt"), NOT_HAD,
         f"HTTP status 302 to https://mta-sts.{DOMAIN}/.well-known/mta-sts.txt: redirects are not followed",
     ),
-    "HTML": (answer(kind="text/html"), NOT_HAD, "its Content-Type is 'text/html'"),
-    "no type": (answer(kind=""), NOT_HAD, "its Content-Type is 'missing'"),
+    "HTML": (
+        answer(kind="text/html; charset=utf-8"), Reason.STS_POLICY_INVALID,
+        "its Content-Type is 'text/html; charset=utf-8'; text/plain is required",
+    ),
+    "a type without a name": (answer(kind="; charset=utf-8"), Reason.STS_POLICY_INVALID, "Content-Type is '; charset"),
+    "another type": (answer(kind="text/plainer"), Reason.STS_POLICY_INVALID, "its Content-Type is 'text/plainer'"),
+    "no type": (answer(kind=""), Reason.STS_POLICY_INVALID, "it has no Content-Type; text/plain is required"),
     "gzip that was not asked for": (
         answer(Content_Encoding="gzip"), NOT_HAD, "its Content-Encoding is 'gzip', which was not asked for"
     ),

@@ -1,5 +1,6 @@
 """Which policy is in force, what is wrong, and when to fetch anew."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -25,6 +26,9 @@ LOST = Fetched("1", NOW, FAULT, 1, POLICY, NOW - 100)
 NEVER = Fetched("1", NOW, FAULT, 1)
 EXPIRED = Fetched("1", NOW, FAULT, 1, POLICY, NOW - 86400)
 
+BAD_MX = replace(POLICY, wrong="mx: 'mx.example.test.': no host name")
+ONE_BAD = Fetched("1", NOW, policy=BAD_MX, since=NOW)
+
 
 @pytest.mark.parametrize(
     ("told", "held", "present", "valid", "policy", "problems"),
@@ -38,6 +42,9 @@ EXPIRED = Fetched("1", NOW, FAULT, 1, POLICY, NOW - 86400)
         pytest.param(RECORD, NEVER, True, False, None, ["sts_policy_fetch_error"], id="never to be had"),
         pytest.param(BROKEN, HELD, True, False, POLICY, ["sts_policy_invalid"], id="record broken, policy known"),
         pytest.param(BROKEN, None, True, False, None, ["sts_policy_invalid"], id="record broken"),
+        pytest.param(RECORD, ONE_BAD, True, False, BAD_MX, ["sts_policy_invalid"], id="one pattern is invalid"),
+        pytest.param(BROKEN, ONE_BAD, True, False, BAD_MX, ["sts_policy_invalid"], id="record broken, one pattern too"),
+        pytest.param(NONE, ONE_BAD, False, None, BAD_MX, [], id="record gone, one pattern was invalid"),
         pytest.param(TWO, None, True, False, None, ["sts_policy_invalid"], id="two records"),
         pytest.param(NONE, HELD, False, None, POLICY, [], id="record gone: senders know the policy"),
         pytest.param(NONE, LOST, False, None, POLICY, [], id="record and policy gone: senders know it"),
