@@ -450,6 +450,8 @@ class Result:
     greeting: Reply | None = None
     ehlo: Reply | None = None
     """The last answer to EHLO or HELO in clear, whatever it was."""
+    ehlo_refusal: Reply | None = None
+    """The reply to EHLO, where HELO was tried after it."""
     hello: Hello | None = None
     """The same where it was accepted."""
     starttls: Reply | None = None

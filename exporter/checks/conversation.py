@@ -28,9 +28,15 @@ def refusals(result: Result) -> Iterator[tuple[Stage, Reply]]:
 
 def check(result: Result, _: Expect) -> Iterator[Problem]:
     """What ended it early, or how the server refused."""
-    if result.ended:
-        yield from problem(result.ended.reason, result.ended.detail, stage=result.ended.stage, expected=True)
-    for stage, reply in refusals(result):
+    refused, ended = tuple(refusals(result)), result.ended
+    if ended and ended.stage is Stage.EHLO and result.ehlo_refusal and refused:  # HELO was tried after a refused EHLO
+        if ended.reason is Reason.EHLO_CLOSED:
+            ended = None
+        elif ended.reason is Reason.REPLY_MALFORMED:
+            refused = ()
+    if ended:
+        yield from problem(ended.reason, ended.detail, stage=ended.stage, expected=True)
+    for stage, reply in refused:
         temporary, rejected, malformed = REFUSED[stage]
         reason = {4: temporary, 5: rejected}.get(reply.code // 100, malformed)
         if reason is rejected and speaks_of_us(reply, result.own_address):

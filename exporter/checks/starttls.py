@@ -1,14 +1,12 @@
 """Is STARTTLS offered as it should be, and only in clear?"""
 
-import re
 from collections.abc import Iterator
 
 from exporter.checks.problem import problem
 from exporter.model import Expect, Problem, Result, Security
 from exporter.reasons import Reason
+from exporter.smtp.hello import MASKED
 
-MASKED_KEYWORD = re.compile(r"X{4,}[A-Z]?")
-"""What a Cisco ASA or PIX writes over keywords that it does not know. XCLIENT and its kind do not match."""
 MASKED_GREETING = "*****"
 
 
@@ -38,7 +36,7 @@ def check(result: Result, expect: Expect) -> Iterator[Problem]:
 def _mask(result: Result) -> str | None:
     """The trace of a device that overwrites what it does not know."""
     for keyword in result.hello.extensions if result.hello else ():
-        if MASKED_KEYWORD.fullmatch(keyword):
+        if MASKED.fullmatch(keyword):
             return keyword
     if result.greeting and MASKED_GREETING in result.greeting.text:
         return MASKED_GREETING

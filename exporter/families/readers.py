@@ -8,6 +8,7 @@ from typing import Literal
 
 from exporter.model import Certificate, Policies, Policy, Result, Session
 from exporter.reasons import Reason, Severity, Stage
+from exporter.smtp.hello import label
 from exporter.smtp.software import software as software_of
 from exporter.state import NO_ANSWER, DomainState, State
 
@@ -85,7 +86,7 @@ def starttls(result: Result) -> float | None:
 
 def extensions(state: State) -> Iterator[Sample]:
     hello = state.result and (state.result.hello_tls or state.result.hello)
-    return one(1, " ".join(sorted(hello.extensions))) if hello else iter(())
+    return one(1, label(hello)) if hello else iter(())
 
 
 def size(result: Result) -> float | None:

@@ -106,7 +106,7 @@ def untestable(error: Exception, address: str) -> Untestable | None:
 def _detail(error: Exception) -> str:
     match error:
         case MalformedReplyError():
-            return f"not an SMTP reply: {error}"
+            return str(error)
         case TlsError():
             return error.reason
         case OSError() if error.errno:

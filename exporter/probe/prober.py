@@ -148,6 +148,7 @@ class Prober:
             connected=shell.connected_to,
             greeting=kept(seen.greeting or shell.clear_greeting),
             ehlo=kept(seen.ehlo),
+            ehlo_refusal=kept(seen.ehlo_refusal),
             hello=seen.hello,
             starttls=kept(seen.starttls),
             session=replace(shell.session, chain=()) if shell.session else None,

@@ -109,13 +109,7 @@ class Shell:
     def _perform(self, command: Command) -> object:
         match command:
             case Say():
-                if unasked := self._parser.pending:
-                    raise MalformedReplyError(unasked, "sent before it was asked for: ")
-                self.transcript.said(command.stage, command.shown or command.line)
-                if command.shown:
-                    self.transcript.hide(command.line.rpartition(" ")[2])
-                self.watch.skip()
-                self._wire.write(f"{command.line}\r\n".encode())
+                return self._say(command)
             case Hear():
                 return self._hear(b"")
             case Connect():
@@ -135,6 +129,20 @@ class Shell:
                 return password
             case Quit():
                 self._quit()
+        return _LATER
+
+    def _say(self, command: Say) -> object:
+        """Send a line, unless the server has already sent something other than empty lines."""
+        unsolicited = self._parser.pending.strip(b"\r\n")
+        if unsolicited.startswith(b"421"):  # RFC 5321 3.8: a server that must shut down may say so at any time
+            return self._hear(b"")
+        if unsolicited:
+            raise MalformedReplyError.unsolicited(unsolicited)
+        self.transcript.said(command.stage, command.shown or command.line)
+        if command.shown:
+            self.transcript.hide(command.line.rpartition(" ")[2])
+        self.watch.skip()
+        self._wire.write(f"{command.line}\r\n".encode())
         return _LATER
 
     def _hear(self, data: bytes) -> object:

@@ -14,6 +14,7 @@ from exporter.page import DomainRow, dane, instant
 from exporter.peer_text import escape as visible
 from exporter.reasons import REASONS, UNTESTABLE, Reason, Severity
 from exporter.report.look import Seen
+from exporter.smtp.hello import label
 from exporter.state import DomainState, State
 
 COLOURS = {"ok": "green", "warning": "yellow", "critical": "red", "untestable": "magenta", "closed": "dim"}
@@ -100,7 +101,7 @@ def _facts(result: Result) -> Table:
     timed = (f"{stage} {result.stages[stage] * 1000:.1f}" for stage in TIMED if stage in result.stages)
     facts = {
         "greeting": f"{greeting.code} {greeting.text}"[:MOST] if greeting else "",
-        "extensions": " ".join(sorted(hello.extensions))[:MOST] if hello else "",
+        "extensions": label(hello) if hello else "",
         "tls": f"{session.version} {session.cipher}" if session and session.version else "",
     }
     if verdict:

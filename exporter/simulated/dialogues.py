@@ -13,6 +13,8 @@ from exporter.simulated.server import Script
 
 GREETING = "220 mail.example.test ESMTP"
 READY = "220 2.0.0 Ready to start TLS"
+PROXY_REFUSED = "502 5.5.2 Error: command not recognized"
+"""What the server behind a proxy says to a PROXY line that it does not expect."""
 EIGHT_BIT = "220 mail.example.test Grüße aus Köln\r\n".encode("latin-1")
 HOSTILE = (
     b'220 "quote\\" \x1b[31mred\x1b[0m \x00\x07\x7f \xff\xfe\xc3( \xe2\x80\xae {le="1"} ' + b"x" * 10_000 + b"\r\n"
@@ -143,6 +145,16 @@ def starttls_injection_later(zoo: Zoo) -> Script:
         await client.start_tls(zoo.good)
 
     return after_starttls(script)
+
+
+async def proxy_refused(client: Client) -> None:
+    """Refuse the PROXY line of a proxy in between: each command of the client gets the reply to the one before."""
+    await client.say(GREETING)
+    await client.hear()
+    await client.say(PROXY_REFUSED)
+    await client.hear()
+    await client.say("250-mail.example.test", "250-SIZE 1000", "250 STARTTLS")
+    await client.stall()
 
 
 async def quit_without_close_notify(client: Client) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.model import AuthSettings, Hello, Peer, Reply, Security, Session, Verdict
+from exporter.model import Hello, Peer, Reply, Security, Session, Settings, Verdict
 from exporter.reasons import Stage
 from exporter.smtp.commands import Command, Connect, Handshake, Hear, Judge, Password, Quit, Say
-from exporter.smtp.hello import hello
+from exporter.smtp.hello import hello, offers_extensions
 from exporter.smtp.login import Mechanism, choose, login
+from exporter.smtp.reply import MalformedReplyError
 
 Script = Generator[Command, Any, Reply]
 
@@ -28,6 +29,7 @@ class Seen:
 
     greeting: Reply | None = None
     ehlo: Reply | None = None
+    ehlo_refusal: Reply | None = None
     hello: Hello | None = None
     starttls: Reply | None = None
     session: Session | None = None
@@ -67,8 +69,8 @@ def _talk(peer: Peer, seen: Seen, name: str, *, login_due: bool) -> Script:
     if last.code != 220 or expect.port == "closed":
         return last
     if security is Security.IMPLICIT:
-        return (yield from _inside_tls(seen, name, auth, login_due=login_due))
-    last = yield from _greet(seen, name)
+        return (yield from _inside_tls(seen, name, peer.settings, login_due=login_due))
+    last = yield from _greet(seen, name, expect.extensions)
     if seen.hello is None:
         return last
     if security is Security.STARTTLS and "STARTTLS" in seen.hello.extensions and expect.starttls != "forbidden":
@@ -76,24 +78,39 @@ def _talk(peer: Peer, seen: Seen, name: str, *, login_due: bool) -> Script:
         seen.starttls = last
         if last.code // 100 == 2:  # RFC 3207 4: now nothing but TLS
             yield from _secure(seen)
-            return (yield from _inside_tls(seen, name, auth, login_due=login_due))
+            return (yield from _inside_tls(seen, name, peer.settings, login_due=login_due))
     if auth:
         seen.auth_not_attempted = "there is no TLS"
     return last
 
 
-def _greet(seen: Seen, name: str) -> Script:
+def _greet(seen: Seen, name: str, wanted: tuple[str, ...]) -> Script:
     """EHLO, and once HELO where the server does not know EHLO (RFC 5321 3.2, 4.1.1.1)."""
     reply: Reply = yield Say(Stage.EHLO, f"EHLO {name}")
     seen.ehlo = reply  # stands where the server closes instead of answering HELO
+    _require_step(reply)
     if reply.code // 100 == 2:
-        seen.hello = hello("EHLO", reply)
+        seen.hello = hello("EHLO", reply, wanted)
     elif reply.code in NO_EHLO:
+        seen.ehlo_refusal = reply
         reply = yield Say(Stage.EHLO, f"HELO {name}")
         seen.ehlo = reply
+        if offers_extensions(reply):  # the reply to EHLO, so the one before was not
+            raise _unsolicited(seen.ehlo_refusal)
+        _require_step(reply)
         if reply.code // 100 == 2:
             seen.hello = hello("HELO", reply)
     return reply
+
+
+def _require_step(reply: Reply) -> None:
+    """A 220 is the greeting (RFC 5321 4.3.2), never the reply to EHLO or HELO: a second one, or another server's."""
+    if reply.code == 220:
+        raise _unsolicited(reply)
+
+
+def _unsolicited(reply: Reply) -> MalformedReplyError:
+    return MalformedReplyError.unsolicited(f"{reply.code} {reply.text}".encode())
 
 
 def _secure(seen: Seen) -> Generator[Command, Any, None]:
@@ -102,14 +119,15 @@ def _secure(seen: Seen) -> Generator[Command, Any, None]:
     seen.verdict = yield Judge()
 
 
-def _inside_tls(seen: Seen, name: str, auth: AuthSettings | None, *, login_due: bool) -> Script:
+def _inside_tls(seen: Seen, name: str, settings: Settings, *, login_due: bool) -> Script:
     """RFC 3207 4.2: forget what was said in clear and ask again."""
     reply: Reply = yield Say(Stage.EHLO, f"EHLO {name}")
     seen.ehlo_tls = reply
+    _require_step(reply)
     if reply.code // 100 != 2:
         return reply
-    seen.hello_tls = hello("EHLO", reply)
-    mechanisms = seen.hello_tls.mechanisms
+    seen.hello_tls = hello("EHLO", reply, settings.expect.extensions)
+    auth, mechanisms = settings.auth, seen.hello_tls.mechanisms
     if auth is None or not mechanisms:
         return reply
     seen.auth_not_attempted = _unsafe(seen)

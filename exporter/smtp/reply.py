@@ -5,6 +5,7 @@ that does not begin with a reply code and a separator, different codes in one re
 """
 
 from functools import lru_cache
+from typing import Self
 
 from exporter.model import Reply
 
@@ -16,11 +17,16 @@ MAX_REPLY = 64 * 1024
 
 
 class MalformedReplyError(Exception):
-    """What came is not an SMTP reply. `raw` is the beginning of what came."""
+    """What came is not an SMTP reply, or not one to a command of ours. `raw` is the beginning of what came."""
 
-    def __init__(self, raw: bytes, remark: str = "") -> None:
+    def __init__(self, raw: bytes, remark: str = "not an SMTP reply: ") -> None:
         self.raw = raw[:200]
         super().__init__(remark + text(self.raw))
+
+    @classmethod
+    def unsolicited(cls, raw: bytes) -> Self:
+        """A reply that no command of ours asked for: from here on replies and commands are out of step."""
+        return cls(raw, "the server sent an unsolicited reply: ")
 
 
 class ReplyTooLongError(Exception):
@@ -96,7 +102,7 @@ class ReplyParser:
         if not (_is_code(code) and len(code) == 3 and separator in (b"", b" ", b"-")):
             raise MalformedReplyError(line)
         if self._lines and int(code) != self._code:
-            raise MalformedReplyError(line, f"{self._code}- and then ")
+            raise MalformedReplyError(line, f"not an SMTP reply: {self._code}- and then ")
         self._code = int(code)
         self._lines.append((_usual if len(line) <= SHORT else text)(line[4:]))
         return separator != b"-"

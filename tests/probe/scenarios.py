@@ -12,6 +12,7 @@ from exporter.model import AuthSettings, Ended, Expect, Lookup, Security, Settin
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.simulated.certificates import Zoo
 from exporter.simulated.client import Client
+from exporter.simulated.dialogues import GREETING, PROXY_REFUSED, proxy_refused, sending
 from exporter.simulated.groups import DhBits
 from exporter.simulated.healthy import SmtpServer, saying
 from exporter.simulated.scripts import SCRIPTS, ScriptFor
@@ -32,6 +33,9 @@ ANOTHER_KEY, FOR_NOBODY = TlsaRecord(3, 1, 1, bytes(32)), TlsaRecord(1, 1, 1, by
 IMPATIENT = replace(RELAY, timeout=SHORT)
 
 
+MANY_KEYWORDS = ("250-mail.example.test", *(f"250-X{number}" for number in range(32)))
+
+
 def expecting(**expect: Any) -> Settings:
     """The settings of a relay that is expected to be so."""
     return replace(RELAY, expect=replace(RELAY.expect, **expect))
@@ -49,6 +53,10 @@ def _dhe_only(bits: DhBits, zoo: Zoo) -> Script:
 def _tlsa(*records: TlsaRecord, problem: Reason | None = None) -> Lookup:
     ended = Ended(Stage.DNS, problem, "said the name server") if problem else None
     return Lookup(0.0, None, tlsa=Tlsa(records, HOST, "", ended))
+
+
+def _after_32_keywords(zoo: Zoo) -> Script:
+    return SmtpServer(zoo.good, extensions=(*(f"X{number}" for number in range(32)), "DSN"), auth=("PLAIN",))
 
 
 def _script(script: Script) -> ScriptFor:
@@ -108,6 +116,36 @@ HEALTHY: tuple[Scenario, ...] = (
         if name.startswith("healthy_")
         and not name.startswith(("healthy_implicit", "healthy_submission", "healthy_in_clear", "healthy_helo_only"))
         and name != "healthy_untidy"
+    ),
+    Scenario("everything after 32 keywords, log in", settings=LOGIN, script=_after_32_keywords),
+    Scenario(
+        "everything after 32 keywords, an extension",
+        settings=expecting(extensions=("DSN",)),
+        script=_after_32_keywords,
+    ),
+    Scenario(
+        "empty lines around replies",
+        settings=STRICT,
+        script=lambda zoo: SmtpServer(
+            zoo.good,
+            greeting=sending(b"\r\n220 mail.example.test ESMTP\r\n\r\n"),
+            on={"EHLO": sending(b"250-mail.example.test\r\n\r\n250 STARTTLS\r\n\n\r\n")},
+            inside_tls={"EHLO": sending(b"250-mail.example.test\r\n250 SIZE 1000\r\n\r\n")},
+        ),
+    ),
+    Scenario(
+        "empty lines around a login",
+        settings=LOGIN,
+        script=lambda zoo: SmtpServer(
+            zoo.good,
+            auth=("PLAIN",),
+            inside_tls={
+                "EHLO": sending(b"250-mail.example.test\r\n250 AUTH LOGIN\r\n\r\n"),
+                "AUTH": sending(b"334 VXNlcm5hbWU6\r\n\r\n"),
+                "DXNLCG==": sending(b"334 UGFzc3dvcmQ6\r\n\n"),  # the user's name
+                "CGFZC3DVCMQ=": sending(b"235 2.7.0 ok\r\n\r\n"),  # the password
+            },
+        ),
     ),
     Scenario(
         "healthy_untidy",  # its list has STARTTLS inside TLS as well, which is no mere untidiness
@@ -251,12 +289,48 @@ BROKEN: tuple[Scenario, ...] = (
     Scenario("ehlo_closed_inside_tls", {R.EHLO_CLOSED: C}, STRICT),
     Scenario(
         "ehlo refused, and closed instead of an answer to HELO",
-        {R.EHLO_REJECTED: C, R.EHLO_CLOSED: C},
-        script=lambda _: SmtpServer(on={"EHLO": saying("502 5.5.1 Unknown"), "HELO": Client.hang_up}),
+        {R.EHLO_REJECTED: C},
+        script=_script(SmtpServer(on={"EHLO": saying("550 Administrative prohibition"), "HELO": Client.hang_up})),
+    ),
+    Scenario(
+        "ehlo and HELO refused, each with an empty line",
+        {R.EHLO_REJECTED: C},
+        script=_script(SmtpServer(on=dict.fromkeys(("EHLO", "HELO"), sending(b"502 what?\r\n\r\n")))),
+    ),
+    Scenario(
+        "two greetings at once",
+        {R.REPLY_MALFORMED: C},
+        script=_script(SmtpServer(greeting=saying(GREETING, GREETING))),
+    ),
+    Scenario(
+        "a second greeting for a reply to EHLO",
+        {R.REPLY_MALFORMED: C},
+        script=_script(SmtpServer(on={"EHLO": saying(GREETING)})),
+    ),
+    Scenario(
+        "a greeting, and a reply to the PROXY line of a proxy in between",
+        {R.REPLY_MALFORMED: C},
+        script=_script(SmtpServer(greeting=saying(GREETING, PROXY_REFUSED))),
+    ),
+    Scenario("the same, later", {R.REPLY_MALFORMED: C}, script=_script(proxy_refused)),
+    Scenario(
+        "an unsolicited reply between those to EHLO and HELO",
+        {R.REPLY_MALFORMED: C},
+        script=_script(SmtpServer(on={"EHLO": saying("502 5.5.2 what?", "250 hello")})),
+    ),
+    Scenario(
+        "a second greeting inside TLS",
+        {R.REPLY_MALFORMED: C},
+        script=lambda zoo: SmtpServer(zoo.good, inside_tls={"EHLO": saying("220 backend.example.test ESMTP")}),
+    ),
+    Scenario(
+        "a greeting, and a 421 at once",
+        {R.EHLO_TEMPORARY: C},
+        script=_script(SmtpServer(greeting=saying(GREETING, "421 4.3.2 mail.example.test Shutting down"))),
     ),
     Scenario(
         "ehlo refuses us, and closes",
-        {R.CLIENT_REJECTED: W, R.EHLO_CLOSED: W},
+        {R.CLIENT_REJECTED: W},
         script=lambda _: SmtpServer(on={"EHLO": saying("550 5.7.1 You are listed"), "HELO": Client.hang_up}),
         untestable=Untestable.CLIENT_BLOCKED,
     ),
@@ -277,6 +351,16 @@ BROKEN: tuple[Scenario, ...] = (
     Scenario("starttls_injection_later", {R.STARTTLS_NOT_TLS: C}),
     Scenario("starttls_not_tls", {R.STARTTLS_NOT_TLS: C}),
     Scenario("starttls_after_tls", {R.STARTTLS_AFTER_TLS: W}, STRICT),
+    Scenario(
+        "starttls_after_tls, after 32 keywords",
+        {R.STARTTLS_AFTER_TLS: W},
+        script=lambda zoo: SmtpServer(zoo.good, inside_tls={"EHLO": saying(*MANY_KEYWORDS, "250 STARTTLS")}),
+    ),
+    Scenario(
+        "starttls_masked, after 32 keywords",
+        {R.STARTTLS_MASKED: W},
+        script=_script(SmtpServer(on={"EHLO": saying(*MANY_KEYWORDS, "250 XXXXXXXA")})),
+    ),
     # --- tls
     Scenario("tls_timeout", {R.TLS_TIMEOUT: C}, IMPATIENT),
     Scenario("tls_closed", {R.TLS_CLOSED: C}),

@@ -1,5 +1,6 @@
 """The script of a probe, driven with a list of answers: no loop, no sockets. Each row reads like the conversation."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from exporter.model import AuthSettings, Certificate, Expect, Peer, Reply, Secur
 from exporter.reasons import Stage
 from exporter.smtp.commands import Connect, Handshake, Hear, Judge, Password, Quit, Say
 from exporter.smtp.dialogue import Seen, converse
+from exporter.smtp.reply import MalformedReplyError
 
 ME = "EHLO probe.example.net"
 HELO = "HELO probe.example.net"
@@ -273,6 +275,39 @@ def test_what_was_seen_is_noted_as_it_comes() -> None:
         VALID,
         reply(INSIDE),
     )
+
+
+OUT_OF_STEP: dict[str, tuple[Settings, list[Any], str]] = {
+    "a second greeting": (RELAY, ["220 mail", "220 mail"], "220 mail"),
+    "a reply before that to EHLO": (RELAY, ["220 mail", "502 PROXY what?", OFFER], "502 PROXY what?"),
+    "a greeting that answers HELO": (RELAY, ["220 mail", "502 what", "220 mail"], "220 mail"),
+    "a greeting inside TLS": (RELAY, ["220 mail", OFFER, "220 go", TLS13, VALID, "220 backend"], "220 backend"),
+    "a second greeting with implicit TLS": (IMPLICIT, [TLS13, VALID, "220 mail", "220 mail"], "220 mail"),
+}
+
+
+@pytest.mark.parametrize(("settings", "heard", "unsolicited"), OUT_OF_STEP.values(), ids=[*OUT_OF_STEP])
+def test_a_reply_that_was_not_asked_for_is_malformed(settings: Settings, heard: list[Any], unsolicited: str) -> None:
+    seen = Seen()
+    with pytest.raises(MalformedReplyError, match=f"sent an unsolicited reply: {re.escape(unsolicited)}$"):
+        talk(settings, heard, seen=seen)
+    assert (seen.hello if settings is IMPLICIT else seen.hello_tls) is None
+
+
+def test_an_expected_extension_is_seen_after_many_others() -> None:
+    seen, expect = Seen(), Expect(extensions=("DSN",))
+    many = "\n".join(f"250-X{n}" for n in range(40))
+    talk(replace(IN_CLEAR, expect=expect), ["220 mail", f"250-mail\n{many}\n250 DSN"], seen=seen)
+    talk(replace(IMPLICIT, expect=expect), [TLS13, VALID, "220 mail", f"250-mail\n{many}\n250 DSN"], seen=seen)
+    assert seen.hello is not None
+    assert seen.hello_tls is not None
+    assert "DSN" in seen.hello.extensions.keys() & seen.hello_tls.extensions.keys()
+
+
+def test_the_reply_to_ehlo_is_kept_where_helo_is_accepted() -> None:
+    seen = Seen()
+    talk(IN_CLEAR, ["220 mail", "500 'XXXX': what", "250 mail"], seen=seen)
+    assert (seen.ehlo_refusal, seen.ehlo) == (reply("500 'XXXX': what"), reply("250 mail"))
 
 
 def test_the_answer_to_ehlo_is_kept_where_helo_gets_none() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from exporter.model import Reply
 from exporter.smtp import hello as module
-from exporter.smtp.hello import MAX_KEYWORDS, hello
+from exporter.smtp.hello import MAX_KEYWORDS, MAX_LABEL, hello, label, offers_extensions
 
 
 def offer(*lines: str) -> Reply:
@@ -52,8 +52,64 @@ def test_reads_the_mechanisms_of_both_forms(lines: tuple[str, ...], mechanisms: 
     assert (set(found.mechanisms), "AUTH" in found.extensions) == (mechanisms, True)
 
 
-def test_keeps_no_more_keywords_than_the_contract_says() -> None:
-    assert len(hello("EHLO", offer(*(f"X{n}" for n in range(1000)))).extensions) == MAX_KEYWORDS
+MANY = tuple(f"X{n}" for n in range(MAX_KEYWORDS))
+
+
+def test_keeps_no_more_keywords_than_are_shown() -> None:
+    found = hello("EHLO", offer(*(f"X{n}" for n in range(1000)), *(f"AUTH M{n}" for n in range(1000))))
+    assert (len(found.extensions), len(found.mechanisms)) == (MAX_KEYWORDS + 1, MAX_KEYWORDS)
+
+
+@pytest.mark.parametrize("keyword", ["STARTTLS", "SIZE", "AUTH", "DSN", "XXXXXXXA"])
+@pytest.mark.parametrize("before", [0, 100], ids=["33rd", "133rd"])
+def test_keeps_what_is_judged_wherever_it_is(keyword: str, before: int) -> None:
+    found = hello("EHLO", offer(*MANY, *(f"Y{n}" for n in range(before)), keyword.lower()), ("DSN",))
+    assert [*found.extensions] == [*MANY, keyword]
+
+
+def test_a_masked_keyword_is_kept_once() -> None:
+    found = hello("EHLO", offer(*MANY, *(f"{'X' * n}A" for n in range(4, 30))))
+    assert [*found.extensions] == [*MANY, "XXXXA"]
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER"])
+def test_keeps_a_mechanism_that_is_judged_wherever_it_is(mechanism: str) -> None:
+    names = " ".join(f"M{n}" for n in range(MAX_KEYWORDS))
+    assert mechanism in hello("EHLO", offer(f"AUTH {names} {mechanism.lower()}")).mechanisms
+
+
+SEVEN = tuple(f"{n}{'Y' * 31}" for n in range(7))  # 230 characters
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (("STARTTLS", "SIZE 1"), "SIZE STARTTLS"),
+        ((*MANY, "STARTTLS"), " ".join(sorted(MANY))),
+        ((*SEVEN, "8" * 25, "9"), " ".join((*SEVEN, "8" * 25))),
+        ((*SEVEN, "8" * 26, "9"), " ".join(SEVEN)),
+    ],
+    ids=["sorted", "the first 32", "256 characters", "cut between keywords"],
+)
+def test_the_label_is_bounded(lines: tuple[str, ...], text: str) -> None:
+    assert label(hello("EHLO", offer(*lines))) == text
+    assert len(text) <= MAX_LABEL
+
+
+@pytest.mark.parametrize(
+    ("reply", "offers"),
+    [
+        (offer("SIZE 1000", "STARTTLS"), True),
+        (offer("8bitmime"), True),
+        (offer(), False),
+        (offer("pleased to meet you"), False),
+        (offer("HELP is at hand"), False),
+        (Reply(250, ("STARTTLS",)), False),
+    ],
+    ids=["ESMTP", "one keyword", "a name", "two friendly lines", "HELP", "a host of that name"],
+)
+def test_tells_a_reply_to_ehlo_from_one_to_helo(reply: Reply, offers: bool) -> None:
+    assert offers_extensions(reply) is offers
 
 
 @pytest.mark.parametrize("lines", [("X " + "y" * 5000,), ("X",) * 100], ids=["long", "many lines"])
