@@ -5,6 +5,7 @@ Every function raises ValueError with a sentence for the operator. What a secret
 
 import glob
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -13,6 +14,8 @@ from typing import Literal
 
 MAX_BYTES = 64 * 2**20
 """Ten thousand targets are about 1 MB."""
+MAX_SECRET_BYTES = 64 * 1024
+"""Of a file that holds a password."""
 
 Role = Literal["configuration", "target file", "domains file", "certificate", "password"]
 """What a file is read for."""
@@ -26,17 +29,27 @@ def digest(data: bytes, key: bytes) -> str:
 
 
 def read(file: Path, limit: int = MAX_BYTES) -> bytes:
-    """Read a regular file whole; a device or a pipe could keep us waiting for ever."""
+    """Read a regular file whole. Opening a pipe does not block, and nothing is read from a pipe or a device."""
     try:
-        if file.exists() and not file.is_file():
+        if file.exists() and not file.is_file():  # opening a device may have effects
             raise ValueError(f"cannot read {file}: not a regular file")
-        with file.open("rb") as opened:
+        with open(file, "rb", opener=_without_waiting) as opened:
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                raise ValueError(f"cannot read {file}: not a regular file")
             data = opened.read(limit + 1)
     except OSError as error:
         raise ValueError(f"cannot read {file}: {error.strerror or error}") from None
     if len(data) > limit:
-        raise ValueError(f"cannot read {file}: over {limit // 2**20} MiB long")
+        raise ValueError(f"cannot read {file}: over {_size(limit)} long")
     return data
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _size(limit: int) -> str:
+    return f"{limit // 2**20} MiB" if limit >= 2**20 else f"{limit // 2**10} KiB"
 
 
 def matching(directory: Path, pattern: str) -> list[Path]:
@@ -65,7 +78,7 @@ class Beside:
         """Read a file, or take `data` for what is in it; either is noted."""
         place = (role, str(file.absolute()))
         self.digests[place] = ""
-        data = read(file) if data is None else data
+        data = read(file, MAX_SECRET_BYTES if role == "password" else MAX_BYTES) if data is None else data
         self.digests[place] = digest(data, self.key)
         return data
 

@@ -4,12 +4,9 @@ Accounts get locked by monitors that try a wrong password every minute; so a log
 `auth.interval`, and after a rejection only every 15 minutes, or once the password has changed.
 """
 
-import os
-from base64 import b64encode
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from exporter.model import AuthSettings, Ended, Peer, Reply
+from exporter.model import Ended, Peer, Reply
 from exporter.phrases import says_too_often
 from exporter.reasons import Stage
 from exporter.smtp.dialogue import Seen
@@ -26,25 +23,8 @@ class Login:
     """None: it told nothing, because the server only said that we come too often."""
     reply: Reply | None
     ended: Ended | None
-    password_hash: int
+    password_hash: int | None
     """Python's salted hash, good within this process only: tells whether the password was changed."""
-
-
-def read_password(auth: AuthSettings) -> str | None:
-    """The password from its file (its first line) or environment variable; None where it cannot be read."""
-    try:
-        if auth.password_env:
-            return os.environb[auth.password_env.encode()].decode("utf-8")
-        return Path(auth.password_file or "").read_text("utf-8").partition("\n")[0].rstrip("\r")
-    except (OSError, KeyError, UnicodeDecodeError):
-        return None
-
-
-def secrets(auth: AuthSettings) -> tuple[str, ...]:
-    """What no page may show of a login: the password, and it as PLAIN and LOGIN write it (RFC 4616 2)."""
-    password = read_password(auth) or ""
-    lines = (f"\0{auth.username}\0{password}", password) if password else ()
-    return (password, *(b64encode(line.encode()).decode() for line in lines))
 
 
 class Logins:
@@ -53,24 +33,25 @@ class Logins:
     def __init__(self) -> None:
         self._last: dict[Peer, Login] = {}
 
-    def due(self, peer: Peer, now: float) -> bool:
-        """Whether a login is to be tried in this probe."""
+    def due(self, peer: Peer, now: float, password_hash: int | None) -> bool:
+        """Whether a login is to be tried in this probe. `password_hash` is None where the password is not known."""
         auth, last = peer.settings.auth, self._last.get(peer)
         if auth is None or last is None:
             return auth is not None
         if last.reply is None or last.reply.code // 100 != 5:
             return now - last.at >= auth.interval
-        changed = hash(read_password(auth)) != last.password_hash
-        return changed or now - last.at >= max(auth.interval, AFTER_REJECTION)
+        return password_hash != last.password_hash or now - last.at >= max(auth.interval, AFTER_REJECTION)
 
-    def note(self, peer: Peer, seen: Seen, ended: Ended | None, now: float, own_address: str) -> Ended | None:
+    def note(
+        self, peer: Peer, seen: Seen, ended: Ended | None, now: float, own_address: str, *, password_hash: int | None
+    ) -> Ended | None:
         """Remember a login that was tried, or let the last one's verdict stand; return what ended that one."""
         auth, last = peer.settings.auth, self._last.get(peer)
         if auth is None:
             return None
         if seen.authenticated is not None:
             at_login = ended if ended and ended.stage is Stage.AUTH else None
-            tried = Login(now, seen.authenticated, seen.auth, at_login, hash(read_password(auth)))
+            tried = Login(now, seen.authenticated, seen.auth, at_login, password_hash)
             if seen.auth and seen.auth.code // 100 == 4 and says_too_often(seen.auth, own_address):  # untestable
                 tried = replace(last or Login(now, None, None, None, tried.password_hash), at=now)
             self._last[peer] = tried

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from exporter.model import Dane, Ended, Lookup, Peer, Result, Session, Verdict
-from exporter.probe.logins import Logins, read_password, secrets
+from exporter.probe.logins import Logins
+from exporter.probe.passwords import Account, Passwords, WaitForPassword
+from exporter.probe.redaction import NOTHING_SECRET
 from exporter.probe.second_look import SecondLook, SecondLooks
 from exporter.probe.shell import Shell
 from exporter.reasons import Reason, Stage, Untestable
@@ -15,6 +17,7 @@ from exporter.smtp.dialogue import Seen, converse
 from exporter.trust import Judge, Matcher
 
 Done = Callable[[Result], None]
+Talk = Shell | SecondLook | WaitForPassword
 log = logging.getLogger(__name__)
 
 
@@ -33,8 +36,8 @@ class Prober:
         self._loop, self._judge, self._ehlo_name = loop, judge, ehlo_name
         self._matcher = Matcher()
         self._clock, self._monotonic = clock, monotonic
-        self._logins, self._looks = Logins(), SecondLooks()
-        self._talking: set[Shell | SecondLook] = set()
+        self._logins, self._passwords, self._looks = Logins(), Passwords(), SecondLooks()
+        self._talking: set[Talk] = set()
         self.idle = asyncio.Event()
         """Set while no conversation is under way."""
         self.idle.set()
@@ -48,57 +51,84 @@ class Prober:
             lookup: what DNS said; None for a literal.
             done: what to call with the Result; called within `probe` where there is no address.
         """
-        waited = lookup.seconds if lookup else 0.0
         now = self._clock()
         if not addresses:
             done(_nowhere(peer, lookup, now))
             return
-        began = self._monotonic()
-        seen, auth, due = Seen(), peer.settings.auth, self._logins.due(peer, began)
+        account = self._passwords.account(peer)
+        if account is None or not self._logins.due(peer, self._monotonic(), None):
+            self._begin(peer, addresses, lookup, done, account=account)
+            return
+
+        def begin(password: str | None) -> None:
+            try:
+                self._begin(peer, addresses, lookup, done, account=account, password=password)
+            except Exception as error:
+                log.exception("internal error", extra={"endpoint": str(peer)})
+                done(_mistake(peer, lookup, now, self._clock(), error))
+
+        self._hold(WaitForPassword(self._loop, account, begin, self._over))
+
+    def _begin(
+        self,
+        peer: Peer,
+        addresses: Sequence[str],
+        lookup: Lookup | None,
+        done: Done,
+        *,
+        account: Account | None,
+        password: str | None = None,
+    ) -> None:
+        """Begin the conversation; the `password` is only needed where a login may be due."""
+        seen, began, now = Seen(), self._monotonic(), self._clock()
+        password_hash = None if password is None else hash(password)
 
         def finish(shell: Shell) -> None:
             try:
                 seen.auth = shell.transcript.kept(seen.auth)  # remembered; it may repeat the password
-                auth_ended = self._logins.note(peer, seen, shell.ended, began, shell.own_address)
+                auth_ended = self._logins.note(
+                    peer, seen, shell.ended, began, shell.own_address, password_hash=password_hash
+                )
                 result = self._result(peer, lookup, shell, seen, auth_ended)
             except Exception as error:
                 log.exception("internal error", extra={"endpoint": str(peer)})
-                mistake = Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, type(error).__name__)
-                result = Result(peer, now, self._clock(), shell.watch.lasted(), {}, lookup, ended=mistake)
+                result = _mistake(peer, lookup, now, self._clock(), error)
             try:
                 self._conclude(shell, result, done)
             finally:
                 self._over(shell)
 
+        login_due = self._logins.due(peer, began, password_hash)
         shell = Shell(
             self._loop,
             peer,
             addresses,
-            converse(peer, seen, peer.settings.ehlo_name or self._ehlo_name, login_due=due),
+            converse(peer, seen, peer.settings.ehlo_name or self._ehlo_name, login_due=login_due),
             judge=lambda session: self._verdict(peer, session),
-            password=lambda: read_password(auth) if auth else None,
+            password=password,
+            redactor=account.redactor if account else NOTHING_SECRET,
             done=finish,
         )
-        for secret in secrets(auth) if auth else ():  # a server that was told it once may repeat it whenever it likes
-            shell.transcript.hide(secret)
-        self._begin(shell)
-        shell.start(waited)
+        self._hold(shell)
+        shell.start(lookup.seconds if lookup else 0.0)
 
     def abort(self) -> None:
         """End all conversations at once; their results come as they are."""
-        for talk in tuple(self._talking):
-            talk.abort()
+        while self._talking:  # a wait for a password becomes a conversation, which is ended then
+            for talk in tuple(self._talking):
+                talk.abort()
 
     def forget(self, peer: Peer) -> None:
         """Drop what is remembered of a peer that is no longer probed."""
         self._logins.forget(peer)
+        self._passwords.forget(peer)
         self._looks.forget(peer)
 
-    def _begin(self, talk: Shell | SecondLook) -> None:
+    def _hold(self, talk: Talk) -> None:
         self._talking.add(talk)
         self.idle.clear()
 
-    def _over(self, talk: Shell | SecondLook) -> None:
+    def _over(self, talk: Talk) -> None:
         self._talking.discard(talk)
         if not self._talking:
             self.idle.set()
@@ -119,7 +149,7 @@ class Prober:
 
         self._looks.begin(result.peer, now)
         look = SecondLook(self._loop, result, looked)
-        self._begin(look)
+        self._hold(look)
         look.start()
 
     def _verdict(self, peer: Peer, session: Session) -> Verdict | None:
@@ -136,7 +166,7 @@ class Prober:
     def _result(self, peer: Peer, lookup: Lookup | None, shell: Shell, seen: Seen, auth_ended: Ended | None) -> Result:
         """Freeze what was seen; the certificates are judged and need not be kept."""
         finished, duration, kept = self._clock(), shell.watch.lasted(), shell.transcript.kept
-        return Result(
+        result = Result(
             peer=peer,
             started=finished - duration,
             finished=finished,
@@ -166,6 +196,13 @@ class Prober:
             untestable=shell.untestable,
             steps=tuple(shell.transcript.steps),
         )
+        return shell.transcript.redactor.result(result)
+
+
+def _mistake(peer: Peer, lookup: Lookup | None, began: float, now: float, error: Exception) -> Result:
+    """The result of a probe that ended with a mistake of ours."""
+    ended = Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, type(error).__name__)
+    return Result(peer, began, now, now - began, {}, lookup, ended=ended)
 
 
 def _nowhere(peer: Peer, lookup: Lookup | None, now: float) -> Result:

@@ -8,12 +8,12 @@ import asyncio
 import errno
 import logging
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from exporter.model import Ended, Peer, Reply, Security, Session, Verdict
 from exporter.probe import failures
 from exporter.probe.attempts import DELAY_SHARE, MOST_ADDRESSES, Attempt
+from exporter.probe.redaction import Redactor
 from exporter.probe.stopwatch import Stopwatch
 from exporter.probe.transcript import Transcript
 from exporter.reasons import Reason, Stage, Untestable
@@ -43,7 +43,8 @@ class Shell:
         script: Generator[Command, Any, None],
         *,
         judge: Callable[[Session], Verdict | None],
-        password: Callable[[], str | None],
+        password: str | None,
+        redactor: Redactor,
         done: Callable[["Shell"], None],
     ) -> None:
         self._loop, self._peer, self._script = loop, peer, script
@@ -56,7 +57,7 @@ class Shell:
         self._command: Command = Connect()
         self._timer: asyncio.TimerHandle | None = None
         self.watch = Stopwatch()
-        self.transcript = Transcript(self.watch.lasted)
+        self.transcript = Transcript(self.watch.lasted, redactor)
         self.address = self.own_address = self._failed_to = ""
         self.connected_to: bool | None = None
         self.session: Session | None = None
@@ -124,9 +125,7 @@ class Shell:
                 self.verdict = self._judge(self.session) if self.session else None
                 return self.verdict
             case Password():
-                password = self._password()
-                self.transcript.hide(password or "")
-                return password
+                return self._password
             case Quit():
                 self._quit()
         return _LATER
@@ -283,9 +282,8 @@ class Shell:
         if isinstance(error, HandshakeError):
             self._handshake_failed(error)
         if stage is not Stage.QUIT and self.clear_greeting is None:
-            ended = failures.ended(stage, error, security, self._peer.port, established=self.established)
-            self.ended = replace(ended, detail=self.transcript.cleaned(ended.detail))
-            self.transcript.remark(ended.stage, f"{ended.reason} {self.ended.detail}".strip())
+            ended = self.ended = failures.ended(stage, error, security, self._peer.port, established=self.established)
+            self.transcript.remark(ended.stage, f"{ended.reason} {ended.detail}".strip())
         self._finish()
 
     def _told_too_much(self, error: Exception) -> bool:

@@ -1,24 +1,37 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from exporter.config import files
-from exporter.config.files import Beside
+from exporter.config.files import MAX_SECRET_BYTES, Beside
 from exporter.simulated.certificates import Zoo
 
 
-def test_a_long_file_is_not_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("limit", "said"), [(2048, "over 2 KiB long"), (3 * 2**20, "over 3 MiB long")])
+def test_a_long_file_is_not_read(tmp_path: Path, limit: int, said: str) -> None:
     file = tmp_path / "long"
-    file.write_bytes(b"x" * 11)
-    assert files.read(file, limit=11) == b"x" * 11
-    with pytest.raises(ValueError, match="MiB long"):
-        files.read(file, limit=10)
+    file.write_bytes(b"x" * limit)
+    assert files.read(file, limit) == b"x" * limit
+    file.write_bytes(b"x" * (limit + 1))
+    with pytest.raises(ValueError, match=said):
+        files.read(file, limit)
 
 
-@pytest.mark.parametrize("name", [".", "/dev/zero"], ids=["directory", "device"])
-def test_only_regular_files_are_read(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match="not a regular file"):
+@pytest.mark.parametrize("name", [".", "/dev/zero", "pipe"])
+@pytest.mark.parametrize("swapped", [False, True], ids=["before", "while it is opened"])
+def test_only_regular_files_are_read(tmp_path: Path, name: str, swapped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    if swapped:
+        monkeypatch.setattr(Path, "is_file", lambda _: True)
+    with pytest.raises(ValueError, match=r"not a regular file|Is a directory"):
         files.read(tmp_path / name)
+
+
+def test_a_password_file_is_short(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"x\n" + b"y" * MAX_SECRET_BYTES)
+    with pytest.raises(ValueError, match=r"cannot read .*secret: over 64 KiB long"):
+        Beside(tmp_path, {}).password_file("secret")
 
 
 def test_patterns_name_regular_files_in_order(tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from exporter.model import AuthSettings, Ended, Peer, Reply, Settings
-from exporter.probe.logins import Logins, read_password
+from exporter.probe.logins import Logins
 from exporter.reasons import Reason, Stage
 from exporter.smtp.dialogue import Seen
 
 OWN = "192.0.2.1"
+HASH = hash("secret")
 OK, NO, LATER = Reply(235, ("ok",)), Reply(535, ("no",)), Reply(454, ("4.7.0 temporary failure",))
 TOO_OFTEN = Reply(454, ("4.7.0 too many logins from your IP",))
 
@@ -30,15 +31,15 @@ def peer(file: Path) -> Peer:
 
 def tried(logins: Logins, peer: Peer, reply: Reply | None, at: float, ended: Ended | None = None) -> None:
     seen = Seen(auth=reply, authenticated=reply is not None and reply.code == 235)
-    assert logins.note(peer, seen, ended, at, OWN) is None
+    assert logins.note(peer, seen, ended, at, OWN, password_hash=HASH) is None
 
 
 def test_nothing_is_due_where_no_login_is_configured(peer: Peer) -> None:
-    assert not Logins().due(replace(peer, settings=Settings()), 0.0)
+    assert not Logins().due(replace(peer, settings=Settings()), 0.0, HASH)
 
 
 def test_the_first_one_is_due(peer: Peer) -> None:
-    assert Logins().due(peer, 0.0)
+    assert Logins().due(peer, 0.0, HASH)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_the_first_one_is_due(peer: Peer) -> None:
 def test_when_the_next_one_is_due(peer: Peer, reply: Reply | None, after: float, due: bool) -> None:
     logins = Logins()
     tried(logins, peer, reply, 1000.0)
-    assert logins.due(peer, 1000.0 + after) is due
+    assert logins.due(peer, 1000.0 + after, HASH) is due
 
 
 def test_after_a_rejection_an_interval_that_is_longer_holds(peer: Peer) -> None:
@@ -66,29 +67,28 @@ def test_after_a_rejection_an_interval_that_is_longer_holds(peer: Peer) -> None:
     assert auth
     slow, logins = replace(peer, settings=Settings(auth=replace(auth, interval=3600.0))), Logins()
     tried(logins, slow, NO, 0.0)
-    assert (logins.due(slow, 3599.0), logins.due(slow, 3600.0)) == (False, True)
+    assert (logins.due(slow, 3599.0, HASH), logins.due(slow, 3600.0, HASH)) == (False, True)
 
 
 @pytest.mark.parametrize("after", [1.0, 899.0])
-def test_after_a_rejection_a_changed_password_is_tried(peer: Peer, file: Path, after: float) -> None:
+@pytest.mark.parametrize("password_hash", [hash("another"), None], ids=["changed", "not known"])
+def test_after_a_rejection_a_changed_password_is_tried(peer: Peer, after: float, password_hash: int | None) -> None:
     logins = Logins()
     tried(logins, peer, NO, 0.0)
-    file.write_text("another\n")
-    assert logins.due(peer, after)
+    assert logins.due(peer, after, password_hash)
 
 
-def test_a_password_that_was_good_may_change_without_a_login(peer: Peer, file: Path) -> None:
+def test_a_password_that_was_good_may_change_without_a_login(peer: Peer) -> None:
     logins = Logins()
     tried(logins, peer, OK, 0.0)
-    file.write_text("another\n")
-    assert not logins.due(peer, 1.0)
+    assert not logins.due(peer, 1.0, hash("another"))
 
 
 @pytest.mark.parametrize("reply", [OK, NO, LATER])
 def test_between_logins_the_verdict_stands(peer: Peer, reply: Reply) -> None:
     logins, seen = Logins(), Seen()
     tried(logins, peer, reply, 0.0)
-    assert logins.note(peer, seen, None, 60.0, OWN) is None
+    assert logins.note(peer, seen, None, 60.0, OWN, password_hash=None) is None
     assert (seen.auth, seen.authenticated) == (reply, reply is OK)
 
 
@@ -96,7 +96,7 @@ def test_what_ended_the_last_login_stands_too(peer: Peer) -> None:
     logins, ended = Logins(), Ended(Stage.AUTH, Reason.AUTH_TIMEOUT)
     tried(logins, peer, None, 0.0, ended)
     seen = Seen()
-    assert (logins.note(peer, seen, None, 60.0, OWN), seen.authenticated) == (ended, False)
+    assert (logins.note(peer, seen, None, 60.0, OWN, password_hash=None), seen.authenticated) == (ended, False)
 
 
 @pytest.mark.parametrize("why", ["auth_not_attempted", "auth_unavailable"])
@@ -104,7 +104,7 @@ def test_nothing_stands_where_a_login_is_not_possible_now(peer: Peer, why: str) 
     logins, seen = Logins(), Seen()
     setattr(seen, why, "so")
     tried(logins, peer, OK, 0.0)
-    logins.note(peer, seen, None, 60.0, OWN)
+    logins.note(peer, seen, None, 60.0, OWN, password_hash=None)
     assert seen.authenticated is None
 
 
@@ -116,48 +116,15 @@ def test_a_verdict_that_came_while_untestable_does_not_stand(
     if before:
         tried(logins, peer, before, 0.0)
     tried(logins, peer, TOO_OFTEN, 1000.0)
-    logins.note(peer, seen, None, 1060.0, OWN)
-    assert (seen.auth, logins.due(peer, 1299.0)) == (stands, False)
+    logins.note(peer, seen, None, 1060.0, OWN, password_hash=None)
+    assert (seen.auth, logins.due(peer, 1299.0, HASH)) == (stands, False)
 
 
 def test_a_peer_that_is_forgotten_is_due_again(peer: Peer) -> None:
     logins = Logins()
     tried(logins, peer, OK, 0.0)
     logins.forget(peer)
-    assert logins.due(peer, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("content", "password"),
-    [
-        (b"secret\n", "secret"),
-        (b"secret", "secret"),
-        (b"secret\r\nmore\n", "secret"),
-        (b" spaces \n", " spaces "),
-        ("grün\n".encode(), "grün"),
-        (b"\xff\n", None),
-    ],
-    ids=["line", "no end", "CRLF and more", "spaces", "UTF-8", "no UTF-8"],
-)
-def test_reads_the_first_line_of_the_file(file: Path, content: bytes, password: str | None) -> None:
-    file.write_bytes(content)
-    assert read_password(AuthSettings("user", password_file=str(file))) == password
-
-
-def test_a_file_that_is_gone_is_no_error(tmp_path: Path) -> None:
-    assert read_password(AuthSettings("user", password_file=str(tmp_path / "none"))) is None
-
-
-@pytest.mark.parametrize(
-    ("value", "password"),
-    [("secret", "secret"), (None, None), ("\udcff", None)],
-    ids=["there", "not there", "no UTF-8"],
-)
-def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch, value: str | None, password: str | None) -> None:
-    monkeypatch.delenv("MAIL_PASSWORD", raising=False)
-    if value is not None:
-        monkeypatch.setenv("MAIL_PASSWORD", value)
-    assert read_password(AuthSettings("user", password_env="MAIL_PASSWORD")) == password
+    assert logins.due(peer, 1.0, HASH)
 
 
 def test_no_password_is_remembered(peer: Peer) -> None:

@@ -21,7 +21,7 @@ from exporter.probe import shell as shell_module
 from exporter.probe.attempts import MOST_ADDRESSES
 from exporter.probe.logins import Logins
 from exporter.probe.prober import Prober
-from exporter.probe.transcript import MAX_LINES, Transcript
+from exporter.probe.transcript import MAX_KEPT_LINES, MAX_LINES, Transcript
 from exporter.reasons import REASONS, Reason, Stage
 from exporter.simulated.client import Client
 from exporter.simulated.dialogues import after_starttls, flooding, in_order, sending
@@ -232,7 +232,7 @@ async def test_a_bug_in_the_judge_is_an_internal_error_and_no_lost_result(
 async def test_a_bug_while_the_result_is_made_loses_no_result(
     serve: "Serve", probe: "Probe", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise KeyError("a bug of ours")
 
     monkeypatch.setattr(Logins, "note", fails)
@@ -414,6 +414,14 @@ async def test_a_reply_sent_before_it_was_asked_for_is_no_answer(serve: "Serve",
     assert result.ehlo is None
     assert result.ended is not None
     assert (result.ended.reason, result.ended.stage) == (Reason.REPLY_MALFORMED, Stage.EHLO)
+
+
+async def test_of_many_empty_lines_few_are_kept(serve: "Serve", probe: "Probe") -> None:
+    lines = ("220-",) * 9000
+    result = await probe((await serve(SmtpServer(greeting=saying(*lines, "220 mail")))).port, IN_CLEAR)
+    assert result.greeting is not None
+    assert len(result.greeting.lines) == MAX_KEPT_LINES
+    assert next(step.lines[-1] for step in result.steps if step.who == "S") == f"220 ({9001 - MAX_LINES} more lines)"
 
 
 async def test_the_transcript_of_a_giant_is_cut(serve: "Serve", probe: "Probe") -> None:
