@@ -31,7 +31,6 @@ from exporter.web import Pages
 
 log = logging.getLogger(__name__)
 
-LAG_EVERY = 0.5
 EXPIRE_EVERY = 30.0
 
 
@@ -146,7 +145,7 @@ class Agent:
             await self._start(engine)
         loop.call_later(FIRST_ROUND + APART, forget_the_lasting)
         jobs = (
-            self._measure_lag(loop), self._expire_votes(), look_at_the_new(), reloads.follow(),
+            self._expire_votes(), look_at_the_new(), reloads.follow(),
             self._systemd.feed(lambda: engine.moves),
         )  # fmt: skip
         side_jobs = [loop.create_task(job) for job in jobs]
@@ -197,13 +196,6 @@ class Agent:
         forget_the_lasting()
         self._systemd.ready(self._status)
         log.info("probing", extra={"targets": len(self.config.targets), "endpoints": len(self.board.endpoints)})
-
-    async def _measure_lag(self, loop: asyncio.AbstractEventLoop) -> None:
-        """How late the loop runs what was due: everything measured in it is that uncertain."""
-        while True:
-            due = loop.time() + LAG_EVERY
-            await asyncio.sleep(LAG_EVERY)
-            self.telemetry.loop_lag.observe(max(0.0, loop.time() - due))
 
     async def _expire_votes(self) -> None:
         """Whether a port looks blocked must change with time, too, also while nobody scrapes."""

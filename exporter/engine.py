@@ -19,6 +19,7 @@ from exporter.machine import SPARE_DESCRIPTORS, descriptors_for
 from exporter.model import Problem, Target
 from exporter.multitarget import SHARE, MultiTarget
 from exporter.policies import policy_ca_file
+from exporter.probe.lag import LoopLag
 from exporter.probe.prober import Prober
 from exporter.reloads import NotApplied
 from exporter.resolve import Resolver
@@ -61,7 +62,8 @@ class Engine:
             on_lookup=lambda kind, result: lookups(kind, result).inc(),
         )
         self.fetcher = Fetcher(self.resolver, allow_private=config.mta_sts_allow_private)
-        self.prober = Prober(loop, self.judge, ehlo_name=ehlo_name)
+        self.lag = LoopLag(loop, observe=telemetry.loop_lag.observe)
+        self.prober = Prober(loop, self.judge, ehlo_name=ehlo_name, lag=self.lag)
         self.schedule = Schedule(
             loop,
             at_once=_at_once(config),
@@ -121,6 +123,7 @@ class Engine:
         for part in (self.roster, self.canaries, self.resolver):
             await part.close()
         self.prober.abort()
+        self.lag.stop()
 
     @property
     def moves(self) -> bool:

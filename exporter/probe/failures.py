@@ -7,6 +7,7 @@ the handshake decide before its error does.
 import errno
 
 from exporter.model import Ended, Reply, Security
+from exporter.probe.lag import LoopAwayError
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.smtp.reply import MalformedReplyError, ReplyParser, ReplyTooLongError, text
 from exporter.wire import NO_ROUTE, ClosedError, EarlyDataError, HandshakeError, TlsError, has_route, is_tls_record
@@ -96,11 +97,12 @@ def ended(stage: Stage, error: Exception, security: Security, port: int, *, esta
 
 
 def untestable(error: Exception, address: str) -> Untestable | None:
-    """Whether a connection failed for want of a route or of resources here, which says nothing of the target."""
-    code = error.errno if isinstance(error, OSError) else None
+    """Whether this says nothing of the target: no route or no resources here, or our own event loop was away."""
+    cause = error.cause if isinstance(error, HandshakeError) else error
+    code = cause.errno if isinstance(cause, OSError) else None
     if code in NO_ROUTE and not has_route(address):
         return Untestable.NO_IPV6 if ":" in address else Untestable.NO_IPV4
-    return Untestable.LOCAL_RESOURCES if code in LOCAL_RESOURCES else None
+    return Untestable.LOCAL_RESOURCES if code in LOCAL_RESOURCES or isinstance(cause, LoopAwayError) else None
 
 
 def _detail(error: Exception) -> str:

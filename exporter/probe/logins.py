@@ -43,12 +43,26 @@ class Logins:
         return password_hash != last.password_hash or now - last.at >= max(auth.interval, AFTER_REJECTION)
 
     def note(
-        self, peer: Peer, seen: Seen, ended: Ended | None, now: float, own_address: str, *, password_hash: int | None
+        self,
+        peer: Peer,
+        seen: Seen,
+        ended: Ended | None,
+        now: float,
+        own_address: str,
+        *,
+        password_hash: int | None,
+        untestable: bool = False,
     ) -> Ended | None:
-        """Remember a login that was tried, or let the last one's verdict stand; return what ended that one."""
+        """Remember a login that was tried, or let the last one's verdict stand; return what ended that one.
+
+        `untestable`: it told nothing, for a reason of our own.
+        """
         auth, last = peer.settings.auth, self._last.get(peer)
         if auth is None:
             return None
+        if seen.authenticated is not None and untestable:
+            seen.authenticated = seen.auth = None
+            last = self._last[peer] = replace(last or Login(now, None, None, None, password_hash), at=now)
         if seen.authenticated is not None:
             at_login = ended if ended and ended.stage is Stage.AUTH else None
             tried = Login(now, seen.authenticated, seen.auth, at_login, password_hash)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from exporter.model import Dane, Ended, Lookup, Peer, Result, Session, Verdict
+from exporter.probe.lag import LoopLag
 from exporter.probe.logins import Logins
 from exporter.probe.passwords import Account, Passwords, WaitForPassword
 from exporter.probe.redaction import NOTHING_SECRET
@@ -30,11 +31,12 @@ class Prober:
         judge: Judge,
         *,
         ehlo_name: str | None = None,
+        lag: LoopLag | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._loop, self._judge, self._ehlo_name = loop, judge, ehlo_name
-        self._matcher = Matcher()
+        self._lag, self._matcher = lag or LoopLag(loop), Matcher()
         self._clock, self._monotonic = clock, monotonic
         self._logins, self._passwords, self._looks = Logins(), Passwords(), SecondLooks()
         self._talking: set[Talk] = set()
@@ -52,8 +54,11 @@ class Prober:
             done: what to call with the Result; called within `probe` where there is no address.
         """
         now = self._clock()
+        away = lookup is not None and _timed_out(lookup) and self._lag.away_within(lookup.seconds)
+        if lookup and away:
+            lookup = replace(lookup, problem=None)
         if not addresses:
-            done(_nowhere(peer, lookup, now))
+            done(_nowhere(peer, lookup, now, away=away))
             return
         account = self._passwords.account(peer)
         if account is None or not self._logins.due(peer, self._monotonic(), None):
@@ -87,7 +92,13 @@ class Prober:
             try:
                 seen.auth = shell.transcript.kept(seen.auth)  # remembered; it may repeat the password
                 auth_ended = self._logins.note(
-                    peer, seen, shell.ended, began, shell.own_address, password_hash=password_hash
+                    peer,
+                    seen,
+                    shell.ended,
+                    began,
+                    shell.own_address,
+                    password_hash=password_hash,
+                    untestable=shell.untestable is not None,
                 )
                 result = self._result(peer, lookup, shell, seen, auth_ended)
             except Exception as error:
@@ -104,6 +115,7 @@ class Prober:
             peer,
             addresses,
             converse(peer, seen, peer.settings.ehlo_name or self._ehlo_name, login_due=login_due),
+            lag=self._lag,
             judge=lambda session: self._verdict(peer, session),
             password=password,
             redactor=account.redactor if account else NOTHING_SECRET,
@@ -205,10 +217,15 @@ def _mistake(peer: Peer, lookup: Lookup | None, began: float, now: float, error:
     return Result(peer, began, now, now - began, {}, lookup, ended=ended)
 
 
-def _nowhere(peer: Peer, lookup: Lookup | None, now: float) -> Result:
-    """The result of a probe that has no address to connect to."""
+def _timed_out(lookup: Lookup) -> bool:
+    return lookup.problem is not None and lookup.problem.reason is Reason.DNS_TIMEOUT
+
+
+def _nowhere(peer: Peer, lookup: Lookup | None, now: float, *, away: bool) -> Result:
+    """The result of a probe that has no address to connect to. `away`: DNS had no time, because we were away."""
     if lookup is None:
         return Result(peer, now, now, 0.0, {})
     nobody = Untestable.DNS_UNAVAILABLE if lookup.unavailable else None
+    nobody = Untestable.LOCAL_RESOURCES if away else nobody
     stages, began = {Stage.DNS: lookup.seconds}, now - lookup.seconds
     return Result(peer, began, now, lookup.seconds, stages, lookup, ended=lookup.problem, untestable=nobody)

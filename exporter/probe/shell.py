@@ -13,6 +13,7 @@ from typing import Any
 from exporter.model import Ended, Peer, Reply, Security, Session, Verdict
 from exporter.probe import failures
 from exporter.probe.attempts import DELAY_SHARE, MOST_ADDRESSES, Attempt
+from exporter.probe.lag import LoopAwayError, LoopLag
 from exporter.probe.redaction import Redactor
 from exporter.probe.stopwatch import Stopwatch
 from exporter.probe.transcript import Transcript
@@ -42,6 +43,7 @@ class Shell:
         addresses: Sequence[str],
         script: Generator[Command, Any, None],
         *,
+        lag: LoopLag,
         judge: Callable[[Session], Verdict | None],
         password: str | None,
         redactor: Redactor,
@@ -49,7 +51,7 @@ class Shell:
     ) -> None:
         self._loop, self._peer, self._script = loop, peer, script
         self._addresses = list(addresses[:MOST_ADDRESSES])
-        self._judge, self._password, self._done = judge, password, done
+        self._lag, self._judge, self._password, self._done = lag, judge, password, done
         self._wire = Wire(loop, self)
         self._earlier: list[Attempt] = []
         """Attempts that go on beside that of `_wire`, the oldest first."""
@@ -180,7 +182,7 @@ class Shell:
         self._earlier.append(Attempt(self._wire, self.address, self._expires, self))
         self._wire = Wire(self._loop, self)
         while self._earlier[0].expires <= self._loop.time():
-            self.attempt_failed(self._earlier[0], TimeoutError())
+            self.attempt_failed(self._earlier[0], self._timeout())
         self._connect()
 
     def _go_on_with(self, attempt: Attempt) -> None:
@@ -211,7 +213,8 @@ class Shell:
         """Sort the failure of one address."""
         untestable = failures.untestable(error, address)
         if untestable:
-            self.untestable = untestable
+            if self.untestable is not Untestable.LOCAL_RESOURCES:
+                self.untestable = untestable
         else:
             self.connected_to, self._failed_to = False, address
             self.ended = failures.ended(Stage.CONNECT, error, self._peer.settings.security, self._peer.port)
@@ -227,7 +230,9 @@ class Shell:
         if self._earlier:
             self._go_on_with(self._earlier[-1])
             return
-        if self.ended:  # one that could be tried has failed: that counts
+        if self.untestable is Untestable.LOCAL_RESOURCES:  # that address may be well
+            self.connected_to = self.ended = None
+        elif self.ended:  # one that could be tried has failed: that counts
             self.untestable, self.address = None, self._failed_to
         self._finish()
 
@@ -281,7 +286,11 @@ class Shell:
             return
         if isinstance(error, HandshakeError):
             self._handshake_failed(error)
-        if stage is not Stage.QUIT and self.clear_greeting is None:
+        if stage is not Stage.QUIT:
+            self.untestable = failures.untestable(error, self.address)
+        if self.untestable:
+            self.transcript.remark(stage, str(error))
+        elif stage is not Stage.QUIT and self.clear_greeting is None:
             ended = self.ended = failures.ended(stage, error, security, self._peer.port, established=self.established)
             self.transcript.remark(ended.stage, f"{ended.reason} {ended.detail}".strip())
         self._finish()
@@ -311,7 +320,12 @@ class Shell:
         elif self._command.stage is Stage.CONNECT and self._addresses and self._loop.time() < self._deadline:
             self._guard(self._connect_beside)
         else:
-            self.failed(self._wire.handshake_error(TimeoutError()) or TimeoutError())
+            error = self._timeout()
+            self.failed(self._wire.handshake_error(error) or error)
+
+    def _timeout(self) -> TimeoutError:
+        """Time is up: for the server, unless we were away ourselves."""
+        return LoopAwayError() if self._lag.away_within(self.watch.lasted()) else TimeoutError()
 
     # --- the end ------------------------------------------------------------------------------------------------
 

@@ -131,3 +131,17 @@ def test_no_password_is_remembered(peer: Peer) -> None:
     logins = Logins()
     tried(logins, peer, NO, 0.0)
     assert "secret" not in repr(vars(logins))
+
+
+def test_a_login_that_told_nothing_leaves_the_verdict_and_waits(peer: Peer) -> None:
+    logins, seen = Logins(), Seen(authenticated=False)
+    tried(logins, peer, OK, 0.0)
+    assert logins.note(peer, seen, None, 400.0, OWN, password_hash=HASH, untestable=True) is None
+    assert (seen.authenticated, seen.auth) == (True, OK)
+    assert (logins.due(peer, 699.0, HASH), logins.due(peer, 700.0, HASH)) == (False, True)
+
+
+def test_the_first_login_may_tell_nothing(peer: Peer) -> None:
+    logins, seen = Logins(), Seen(auth=Reply(334, ("",)), authenticated=False)
+    assert logins.note(peer, seen, None, 0.0, OWN, password_hash=HASH, untestable=True) is None
+    assert (seen.authenticated, seen.auth) == (None, None)
