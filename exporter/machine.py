@@ -15,6 +15,13 @@ SPARE_DESCRIPTORS = 100
 NAME_PATIENCE = 1.0
 """Seconds that finding this machine's name may take: a slow resolver must not keep the first probes waiting."""
 HOST_NAME = re.compile(r"([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
+PRIVATE_DOMAINS = (
+    "localhost", "localdomain", "local", "internal", "intranet", "private", "corp", "home", "lan", "home.arpa",
+)  # fmt: skip
+"""Where public DNS has no names (RFC 6761, 6762 appendix G, 8375; ICANN reserved internal): strict servers refuse a
+client that greets with a name they cannot resolve (Postfix reject_unknown_helo_hostname: 450)."""
+CONTAINER_ID = re.compile(r"[0-9a-f]{12}")
+"""The host name that Docker and Podman give a container."""
 
 
 async def own_name() -> str | None:
@@ -27,9 +34,11 @@ async def own_name() -> str | None:
 
 
 def fit_for_ehlo(name: str) -> bool:
-    """Whether a host name may be said in EHLO: letters, digits, hyphens, a dot; no *.local, localhost or address."""
-    label, last = name.lower().split(".")[0], name.lower().rpartition(".")[2]
-    return HOST_NAME.fullmatch(name) is not None and label != "localhost" and last != "local" and not last.isdigit()
+    """Whether other hosts may know a host name: a full one, and neither private nor that of a container."""
+    first, _, domain = name.lower().partition(".")
+    private = first == "localhost" or f".{domain}".endswith(tuple(f".{each}" for each in PRIVATE_DOMAINS))
+    is_address = domain.rpartition(".")[2].isdigit()
+    return HOST_NAME.fullmatch(name) is not None and not (private or is_address or CONTAINER_ID.fullmatch(first))
 
 
 def descriptors_for(probes: int, spare: int = SPARE_DESCRIPTORS) -> int:

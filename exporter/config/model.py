@@ -76,7 +76,9 @@ class EndpointKeys(Section):
         "ipv4, ipv6: each of one family",
         "each",
     )
-    ehlo_name: fields.EhloName = key("name said in EHLO; default: the machine's FQDN, else the address literal")
+    ehlo_name: fields.EhloName = key(
+        "name said in EHLO; default: the machine's FQDN, unless that is private (as *.local); then the address literal"
+    )
     source_address: fields.SourceAddress = key("address to connect from, or one of each family", [])
     resolve: Literal["system", "dns"] = key(
         "system: hosts file, then DNS with search; dns: DNS only, absolute", "system"
