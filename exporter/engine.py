@@ -25,6 +25,7 @@ from exporter.reloads import NotApplied
 from exporter.resolve import Resolver
 from exporter.roster import Roster
 from exporter.schedule import Schedule
+from exporter.sites import Bounds
 from exporter.sts import AT_ONCE, DOUBTFUL_AT_ONCE, Fetcher
 from exporter.telemetry import Telemetry
 from exporter.trust import Judge, TrustStoreError
@@ -61,6 +62,7 @@ class Engine:
             trusted=config.trusted_resolver,
             on_lookup=lambda kind, result: lookups(kind, result).inc(),
         )
+        self.resolver.mx_on_this_machine = config.mx_on_this_machine
         self.fetcher = Fetcher(self.resolver, allow_private=config.mta_sts_allow_private)
         self.lag = LoopLag(loop, observe=telemetry.loop_lag.observe)
         self.prober = Prober(loop, self.judge, ehlo_name=ehlo_name, lag=self.lag)
@@ -78,7 +80,7 @@ class Engine:
         )  # fmt: skip
         self.roster = Roster(
             board, self.schedule, self.resolver, self.prober, self.fetcher,
-            max_addresses=config.max_addresses, clock=time.time, on_problems=self._count,
+            bounds=_bounds(config), clock=time.time, on_problems=self._count,
             on_internal_error=internal_error, on_failed_vote=self.canaries.ask,
         )  # fmt: skip
         self.on_demand = MultiTarget(config, self.prober, self.resolver, on_internal_error=internal_error)
@@ -112,7 +114,8 @@ class Engine:
         self.on_demand.use(config)
         self.board.require(min_hosts=config.egress.min_hosts, min_networks=config.egress.min_networks)
         self.canaries.follow(config.egress.canaries, config.settings_for)
-        await self._in_slices(self.roster.limit(config.max_addresses))
+        self.resolver.mx_on_this_machine = config.mx_on_this_machine
+        await self._in_slices(self.roster.limit(_bounds(config)))
         await self._follow(before.targets, config)
 
     async def close(self) -> None:
@@ -170,6 +173,10 @@ def _limits(config: Config) -> tuple[object, ...]:
     """What decides how many probes may run at once."""
     probes, lookups, per_host = config.max_concurrent_probes, config.max_concurrent_lookups, config.max_probes_per_host
     return probes, lookups, per_host, config.probe_endpoint.enabled, _has_domains(config)
+
+
+def _bounds(config: Config) -> Bounds:
+    return Bounds(config.max_addresses, config.mx_on_this_machine)
 
 
 def _has_domains(config: Config) -> bool:

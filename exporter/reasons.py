@@ -181,7 +181,7 @@ REASONS: dict[Reason, Row] = {
     ),
     Reason.TOO_MANY_ADDRESSES: Row(
         _DNS, W,
-        "The name has more addresses than `max_addresses`; only the first in sorted order are probed.",
+        "More addresses than `max_addresses`, or more than 32 MX hosts of a domain; only the first ones are probed.",
         "A large provider's pool.",
         "Set `addresses: any` for a pool of others, or raise `max_addresses` for your own.",
     ),
@@ -550,7 +550,7 @@ REASONS: dict[Reason, Row] = {
         _DNS, C,
         "The domain has no MX record and no address, or no exchange that could be used.",
         "The MX records were removed, or the domain does not take mail (then publish a null MX, RFC 7505).",
-        "dig DOMAIN MX",
+        "dig DOMAIN MX; where the hosts are on this machine, as in a laboratory: `global.mx_on_this_machine: true`.",
     ),
     Reason.MX_INVALID: Row(
         _DNS, W,

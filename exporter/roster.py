@@ -20,7 +20,7 @@ from exporter.probe.prober import Prober
 from exporter.reasons import Reason, Stage
 from exporter.resolve import MX_NOT_SIGNED, NOT_TESTABLE, Addresses, Resolver
 from exporter.schedule import Schedule
-from exporter.sites import Sites
+from exporter.sites import Bounds, Sites
 from exporter.state import Change
 from exporter.sts import Fetcher
 from exporter.targets import Name, is_literal, name_of, sites, speaks_tls
@@ -46,7 +46,7 @@ class Roster:
         prober: Prober,
         fetcher: Fetcher,
         *,
-        max_addresses: int,
+        bounds: Bounds,
         clock: Callable[[], float],
         on_problems: Callable[[Iterable[Problem]], None] = lambda _: None,
         on_internal_error: Callable[[], None] = lambda: None,
@@ -56,7 +56,7 @@ class Roster:
         self._clock, self._on_failed_vote = clock, on_failed_vote
         self._on_problems, self._on_internal_error = on_problems, on_internal_error
         self._sites = Sites(
-            board, schedule, of_domain=lambda site: site in self._domains, max_addresses=max_addresses, turn=self._turn,
+            board, schedule, of_domain=lambda site: site in self._domains, bounds=bounds, turn=self._turn,
             forget=prober.forget,
         )  # fmt: skip
         self._domains = Domains(
@@ -104,9 +104,9 @@ class Roster:
                 self._change(key, old, new, known)
             yield
 
-    def limit(self, max_addresses: int) -> Iterator[None]:
-        """Probe at most so many addresses of a name from now on, step by step as `follow`."""
-        return self._sites.limit(max_addresses)
+    def limit(self, bounds: Bounds) -> Iterator[None]:
+        """Go by these bounds from now on, step by step as `follow`."""
+        return self._sites.limit(bounds)
 
     def _change(self, key: Key, old: list[Target], new: list[Target], known: dict[str, Domain]) -> None:
         """Change the entries of one host or domain. A mistake of ours must not cost more than these."""
@@ -177,7 +177,8 @@ class Roster:
     def _resolved(self, turn: Turn, peer: Peer, name: Name, told: tuple[Addresses, Tlsa], waited: float) -> None:
         answer, tlsa = told
         self._sites.answered(name, answer)
-        left_out = max(0, len(answer.addresses) - self._sites.max_addresses) if peer.settings.addresses != "any" else 0
+        most = self._sites.bounds.max_addresses
+        left_out = max(0, len(answer.addresses) - most) if peer.settings.addresses != "any" else 0
         hops = self._domains.next_hops(peer.host) if tlsa.records else ()
         lookup = Lookup(waited, answer.problem, left_out, self._resolver.unavailable, tlsa, hops)
         if peer not in self.board.states:

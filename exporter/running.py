@@ -23,6 +23,7 @@ def render(config: Config) -> Iterator[str]:
         "nameservers": config.nameservers,
         "max_concurrent_lookups": config.max_concurrent_lookups,
         "trusted_resolver": config.trusted_resolver,
+        "mx_on_this_machine": config.mx_on_this_machine,
         "mta_sts": {"allow_private": config.mta_sts_allow_private},
     }
     yield f"# {config.path}: as it runs, all keys merged; durations in seconds\n"

@@ -6,6 +6,7 @@ Until a name has an address, its endpoints have an empty one. DNS is asked elsew
 import logging
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from exporter.board import Board
 from exporter.domains import APART
@@ -21,6 +22,14 @@ REMEMBERED = 3600.0
 """Seconds for which addresses are probed that DNS told last, while it tells nothing (contract 5, dns_timeout)."""
 
 
+class Bounds(NamedTuple):
+    """Which addresses of a name have endpoints."""
+
+    max_addresses: int
+    mx_on_this_machine: bool = False
+    """Those of MX hosts may be on loopback."""
+
+
 class Sites:
     """All sites by name, and their endpoints on board and schedule.
 
@@ -34,17 +43,17 @@ class Sites:
         schedule: Schedule,
         *,
         of_domain: Callable[[Site], bool],
-        max_addresses: int,
+        bounds: Bounds,
         turn: Callable[[Turn], None],
         forget: Callable[[Peer], None],
     ) -> None:
         self._board, self._schedule, self._of_domain = board, schedule, of_domain
-        self.max_addresses, self._turn, self._forget = max_addresses, turn, forget
+        self.bounds, self._turn, self._forget = bounds, turn, forget
         self._sites: dict[Name, dict[Site, None]] = {}
         self._known: dict[Name, tuple[str, ...]] = {}
         self._told: dict[Name, float] = {}
-        self._unsettled: dict[Name, int] = {}
-        """Names whose endpoints are still those of another `max_addresses`."""
+        self._unsettled: dict[Name, Bounds] = {}
+        """Names whose endpoints are still those of other bounds."""
         self.changing = False
         """Entries are changed under us: an endpoint may take the place of one with the same labels."""
 
@@ -74,7 +83,7 @@ class Sites:
         """Look once more at an MX host all whose addresses were of this machine: without endpoints it has no turns."""
         name = site.name
         known = self._known.get(name, ())
-        if known and not any(map(connectable, known)) and self._only_mx(name):  # thousands may share a name
+        if known and not self._connectable(known) and self._only_mx(name):  # thousands may share a name
             self._known.pop(name, None)
             self.add(site, 0.0)
 
@@ -92,20 +101,20 @@ class Sites:
         for site in self._sites[name]:
             self._move(self._endpoints(site, before), self._endpoints(site, now))
 
-    def limit(self, max_addresses: int) -> Iterator[None]:
-        """Probe at most so many addresses of a name from now on. Step by step: there may be many names.
+    def limit(self, bounds: Bounds) -> Iterator[None]:
+        """Go by these bounds from now on. Step by step: there may be many names.
 
         What happens to a name between two steps settles it first.
         """
-        if max_addresses == self.max_addresses:
+        if bounds == self.bounds:
             return
-        self._unsettled, self.max_addresses = dict.fromkeys(self._known, self.max_addresses), max_addresses
+        self._unsettled, self.bounds = dict.fromkeys(self._known, self.bounds), bounds
         while self._unsettled:
             self._settle(next(iter(self._unsettled)))
             yield
 
     def _settle(self, name: Name) -> None:
-        """Bring the endpoints of a name to the `max_addresses` of now."""
+        """Bring the endpoints of a name to the bounds of now."""
         if before := self._unsettled.pop(name, None):
             addresses = self._known.get(name, ())
             for site in self._sites.get(name, ()):
@@ -118,7 +127,7 @@ class Sites:
     def usable(self, peer: Peer, name: Name, addresses: tuple[str, ...]) -> tuple[str, ...]:
         """The addresses that a peer with `addresses: any` may try: not this machine where only an MX names it."""
         if self._only_mx(name, peer):
-            return tuple(address for address in addresses if connectable(address))
+            return self._connectable(addresses)
         return addresses
 
     def of_host(self, name: Name) -> bool:
@@ -129,12 +138,17 @@ class Sites:
         alike = (each for each in self._sites.get(name, ()) if peer is None or each.settings == peer.settings)
         return all(map(self._of_domain, alike))
 
-    def _endpoints(self, site: Site, addresses: tuple[str, ...], limit: int | None = None) -> tuple[Endpoint, ...]:
+    def _connectable(self, addresses: tuple[str, ...], bounds: Bounds | None = None) -> tuple[str, ...]:
+        """Those of a stranger's MX host that may be connected to."""
+        allowed = (bounds or self.bounds).mx_on_this_machine
+        return tuple(address for address in addresses if connectable(address, on_this_machine=allowed))
+
+    def _endpoints(self, site: Site, addresses: tuple[str, ...], bounds: Bounds | None = None) -> tuple[Endpoint, ...]:
         """A site's endpoints at these addresses. What a stranger's MX points to on this machine is left alone."""
-        limit = limit or self.max_addresses
+        limit = (bounds or self.bounds).max_addresses
         if not self._of_domain(site):
             return site.endpoints(addresses, limit)
-        usable = tuple(address for address in addresses if connectable(address))
+        usable = self._connectable(addresses, bounds)
         return site.endpoints(usable, limit) if usable or not addresses else ()
 
     def _move(self, old: tuple[Endpoint, ...], new: tuple[Endpoint, ...]) -> None:

@@ -12,6 +12,7 @@ from exporter.reasons import Reason, Stage
 from exporter.resolve import Addresses, Texts
 from exporter.roster import Roster
 from exporter.schedule import Schedule
+from exporter.sites import Bounds
 from tests.fake_loop import Loop
 from tests.results import NOW, healthy
 
@@ -122,7 +123,7 @@ class Bench:
         self.late = 0.0
         """Seconds that the clock of the wall is ahead."""
         self.roster = Roster(
-            self.board, self.schedule, resolver, prober, fetcher, max_addresses=max_addresses,
+            self.board, self.schedule, resolver, prober, fetcher, bounds=Bounds(max_addresses),
             clock=lambda: NOW + self.late,
             on_problems=lambda found: self.seen.update(each.reason for each in found), on_internal_error=self.error,
         )  # fmt: skip

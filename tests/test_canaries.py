@@ -14,6 +14,7 @@ from exporter.reasons import Reason, Untestable
 from exporter.resolve import Addresses
 from exporter.roster import Roster
 from exporter.schedule import Schedule
+from exporter.sites import Bounds
 from tests.fake_loop import Loop
 from tests.results import NOW, failed, healthy
 
@@ -257,7 +258,7 @@ async def test_the_roster_tells_of_who_cannot_be_connected_to(
 ) -> None:
     loop, probes, heard = Loop(), Probes(), list[Way]()
     fakes: tuple[Any, ...] = (Board(), Schedule(loop), Names(), probes, object())
-    roster = Roster(*fakes, max_addresses=16, clock=lambda: NOW, on_failed_vote=heard.append)
+    roster = Roster(*fakes, bounds=Bounds(16), clock=lambda: NOW, on_failed_vote=heard.append)
     roster.add(Target("mail", ((25, Settings(expect=Expect(**settings))),), host=address))
     loop.run(60)
     probes.answer(reason)

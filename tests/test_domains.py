@@ -11,6 +11,7 @@ from exporter.domains import AT_ONCE
 from exporter.model import Domain, Exchanges, Problem, Settings, Target
 from exporter.reasons import Reason, Severity, Stage
 from exporter.resolve import Addresses
+from exporter.sites import Bounds
 from tests.roster_bench import A, B, Bench
 
 
@@ -83,6 +84,21 @@ async def test_an_mx_on_loopback_is_not_connected(bench: Bench) -> None:
     await settle(bench)
     assert bench.addresses("mx.example.test") == [A]
     assert {address for _, addresses, _ in bench.probes.asked for address in addresses} == {A}
+
+
+async def test_an_mx_on_loopback_is_connected_while_that_is_allowed(bench: Bench) -> None:
+    bench.names.answers["mx.example.test"] = Addresses(("127.0.0.1", A))
+    bench.names.mx["example.test"] = mx("mx.example.test")
+    bench.roster.add(domains("example.test"))
+    await settle(bench)
+    seen = []
+    for allowed in (True, False):
+        for _ in bench.roster.limit(Bounds(16, mx_on_this_machine=allowed)):
+            pass
+        seen.append(bench.addresses("mx.example.test"))
+        await settle(bench)
+        seen.append(bench.addresses("mx.example.test"))
+    assert seen == [["127.0.0.1", A], ["127.0.0.1", A], [A], [A]]
 
 
 async def test_an_mx_that_leaves_loopback_again_is_probed(bench: Bench) -> None:

@@ -25,6 +25,7 @@ from exporter.model import (
 )
 from exporter.reasons import Reason, Severity, Stage
 from exporter.resolve import MX_NOT_SIGNED, NOT_TESTABLE, Addresses
+from exporter.sites import Bounds
 from tests.results import failed, healthy
 from tests.roster_bench import FAILURE, HOST, NOT_FOUND, SIX, A, B, Bench, host
 
@@ -484,7 +485,7 @@ async def test_fewer_addresses_and_more_again(bench: Bench) -> None:
     await bench.run(62)
     kept = next(state for state in bench.board.states.values() if (state.peer.host, state.peer.address) == (HOST, A))
     for limit, expected in ((2, [A, B]), (1, [A]), (16, [A, B, SIX])):
-        for _ in bench.roster.limit(limit):
+        for _ in bench.roster.limit(Bounds(limit)):
             pass
         assert bench.addresses() == expected
     assert (bench.board.states[kept.peer] is kept, bench.addresses(A)) == (True, [A])
@@ -500,7 +501,7 @@ async def under_a_limit(bench: Bench, max_addresses: int) -> Iterator[None]:
     bench.names.answers = dict.fromkeys((OTHER, HOST), Addresses(FIVE))
     await follow(bench, (), (host(OTHER), host()))
     await bench.run(62)
-    steps = bench.roster.limit(max_addresses)
+    steps = bench.roster.limit(Bounds(max_addresses))
     next(steps)
     return steps
 

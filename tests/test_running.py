@@ -12,7 +12,8 @@ from exporter.running import render
 
 WRITTEN = """
 global: {interval: 2m, max_concurrent_probes: 7, max_probes_per_host: 2, max_addresses: 3, nameservers: [192.0.2.53],
-         max_concurrent_lookups: 4, trusted_resolver: true, mta_sts: {allow_private: true}}
+         max_concurrent_lookups: 4, trusted_resolver: true, mx_on_this_machine: true,
+         mta_sts: {allow_private: true}}
 modules:
   login: {security: implicit, auth: {username: account-canary, password_file: password}}
 targets:
@@ -43,6 +44,7 @@ def test_what_is_written_for_the_whole_agent_is_shown(config: Config) -> None:
         "nameservers": ["192.0.2.53"],
         "max_concurrent_lookups": 4,
         "trusted_resolver": True,
+        "mx_on_this_machine": True,
         "mta_sts": {"allow_private": True},
     }
     assert found["probe_endpoint"] == {"enabled": True, "allow": ["*.example", "192.0.2.0/24"]}

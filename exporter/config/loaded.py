@@ -65,6 +65,7 @@ class Config:
     max_concurrent_lookups: int
     trusted_resolver: bool | None
     """None: not written."""
+    mx_on_this_machine: bool
     mta_sts_allow_private: bool
     probe_endpoint: ProbeAccess
     egress: Egress

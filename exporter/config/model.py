@@ -138,6 +138,10 @@ class Global(EndpointKeys):
     nameservers: list[fields.Nameserver] = key("address or address:port; default: those of resolv.conf", [])
     max_concurrent_lookups: Annotated[int, *fields.whole(1, 10_000)] = key("DNS queries at once", 50)
     trusted_resolver: bool = key("believe its AD flag (DANE); default: true where every nameserver is ::1 or 127.0.0.1")
+    mx_on_this_machine: bool = key(
+        "let the MX hosts of domains be on loopback and on this machine: laboratories, all-in-one servers",
+        default=False,
+    )
     mta_sts: MtaSts = key("MTA-STS policies")
 
 

@@ -97,6 +97,7 @@ class Reading:
             nameservers=tuple(common.nameservers),
             max_concurrent_lookups=common.max_concurrent_lookups,
             trusted_resolver=common.trusted_resolver,
+            mx_on_this_machine=common.mx_on_this_machine,
             mta_sts_allow_private=bool(common.mta_sts and common.mta_sts.allow_private),
             probe_endpoint=_access(frame.probe_endpoint),
             egress=_egress(frame.egress),

@@ -48,6 +48,7 @@ async def look(config: Config, asked: Sequence[Asked], progress: Callable[[int, 
     egress = Egress(min_hosts=config.egress.min_hosts, min_networks=config.egress.min_networks)
     seen = Seen(Board(egress))
     resolver = Resolver(config.nameservers, max_lookups=config.max_concurrent_lookups, trusted=config.trusted_resolver)
+    resolver.mx_on_this_machine = config.mx_on_this_machine
     fetcher, fetches = Fetcher(resolver, allow_private=config.mta_sts_allow_private), list[asyncio.Task[None]]()
     policies = PolicyCache(
         seen.board, resolver, fetcher, clock=time.time,
@@ -109,7 +110,8 @@ async def _of_site(site: Site, resolver: Resolver, limit: int, next_hops: tuple[
     began = loop.time()
     answer = await resolver.addresses(name.host, mode=name.resolve, family=name.family)
     if site.target.domains and answer.addresses:  # what a stranger's MX points to on this machine is left alone
-        usable = tuple(address for address in answer.addresses if connectable(address))
+        allowed = resolver.mx_on_this_machine
+        usable = tuple(each for each in answer.addresses if connectable(each, on_this_machine=allowed))
         if not usable:
             return []
         answer = replace(answer, addresses=usable)

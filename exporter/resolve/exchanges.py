@@ -2,8 +2,9 @@
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from exporter.model import Exchanges, Problem
 from exporter.peer_text import excerpt
@@ -21,24 +22,33 @@ HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]
 
 
 @lru_cache(maxsize=1 << 14)
-def connectable(address: str) -> bool:
+def connectable(address: str, *, on_this_machine: bool = False) -> bool:
     """Whether an address that a stranger's DNS gave may be connected to: no loopback, link-local, multicast, nor 0/8.
 
-    Private addresses may: many mail domains are internal ones.
+    Private addresses may: many mail domains are internal ones. So may loopback, if `on_this_machine` is allowed.
     """
-    ip = ipaddress.ip_address(address)
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    ip = mapped or ip
-    if ip.is_loopback or ip.is_link_local or ip.is_multicast or ip.is_unspecified:
+    ip = _unmapped(address)
+    if ip.is_loopback:
+        return on_this_machine
+    if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
         return False
     return ip.version == 6 or not (ip.packed[0] == 0 or ip.packed == b"\xff\xff\xff\xff")
 
 
-async def exchanges(lookups: Lookups, domain: str) -> Exchanges:
-    """Look up the MX of a domain, and the addresses of each exchange to see what is wrong with them."""
+def _unmapped(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    ip = ipaddress.ip_address(address)
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return mapped or ip
+
+
+async def exchanges(lookups: Lookups, domain: str, *, on_this_machine: bool = False) -> Exchanges:
+    """Look up the MX of a domain, and the addresses of each exchange to see what is wrong with them.
+
+    `on_this_machine`: they may be on loopback.
+    """
     (mx,) = await lookups.every((domain, "MX"))
     if mx.answer.said == "nodata":
-        return await _implicit(lookups, domain, mx)
+        return await _implicit(lookups, domain, mx, on_this_machine=on_this_machine)
     if not mx.records:
         return _none(REASONS[mx.answer.said], mx.answer.detail, mx.expires)
     listed = _listed(mx)
@@ -49,15 +59,15 @@ async def exchanges(lookups: Lookups, domain: str) -> Exchanges:
     for preference, host in listed:
         preferences.setdefault(host, preference)
     findings = [f"{excerpt(host)} {what}" for host in preferences if (what := _unusable(host))]
-    first = [host for host in preferences if not _unusable(host)][:MAX_HOSTS]
-    found = await _addresses(lookups, first)
-    findings += [f"{host} {what}" for host in first for what in _doubts(*found[host])]
-    hosts = _shared(tuple((preferences[host], host) for host in first if _may_be_probed(found[host][1])))
-    problems = (*stale, *_judged(domain, hosts, findings))
+    usable = [host for host in preferences if not _unusable(host)]
+    looked_up = await _addresses(lookups, usable[:MAX_HOSTS])
+    listing = {host: _judge(*looked_up[host], on_this_machine=on_this_machine) for host in usable[:MAX_HOSTS]}
+    hosts = _shared(tuple((preferences[host], host) for host, each in listing.items() if each.probed))
+    problems = (*stale, *_problems(domain, hosts, findings, listing), *_left_out(domain, len(usable)))
     return Exchanges(hosts, len(listed), problems=problems, expires=mx.expires, secure=mx.authentic)
 
 
-async def _implicit(lookups: Lookups, domain: str, mx: Known) -> Exchanges:
+async def _implicit(lookups: Lookups, domain: str, mx: Known, *, on_this_machine: bool) -> Exchanges:
     """DNS says that there is no MX, so the domain's own addresses are its exchange (RFC 5321 5.1)."""
     _, found = (await _addresses(lookups, [domain]))[domain]
     expires = min(mx.expires, found.expires)
@@ -65,9 +75,10 @@ async def _implicit(lookups: Lookups, domain: str, mx: Known) -> Exchanges:
         if found.problem.reason in {Reason.DNS_NOT_FOUND, Reason.DNS_NO_ADDRESS}:
             return _none(Reason.MX_NOT_FOUND, f"{domain} has neither MX nor address records", expires)
         return _none(found.problem.reason, found.problem.detail, expires)
-    hosts = ((0, domain),) if _may_be_probed(found) else ()
-    findings = [f"{domain} {what}" for what in _doubts("", found)]  # an alias is allowed here
-    return Exchanges(hosts, implicit=True, problems=_judged(domain, hosts, findings), expires=expires, secure=True)
+    exchange = _judge("", found, on_this_machine=on_this_machine)  # an alias is allowed here
+    hosts = ((0, domain),) if exchange.probed else ()
+    problems = _problems(domain, hosts, [], {domain: exchange})
+    return Exchanges(hosts, implicit=True, problems=problems, expires=expires, secure=True)
 
 
 async def _addresses(lookups: Lookups, hosts: Sequence[str]) -> dict[str, tuple[str, Addresses]]:
@@ -106,24 +117,49 @@ def _unusable(host: str) -> str | None:
     return None if HOST_NAME.fullmatch(host) else "is no host name"
 
 
-def _doubts(alias: str, found: Addresses) -> list[str]:
-    """What is wrong with an exchange whose addresses were looked up."""
-    refused = [address for address in found.addresses if not connectable(address)]
-    aliased = [f"is an alias of {excerpt(alias)} (RFC 2181 10.3)"] if alias else []
-    return aliased + ([f"is on {', '.join(refused[:MAX_TOLD])}: not connected"] if refused else [])
+class Exchange(NamedTuple):
+    """What was found of an exchange whose addresses were looked up."""
+
+    probed: bool
+    """It has an address to connect to, or has none, which its endpoint is to tell."""
+    findings: list[str]
+    local: bool
+    """It has an address on this machine that is not connected."""
 
 
-def _may_be_probed(found: Addresses) -> bool:
-    """Has an address to connect to, or has none, which its endpoint is to tell."""
-    return not found.addresses or any(map(connectable, found.addresses))
+def _judge(alias: str, found: Addresses, *, on_this_machine: bool) -> Exchange:
+    """Look at the canonical name, where it is another one, and at the addresses of an exchange."""
+    refused = [each for each in found.addresses if not connectable(each, on_this_machine=on_this_machine)]
+    findings = [f"is an alias of {excerpt(alias)} (RFC 2181 10.3)"] if alias else []
+    findings += [f"is on {', '.join(refused[:MAX_TOLD])}: not connected"] if refused else []
+    probed = not found.addresses or len(refused) < len(found.addresses)
+    return Exchange(probed, findings, any(_unmapped(address).is_loopback for address in refused))
 
 
-def _judged(domain: str, hosts: Sequence[tuple[int, str]], findings: Sequence[str]) -> tuple[Problem, ...]:
+def _problems(
+    domain: str, hosts: Sequence[tuple[int, str]], findings: Sequence[str], listing: Mapping[str, Exchange]
+) -> tuple[Problem, ...]:
     """The problems of the exchanges: each reason once."""
-    more = f"; and {len(findings) - MAX_TOLD} more" if len(findings) > MAX_TOLD else ""
-    invalid = [_problem(Reason.MX_INVALID, "; ".join(findings[:MAX_TOLD]) + more, Severity.WARNING)] if findings else []
-    missing = [] if hosts else [_problem(Reason.MX_NOT_FOUND, f"{domain} has no usable exchange")]
+    found = [*findings, *(f"{host} {what}" for host, each in listing.items() for what in each.findings)]
+    local = [host for host, each in listing.items() if each.local]
+    where = f" ({_on_this_machine(local)})" if local else ""
+    more = f"; and {len(found) - MAX_TOLD} more" if len(found) > MAX_TOLD else ""
+    listed = "; ".join(found[:MAX_TOLD]) + more + where
+    invalid = [_problem(Reason.MX_INVALID, listed, Severity.WARNING)] if found else []
+    missing = [] if hosts else [_problem(Reason.MX_NOT_FOUND, f"{domain} has no usable exchange{where}")]
     return (*missing, *invalid)
+
+
+def _on_this_machine(hosts: Sequence[str]) -> str:
+    """Say which hosts are left alone, and which key allows them."""
+    names = ", ".join(hosts[:MAX_TOLD]) + (f" and {len(hosts) - MAX_TOLD} more" if len(hosts) > MAX_TOLD else "")
+    return f"{names} on this machine: global.mx_on_this_machine: true allows it"
+
+
+def _left_out(domain: str, usable: int) -> Iterator[Problem]:
+    if usable > MAX_HOSTS:
+        detail = f"{domain} has {usable} MX hosts: the first {MAX_HOSTS} are probed, {usable - MAX_HOSTS} are not"
+        yield _problem(Reason.TOO_MANY_ADDRESSES, detail, Severity.WARNING)
 
 
 def _none(reason: Reason, detail: str, expires: float) -> Exchanges:

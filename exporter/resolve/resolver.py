@@ -61,6 +61,8 @@ class Resolver:
         self._tlsa: Bounded[tuple[str, int, str, bool], tuple[Tlsa, float]]
         self._forget()
         self._look_at = -math.inf
+        self.mx_on_this_machine = False
+        """Whether the exchanges of mail domains may be on loopback."""
         self.trusted = False
         """Whether what the nameservers say of DNSSEC is believed."""
         self._ask_nameservers()
@@ -100,7 +102,7 @@ class Resolver:
     async def exchanges(self, domain: str) -> Exchanges:
         """The mail exchanges of a domain, a lower-case A-label name without a trailing dot."""
         self._follow(self._clock())
-        found = await exchanges(self._lookups, domain)
+        found = await exchanges(self._lookups, domain, on_this_machine=self.mx_on_this_machine)
         return replace(found, secure=found.secure and self.trusted)
 
     def left(self, expires: float) -> float:

@@ -47,6 +47,7 @@ global:
   nameservers: [127.0.0.1, "[::1]:5353"]
   max_concurrent_lookups: 4
   trusted_resolver: false
+  mx_on_this_machine: true
   mta_sts: {allow_private: true}
   source_address: 127.0.0.2
   ehlo_name: Probe.Example
@@ -61,6 +62,7 @@ egress: {min_hosts: 5, min_networks: 4, canaries: ["a.example:25", "[::1]:25"]}
     assert config.nameservers == ("127.0.0.1", "[::1]:5353")
     assert config.max_concurrent_lookups == 4
     assert config.trusted_resolver is False
+    assert config.mx_on_this_machine is True
     assert config.mta_sts_allow_private
     assert config.probe_endpoint == ProbeAccess(enabled=True, allow=("*.example", "10.0.0.0/8"))
     assert config.egress == Egress(5, 4, (("a.example", 25), ("::1", 25)))
@@ -76,6 +78,7 @@ def test_without_a_file_there_are_defaults_and_no_targets() -> None:
     assert config.targets == ()
     assert config.settings_for(25) == Settings()
     assert config.trusted_resolver is None
+    assert config.mx_on_this_machine is False
     assert (config.max_concurrent_probes, config.max_probes_per_host, config.max_addresses) == (1000, 1, 16)
     assert (config.path, config.sources, config.egress) == (None, Sources(), Egress())
 

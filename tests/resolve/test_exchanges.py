@@ -7,6 +7,7 @@ from exporter.resolve import Resolver, connectable
 if TYPE_CHECKING:
     from tests.resolve.conftest import Clock, ScriptedDns
 
+HERE = "on this machine: global.mx_on_this_machine: true allows it"
 GOOD = {"mx1.d.example A": "192.0.2.1", "mx2.d.example A": "192.0.2.2"}
 
 
@@ -93,14 +94,45 @@ GOOD = {"mx1.d.example A": "192.0.2.1", "mx2.d.example A": "192.0.2.2"}
         pytest.param(
             GOOD | {"d.example MX": "10 l.d.example., 20 mx1.d.example.", "l.d.example A": "127.0.0.1"},
             [(20, "mx1.d.example")],
-            {"mx_invalid": ("warning", "l.d.example is on 127.0.0.1: not connected")},
+            {"mx_invalid": ("warning", f"l.d.example is on 127.0.0.1: not connected (l.d.example {HERE})")},
             id="on loopback",
         ),
         pytest.param(
             {"d.example MX": "10 l.d.example.", "l.d.example A": "127.0.0.1 192.0.2.1"},
             [(10, "l.d.example")],
-            {"mx_invalid": ("warning", "l.d.example is on 127.0.0.1: not connected")},
+            {"mx_invalid": ("warning", f"l.d.example is on 127.0.0.1: not connected (l.d.example {HERE})")},
             id="on loopback and elsewhere",
+        ),
+        pytest.param(
+            {
+                "d.example MX": "10 a.d.example., 10 b.d.example., 20 c.d.example.",
+                "a.d.example A": "127.0.0.1",
+                "b.d.example A": "NODATA",
+                "b.d.example AAAA": "::1",
+                "c.d.example A": "127.0.1.1",
+            },
+            [],
+            {
+                "mx_not_found": (
+                    "critical",
+                    f"d.example has no usable exchange (a.d.example, b.d.example, c.d.example {HERE})",
+                ),
+                "mx_invalid": (
+                    "warning",
+                    "a.d.example is on 127.0.0.1: not connected; b.d.example is on ::1: not connected; "
+                    f"c.d.example is on 127.0.1.1: not connected (a.d.example, b.d.example, c.d.example {HERE})",
+                ),
+            },
+            id="all on loopback",
+        ),
+        pytest.param(
+            {"d.example MX": "NODATA", "d.example A": "127.0.0.1"},
+            [],
+            {
+                "mx_not_found": ("critical", f"d.example has no usable exchange (d.example {HERE})"),
+                "mx_invalid": ("warning", f"d.example is on 127.0.0.1: not connected (d.example {HERE})"),
+            },
+            id="no MX, and the domain itself on loopback",
         ),
         pytest.param(
             {"d.example MX": "NODATA", "d.example A": "169.254.0.1"},
@@ -173,8 +205,38 @@ async def test_of_a_thousand_records_the_32_preferred_hosts_are_used_and_the_tex
     found = await resolver.exchanges("d.example")
     assert [host for _, host in found.hosts] == [f"mx{n:04}.d.example" for n in range(32)]
     assert found.records == 1000
-    (problem,) = found.problems
-    assert problem.detail.endswith("x7 is a single label; and 92 more")
+    invalid, too_many = found.problems
+    assert invalid.detail.endswith("x7 is a single label; and 92 more")
+    assert (too_many.reason, too_many.severity, too_many.stage) == ("too_many_addresses", "warning", "dns")
+    assert too_many.detail == "d.example has 900 MX hosts: the first 32 are probed, 868 are not"
+
+
+@pytest.mark.parametrize(("count", "problems"), [(32, []), (33, ["too_many_addresses"]), (40, ["too_many_addresses"])])
+async def test_a_domain_says_how_many_of_its_hosts_are_not_probed(
+    resolver: Resolver, dns_server: "ScriptedDns", count: int, problems: list[str]
+) -> None:
+    dns_server.says["d.example MX"] = "truncated " + ", ".join(f"10 mx{n}.d.example." for n in range(count))
+    found = await resolver.exchanges("d.example")
+    assert [problem.reason for problem in found.problems] == problems
+    assert len(found.hosts) == 32
+    assert all(f"has {count} MX hosts" in problem.detail for problem in found.problems)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.1.1"])
+@pytest.mark.parametrize("mx", ["10 l.d.example.", "NODATA"], ids=["MX", "implicit"])
+async def test_exchanges_may_be_on_this_machine_where_that_is_allowed(
+    resolver: Resolver, dns_server: "ScriptedDns", address: str, mx: str
+) -> None:
+    dns_server.says = {"d.example MX": mx, "d.example A": address, "l.d.example A": address}
+    resolver.mx_on_this_machine = True
+    found = await resolver.exchanges("d.example")
+    assert (len(found.hosts), found.problems) == (1, ())
+
+
+async def test_link_local_is_not_this_machine(resolver: Resolver, dns_server: "ScriptedDns") -> None:
+    dns_server.says = {"d.example MX": "10 l.d.example.", "l.d.example A": "169.254.0.1"}
+    resolver.mx_on_this_machine = True
+    assert (await resolver.exchanges("d.example")).hosts == ()
 
 
 async def test_known_exchanges_are_used_while_dns_fails(
@@ -224,3 +286,12 @@ async def test_a_changed_mx_set_is_seen_when_its_ttl_is_over(
 )
 def test_where_the_exchange_of_a_stranger_may_be(address: str, allowed: bool) -> None:
     assert connectable(address) is allowed
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [("127.0.0.1", True), ("::1", True), ("::ffff:127.0.0.1", True), ("192.0.2.1", True), ("0.0.0.0", False),
+     ("169.254.1.1", False), ("224.0.0.1", False)],
+)  # fmt: skip
+def test_where_it_may_be_if_this_machine_is_allowed(address: str, allowed: bool) -> None:
+    assert connectable(address, on_this_machine=True) is allowed
