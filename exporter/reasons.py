@@ -214,15 +214,16 @@ REASONS: dict[Reason, Row] = {
         _GREETING, C,
         "Connected, but no complete 220 greeting came before the time ran out.",
         "An overloaded server, a greet delay longer than `timeout`, a reverse lookup of our address that hangs, "
-        "a PROXY protocol listener, or a port that expects TLS from the first byte.",
+        "a PROXY protocol listener, a port that expects TLS from the first byte, or Postfix whose smtpd cannot start "
+        "(its SASL socket is missing).",
         "Connect by hand and wait: nc HOST PORT; on the server, its load and its resolver.",
     ),
     Reason.GREETING_CLOSED: Row(
         _GREETING, C,
         "The server closed or reset the connection before it greeted.",
-        "A crashing or overloaded daemon, a load balancer without a healthy backend, or a firewall that lets "
-        "nobody speak.",
-        "The mail server's log at the time of the probe; the load balancer's backends.",
+        "A crashing or overloaded daemon, a load balancer without a healthy backend, a PROXY protocol listener, a "
+        "limit on the connections of one client (many servers close without a word), or a firewall.",
+        "The mail server's log at the time of the probe; the load balancer's backends; the server's limits per client.",
     ),
     Reason.GREETING_TEMPORARY: Row(
         _GREETING, C,
@@ -233,8 +234,9 @@ REASONS: dict[Reason, Row] = {
     Reason.GREETING_REJECTED: Row(
         _GREETING, C,
         "The server greeted with a 5xx reply: it does not offer mail service.",
-        "Mail service is switched off on this host, or the connection reaches a host that should not be an MX.",
-        "The text of the reply; whether the name points to the right host.",
+        "Mail service is switched off on this host, the connection reaches a host that should not be an MX, or a deny "
+        "list that does not say so (postscreen: 521 5.3.2).",
+        "The text of the reply; whether the name points to the right host; the same probe from another network.",
     ),
     Reason.GREETING_MALFORMED: Row(
         _GREETING, C,
@@ -250,15 +252,17 @@ REASONS: dict[Reason, Row] = {
     ),
     Reason.PLAINTEXT_ON_TLS_PORT: Row(
         _TLS, C,
-        "The port speaks clear SMTP; we began with TLS.",
+        "The port speaks SMTP in clear; we began with TLS.",
         "The daemon's TLS wrapper mode is off on this port, or `security: implicit` where starttls is meant.",
         "Postfix: smtpd_tls_wrappermode=yes for this service; Exim: tls_on_connect_ports; or set `security`.",
     ),
     Reason.CLIENT_REJECTED: Row(
         (Stage.GREETING, Stage.EHLO, Stage.STARTTLS), C,
-        "The server refuses us, not everybody: its 5xx reply speaks of our address or reputation.",
-        "This machine's address is on a blocklist, has no or a wrong PTR record, or `ehlo_name` is not accepted.",
-        "Reverse DNS and blocklist entries of this machine's address; the key `ehlo_name`.",
+        "The server refuses this client, not everybody: its 5xx reply speaks of our address or reputation; or it is "
+        "Sendmail and offers nothing but ENHANCEDSTATUSCODES, its way to refuse a client.",
+        "This machine's address is on a blocklist or in an access map, has no or a wrong PTR record, or `ehlo_name` is "
+        "not accepted.",
+        "Reverse DNS and blocklist entries of this machine's address; the server's access map; the key `ehlo_name`.",
     ),
     Reason.EHLO_TIMEOUT: Row(
         _EHLO, C,
@@ -269,7 +273,8 @@ REASONS: dict[Reason, Row] = {
     Reason.EHLO_CLOSED: Row(
         _EHLO, C,
         "The server closed or reset the connection instead of answering EHLO.",
-        "A crashing daemon, or a policy that drops clients by name or address.",
+        "A crashing daemon (Postfix: its SASL socket is missing; greeting_timeout may follow), or a policy that drops "
+        "clients by name or address.",
         "The mail server's log at the time of the probe.",
     ),
     Reason.EHLO_TEMPORARY: Row(
@@ -280,14 +285,16 @@ REASONS: dict[Reason, Row] = {
     ),
     Reason.EHLO_REJECTED: Row(
         _EHLO, C,
-        "EHLO, and HELO where it was tried, was answered with a 5xx reply.",
-        "Our `ehlo_name` is not accepted, or the server is no mail server.",
+        "EHLO was answered with a 5xx reply, and HELO, where it was tried, with another or with a close.",
+        "The server does not accept our `ehlo_name`, speaks LMTP, or expects a PROXY header; or a firewall overwrites "
+        "the command.",
         "The text of the reply; set `ehlo_name` to a name that resolves to this machine's address.",
     ),
     Reason.REPLY_MALFORMED: Row(
         (Stage.EHLO, Stage.STARTTLS, Stage.AUTH), C,
-        "An answer was no SMTP reply, or its lines carried different codes.",
-        "A broken proxy or middlebox, or another protocol behind the greeting.",
+        "The server sent something that is not an SMTP reply, or a reply that no command asked for.",
+        "A broken proxy or middlebox, a proxy that sends a PROXY header to a server that does not expect it, or "
+        "another protocol behind the greeting.",
         "The transcript of the probe; the server without the device in between.",
     ),
     Reason.REPLY_TOO_LONG: Row(
@@ -299,7 +306,7 @@ REASONS: dict[Reason, Row] = {
     Reason.STARTTLS_NOT_SUPPORTED: Row(
         _STARTTLS, EW,
         "The server does not offer STARTTLS: mail and passwords would travel in clear.",
-        "TLS is switched off, its certificate could not be loaded at start, or a device between removes the offer.",
+        "TLS is switched off, the certificate could not be loaded at start, or a device on the path removes the offer.",
         "The server's TLS settings and log; the same probe from inside the server's network.",
         "starttls-not-supported",
     ),
@@ -313,8 +320,9 @@ REASONS: dict[Reason, Row] = {
     Reason.STARTTLS_WITHDRAWN: Row(
         _STARTTLS, C,
         "STARTTLS is not offered, though it was within a day, or is now at another address of this host.",
-        "A failed reload lost the certificate, or somebody on the path strips the offer: a downgrade attack.",
-        "The server's log since the last good probe; the same probe from another network.",
+        "A failed reload lost the certificate; the server refuses this client and hides its extensions (Sendmail: "
+        "access map, DNSBL); or somebody on the path strips the offer: a downgrade attack.",
+        "The server's log since the last good probe; its access map; the same probe from another network.",
         "starttls-not-supported",
     ),
     Reason.STARTTLS_TEMPORARY: Row(
@@ -343,7 +351,7 @@ REASONS: dict[Reason, Row] = {
     ),
     Reason.STARTTLS_INJECTION: Row(
         _STARTTLS, C,
-        "Clear text followed the 220 to STARTTLS before TLS began: a careless client would trust it as encrypted.",
+        "Cleartext followed the 220 to STARTTLS before TLS began: a careless client would trust it as encrypted.",
         "Somebody on the path injects replies (CVE-2011-0411 and its kind), or a server that sends ahead.",
         "The transcript; the same probe from inside the server's network; the server's version.",
     ),
@@ -361,8 +369,9 @@ REASONS: dict[Reason, Row] = {
     ),
     Reason.STARTTLS_NOT_TLS: Row(
         _TLS, C,
-        "STARTTLS was accepted with 220, then our ClientHello was answered in clear.",
-        "The TLS engine failed after the 220 (key, certificate, tlsproxy), or a proxy answers in the server's place.",
+        "STARTTLS was accepted with 220, and a reply in clear followed instead of TLS.",
+        "TLS failed to start after the 220 (the key does not match the certificate, tlsproxy is down), or a proxy "
+        "answers in the server's place.",
         "The mail server's log; openssl s_client -starttls smtp -connect HOST:PORT",
     ),
     Reason.TLS_TIMEOUT: Row(
@@ -385,7 +394,7 @@ REASONS: dict[Reason, Row] = {
     ),
     Reason.TLS_CLIENT_CERTIFICATE_REQUIRED: Row(
         _TLS, C,
-        "The server ended the connection because we showed no client certificate.",
+        "The server refused us because we presented no client certificate.",
         "Mutual TLS is required on this port.",
         "Whether that is meant for this port (Postfix: smtpd_tls_req_ccert); probe another one.",
     ),
@@ -494,15 +503,17 @@ REASONS: dict[Reason, Row] = {
     ),
     Reason.AUTH_MECHANISM_UNAVAILABLE: Row(
         _AUTH, C,
-        "The server offers AUTH, but not the mechanism configured, or none of PLAIN, LOGIN and CRAM-MD5.",
-        "The server's mechanisms changed.",
+        "The server offers AUTH, but not the configured mechanism, or none of PLAIN, LOGIN and CRAM-MD5.",
+        "The server's mechanisms changed, or it offers only what this exporter does not support: SCRAM, XOAUTH2, "
+        "OAUTHBEARER, GSSAPI, NTLM.",
         "The key `auth.mechanism`; the server's SASL settings.",
     ),
     Reason.AUTH_REJECTED: Row(
         _AUTH, C,
         "The login was rejected with a 5xx reply.",
-        "A wrong or expired password, a locked account, or a broken password database.",
-        "The account of `auth.username` and the password file; the server's authentication log.",
+        "A wrong or expired password, a locked account, a broken password database, or a policy of the provider "
+        "(535 5.7.139, 534 5.7.9: the password may be right).",
+        "The text of the reply; the account of `auth.username` and the password file; the server's authentication log.",
     ),
     Reason.AUTH_TEMPORARY: Row(
         _AUTH, C,

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import ip_address
 
-from exporter.checks.problem import problem
+from exporter.checks.problem import misplaced, problem
 from exporter.model import Expect, Problem, Reply, Result, Security
+from exporter.phrases import explained
 from exporter.reasons import Reason, Stage
+from exporter.smtp.login import MECHANISMS
 
 SHOW_THE_PASSWORD = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
 """Mechanisms open to whoever listens (RFC 4954 9); CRAM-MD5, SCRAM, NTLM and GSSAPI are not."""
@@ -24,17 +26,24 @@ def check(result: Result, expect: Expect) -> Iterator[Problem]:
             forbidden = expect.auth_before_tls == "forbidden"
             yield from problem(Reason.AUTH_OFFERED_IN_CLEAR, " ".join(sorted(in_clear)), expected=forbidden)
     if result.hello_tls and not result.hello_tls.mechanisms:
-        yield from problem(Reason.AUTH_NOT_OFFERED, expected=expect.auth == "required")
+        detail = misplaced(result.ehlo_tls, "AUTH")
+        yield from problem(Reason.AUTH_NOT_OFFERED, detail, expected=expect.auth == "required")
     if result.auth_not_attempted:
         yield from problem(Reason.AUTH_NOT_ATTEMPTED, result.auth_not_attempted)
     elif settings.auth and result.ended and result.ended.reason is Reason.STARTTLS_INJECTION:
         yield from problem(Reason.AUTH_NOT_ATTEMPTED, "STARTTLS was tampered with")
     if result.auth_unavailable:
-        yield from problem(Reason.AUTH_MECHANISM_UNAVAILABLE, result.auth_unavailable)
+        yield from problem(Reason.AUTH_MECHANISM_UNAVAILABLE, result.auth_unavailable + _unsupported(result))
     if result.auth_ended:
         yield from problem(result.auth_ended.reason, result.auth_ended.detail, stage=Stage.AUTH)
     elif result.auth and not result.authenticated:
-        yield from problem(_refusal(result.auth), f"{result.auth.code} {result.auth.text}")
+        yield from problem(_refusal(result.auth), explained(result.auth))
+
+
+def _unsupported(result: Result) -> str:
+    """What we support, where the server offers none of it: SCRAM, OAuth, Kerberos or NTLM only."""
+    offered = result.hello_tls.mechanisms if result.hello_tls else frozenset()
+    return "" if offered.intersection(MECHANISMS) else f"; this exporter supports {', '.join(MECHANISMS)}"
 
 
 def _refusal(reply: Reply) -> Reason:

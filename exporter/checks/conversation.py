@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from exporter.checks.problem import problem
 from exporter.model import Expect, Problem, Reply, Result
-from exporter.phrases import speaks_of_us
+from exporter.phrases import explained, meaning_of, speaks_of_us, wants_certificate
 from exporter.reasons import Reason, Stage
+from exporter.smtp.software import software
 
 REFUSED = {
     Stage.GREETING: (Reason.GREETING_TEMPORARY, Reason.GREETING_REJECTED, Reason.GREETING_MALFORMED),
@@ -26,6 +27,17 @@ def refusals(result: Result) -> Iterator[tuple[Stage, Reply]]:
         yield Stage.STARTTLS, result.starttls
 
 
+def turned_away(result: Result) -> bool:
+    """Whether this is how Sendmail refuses a client (access map, DNSBL): it accepts EHLO, and offers next to nothing.
+
+    Every MAIL is refused then, and what it offers to others is not seen.
+    """
+    hello, greeting = result.hello_tls or result.hello, result.greeting
+    if hello is None or greeting is None or hello.extensions.keys() != {"ENHANCEDSTATUSCODES"}:
+        return False
+    return software(greeting.text) == "sendmail"
+
+
 def check(result: Result, _: Expect) -> Iterator[Problem]:
     """What ended it early, or how the server refused."""
     refused, ended = tuple(refusals(result)), result.ended
@@ -35,10 +47,21 @@ def check(result: Result, _: Expect) -> Iterator[Problem]:
         elif ended.reason is Reason.REPLY_MALFORMED:
             refused = ()
     if ended:
-        yield from problem(ended.reason, ended.detail, stage=ended.stage, expected=True)
+        meaning = meaning_of(ended.detail)
+        detail = f"{meaning}: {ended.detail}" if meaning else ended.detail
+        yield from problem(ended.reason, detail, stage=ended.stage, expected=True)
     for stage, reply in refused:
-        temporary, rejected, malformed = REFUSED[stage]
-        reason = {4: temporary, 5: rejected}.get(reply.code // 100, malformed)
-        if reason is rejected and speaks_of_us(reply, result.own_address):
-            reason = Reason.CLIENT_REJECTED
-        yield from problem(reason, f"{reply.code} {reply.text}", stage=stage)
+        yield from _refusal(result, stage, reply)
+
+
+def _refusal(result: Result, stage: Stage, reply: Reply) -> Iterator[Problem]:
+    """What a refusal says: of a client certificate, of us, or of the server itself."""
+    detail = explained(reply, result.greeting if stage is Stage.EHLO else None)
+    if reply.code // 100 in (4, 5) and wants_certificate(reply):
+        yield from problem(Reason.TLS_CLIENT_CERTIFICATE_REQUIRED, detail)
+        return
+    temporary, rejected, malformed = REFUSED[stage]
+    reason = {4: temporary, 5: rejected}.get(reply.code // 100, malformed)
+    if reason is rejected and speaks_of_us(reply, result.own_address):
+        reason = Reason.CLIENT_REJECTED
+    yield from problem(reason, detail, stage=stage)

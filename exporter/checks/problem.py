@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exporter.model import Problem
+from exporter.model import Problem, Reply
 from exporter.peer_text import escape
 from exporter.reasons import REASONS, Reason, Stage
 
@@ -26,3 +26,11 @@ def problem(
     if severity:
         shown = escape(detail if len(detail) <= MAX_DETAIL else f"{detail[:MAX_DETAIL]}...")
         yield Problem(reason, stage or row.stages[0], severity, shown)
+
+
+def misplaced(reply: Reply | None, keyword: str) -> str:
+    """For the operator: the keyword is on the first line of the reply to EHLO (RFC 5321 4.1.1.1); else nothing."""
+    first = reply.lines[0].upper().split(maxsplit=1)[:1] if reply else []
+    return (
+        f"{keyword} is on the first line of the reply, where senders read the host name" if first == [keyword] else ""
+    )

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from exporter.checks.problem import problem
-from exporter.model import Expect, Problem, Result, Security
+from exporter.checks.problem import misplaced, problem
+from exporter.model import Expect, Hello, Problem, Result, Security
+from exporter.phrases import explained
 from exporter.reasons import Reason
 from exporter.smtp.hello import MASKED
 
@@ -26,11 +27,17 @@ def check(result: Result, expect: Expect) -> Iterator[Problem]:
         mask = _mask(result)
         yield from problem(
             Reason.STARTTLS_MASKED if mask else Reason.STARTTLS_NOT_SUPPORTED,
-            f"{mask} hides it"
-            if mask
-            else f"{hello.verb} announces: {' '.join(sorted(hello.extensions)) or 'nothing'}",
+            f"{mask} hides it" if mask else _instead(result, hello),
             expected=expect.starttls == "required",
         )
+
+
+def _instead(result: Result, hello: Hello) -> str:
+    """What the server said instead of offering it."""
+    if result.ehlo_refusal:
+        return f"HELO was accepted after EHLO was refused: {explained(result.ehlo_refusal)}"
+    offered = " ".join(sorted(hello.extensions)) or "nothing"
+    return misplaced(result.ehlo, "STARTTLS") or f"{hello.verb} offers: {offered}"
 
 
 def _mask(result: Result) -> str | None:

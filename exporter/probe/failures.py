@@ -4,9 +4,11 @@ OpenSSL says WRONG_VERSION_NUMBER for a greeting, a web page and an injected rep
 the handshake decide before its error does.
 """
 
+import contextlib
 import errno
 
 from exporter.model import Ended, Reply, Security
+from exporter.phrases import took_for_command
 from exporter.probe.lag import LoopAwayError
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.smtp.reply import MalformedReplyError, ReplyParser, ReplyTooLongError, text
@@ -71,20 +73,30 @@ OPENSSL: dict[str, Reason] = {
 NO_CLIENT_CERTIFICATE = ("alert handshake failure", "alert no certificate", "alert bad certificate")
 """How the reason of a TlsError ends where a TLS 1.2 server asked for a certificate and got none."""
 
-NOT_UNDERSTOOD = ("synchroni", "recogni", "command", "syntax")
-"""Words in a 5xx by which a server in clear took our ClientHello for a command."""
+
+SILENCE = 2.5
+"""Seconds of silence before a close. PROXY protocol listeners wait for their header for 3 s (Exim, Dovecot) or 5 s."""
 
 
-def ended(stage: Stage, error: Exception, security: Security, port: int, *, established: bool = False) -> Ended:
+def ended(
+    stage: Stage,
+    error: Exception,
+    security: Security,
+    port: int,
+    *,
+    established: bool = False,
+    silence: float = 0.0,
+) -> Ended:
     """Say what it means that the conversation ended at this stage with this error.
 
     `established`: a reply was read inside TLS, so the handshake is no longer to blame.
+    `silence`: seconds for which nothing came at this stage.
     """
     match error:
         case HandshakeError():
             return _handshake(error, security)
         case EarlyDataError():
-            return Ended(Stage.STARTTLS, Reason.STARTTLS_INJECTION, f"after the 220 came: {_shown(error.args[0])}")
+            return _early(error.args[0])
         case TlsError() if not established:  # TLS 1.3: the handshake failed late
             return Ended(Stage.TLS, OPENSSL.get(error.reason, Reason.TLS_HANDSHAKE_FAILED), error.reason)
         case MalformedReplyError() if _greets_with_tls(stage, error, security, port):
@@ -93,6 +105,8 @@ def ended(stage: Stage, error: Exception, security: Security, port: int, *, esta
             return Ended(stage, CONNECT.get(error.errno, Reason.NETWORK_UNREACHABLE), str(error.strerror))
     known = STAGES[stage]
     reason = known.get(type(error), known.get(ClosedError, Reason.INTERNAL_ERROR))
+    if reason is Reason.GREETING_CLOSED and silence >= SILENCE and security is not Security.IMPLICIT:
+        return Ended(stage, reason, f"after {silence:.0f} s of silence: perhaps a PROXY protocol listener")
     return Ended(stage, reason, _detail(error))
 
 
@@ -133,19 +147,39 @@ def clear_reply(raw: bytes) -> Reply | None:
 def greeting_in_clear(raw: bytes) -> Reply | None:
     """A refusal in clear on an implicit TLS port: Exim says 421 and 554 so when it is busy or does not like us."""
     reply = clear_reply(raw)
-    return reply if reply and reply.code // 100 in (4, 5) and not _took_for_command(reply) else None
+    return reply if reply and reply.code // 100 in (4, 5) and not took_for_command(reply) else None
 
 
-def _took_for_command(reply: Reply) -> bool:
-    return reply.code // 100 == 5 and any(word in reply.text.lower() for word in NOT_UNDERSTOOD)
+def _own_refusal(raw: bytes) -> str:
+    """The first of one or more complete 4xx or 5xx replies, if that is all that came; else an empty string.
+
+    TLS failed to start after the 220, and the server says so itself: an attacker gains nothing from that.
+    """
+    parser, refusals = ReplyParser(), list[Reply]()
+    with contextlib.suppress(MalformedReplyError, ReplyTooLongError):
+        reply = parser.feed(raw)
+        while reply and reply.code // 100 in (4, 5):
+            refusals.append(reply)
+            if not parser.pending.strip(b"\r\n"):
+                return f"{refusals[0].code} {refusals[0].text}"
+            reply = parser.feed(b"")
+    return ""
+
+
+def _early(raw: bytes) -> Ended:
+    """What followed the 220 to STARTTLS, before we sent anything, is no TLS."""
+    if refusal := _own_refusal(raw):
+        return Ended(Stage.TLS, Reason.STARTTLS_NOT_TLS, refusal)
+    return Ended(Stage.STARTTLS, Reason.STARTTLS_INJECTION, f"after the 220 came: {_shown(raw)}")
 
 
 def _in_clear(raw: bytes, security: Security) -> Ended:
     """What answered our ClientHello is no TLS."""
     if security is Security.STARTTLS:
-        return Ended(Stage.TLS, Reason.STARTTLS_NOT_TLS, f"our ClientHello was answered: {_shown(raw)}")
+        detail = _own_refusal(raw) or f"our ClientHello was answered in clear: {_shown(raw)}"
+        return Ended(Stage.TLS, Reason.STARTTLS_NOT_TLS, detail)
     reply = clear_reply(raw)
-    if reply and (reply.code == 220 or _took_for_command(reply)):
+    if reply and (reply.code == 220 or (reply.code // 100 in (4, 5) and took_for_command(reply))):
         return Ended(Stage.TLS, Reason.PLAINTEXT_ON_TLS_PORT, f"in clear: {_shown(raw)}")
     return Ended(Stage.TLS, Reason.TLS_HANDSHAKE_FAILED, f"in clear: {_shown(raw)}")
 
@@ -179,4 +213,4 @@ def _certificate_requested(raw: bytes) -> bool:
 
 
 def _shown(raw: bytes) -> str:
-    return text(raw[:100]).strip()
+    return text(raw[:100]).strip() or "an empty line"

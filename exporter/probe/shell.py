@@ -291,7 +291,10 @@ class Shell:
         if self.untestable:
             self.transcript.remark(stage, str(error))
         elif stage is not Stage.QUIT and self.clear_greeting is None:
-            ended = self.ended = failures.ended(stage, error, security, self._peer.port, established=self.established)
+            silence = 0.0 if self._parser.pending else self.watch.stages.get(stage, 0.0)
+            ended = self.ended = failures.ended(
+                stage, error, security, self._peer.port, established=self.established, silence=silence
+            )
             self.transcript.remark(ended.stage, f"{ended.reason} {ended.detail}".strip())
         self._finish()
 

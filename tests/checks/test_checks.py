@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from exporter.checks import assess
+from exporter.checks.history import History
 from exporter.checks.problem import MAX_DETAIL
 from exporter.model import AuthSettings, Ended, Hello, Lookup, Security, Session, Verdict
 from exporter.reasons import Reason, Stage, Untestable
@@ -16,6 +17,12 @@ NONE = {"security": Security.NONE}
 IMPLICIT = {"security": Security.IMPLICIT}
 IN_CLEAR: dict[str, Any] = {"starttls": None, "session": None, "ehlo_tls": None, "hello_tls": None, "verdict": None}
 TRUSTED = {"certificate": "trusted"}
+GREETED: dict[str, Any] = {**IN_CLEAR, "ehlo": None, "hello": None}
+GREETING, SENDMAIL = reply("220 mail.example.test ESMTP"), reply("220 mail.example.test ESMTP Sendmail 8.17.1/8.17.1")
+REJECTING = Hello("EHLO", {"ENHANCEDSTATUSCODES": ""})
+TURNED_AWAY: dict[str, Any] = {**IN_CLEAR, "greeting": SENDMAIL, "hello": REJECTING}
+NO_EHLO = reply("550 Administrative prohibition")
+REFUSED: dict[str, Any] = {**IN_CLEAR, "hello": None, "ehlo": NO_EHLO, "ehlo_refusal": NO_EHLO}
 AUTH = Hello("EHLO", {"AUTH": ""}, frozenset({"PLAIN"}))
 LOGIN = {"auth": AuthSettings("user", password_env="P")}
 
@@ -212,6 +219,54 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {**IN_CLEAR, "starttls": reply("454 4.7.0 TLS not available due to local problem")},
         {"starttls_temporary": C},
     ),
+    **{
+        f"a client certificate is wanted, {where}": (
+            {**gone, where: reply("421 4.7.1 mail.example.test Error: No client certificate presented")},
+            {"tls_client_certificate_required": C},
+        )
+        for where, gone in (
+            ("ehlo_tls", {"hello_tls": None}),
+            ("greeting", GREETED),
+            ("ehlo", {**IN_CLEAR, "hello": None}),
+        )
+    },
+    "a client certificate is wanted with 5.7.1": (
+        {"hello_tls": None, "ehlo_tls": reply("550 5.7.1 Client certificate required")},
+        {"tls_client_certificate_required": C},
+    ),
+    "Sendmail turns us away": (TURNED_AWAY, {"client_rejected": W}),
+    "Sendmail turns us away, and much is expected": (
+        {**TURNED_AWAY, "expect": {"starttls": "required", "auth": "required", "extensions": ("SIZE",)}},
+        {"client_rejected": W},
+    ),
+    "Sendmail turns us away inside TLS": (
+        {
+            "greeting": SENDMAIL,
+            "hello": None,
+            "hello_tls": REJECTING,
+            "settings": IMPLICIT,
+            "expect": {"auth": "required"},
+        },
+        {"client_rejected": W},
+    ),
+    "another server offers only that": ({**TURNED_AWAY, "greeting": GREETING}, {"starttls_not_supported": W}),
+    "Sendmail offers more": (
+        {**TURNED_AWAY, "hello": Hello("EHLO", {"ENHANCEDSTATUSCODES": "", "HELP": ""})},
+        {"starttls_not_supported": W},
+    ),
+    "Sendmail offers nothing": ({**TURNED_AWAY, "hello": Hello("EHLO")}, {"starttls_not_supported": W}),
+    "EHLO refused, HELO closed": (
+        {**REFUSED, "ended": Ended(Stage.EHLO, Reason.EHLO_CLOSED)},
+        {"ehlo_rejected": C},
+    ),
+    "EHLO refused, HELO not answered": (
+        {**REFUSED, "ended": Ended(Stage.EHLO, Reason.EHLO_TIMEOUT)},
+        {"ehlo_rejected": C, "ehlo_timeout": C},
+    ),
+    "EHLO refused, and out of step": (
+        {**REFUSED, "ended": Ended(Stage.EHLO, Reason.REPLY_MALFORMED)},
+        {"reply_malformed": C},
+    ),
     "too many TLS sessions is one": (
         {**IN_CLEAR, "starttls": reply("454 4.7.0 Error: too many new TLS sessions from 192.0.2.1")},
         {"starttls_temporary": W},
@@ -222,6 +277,79 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 @pytest.mark.parametrize(("facts", "problems"), ROWS.values(), ids=[*ROWS])
 def test_what_is_said_of_these_facts(facts: dict[str, Any], problems: dict[str, str]) -> None:
     assert said(healthy(**facts)) == problems
+
+
+DETAILS: dict[str, tuple[dict[str, Any], str]] = {
+    "STARTTLS on the first line": (
+        {**IN_CLEAR, "ehlo": reply("250-starttls\n250 SIZE"), "hello": Hello("EHLO", {"SIZE": ""})},
+        "STARTTLS is on the first line of the reply, where senders read the host name",
+    ),
+    "STARTTLS in the host name": (
+        {**IN_CLEAR, "ehlo": reply("250-starttls.example.test\n250 SIZE"), "hello": Hello("EHLO", {"SIZE": ""})},
+        "EHLO offers: SIZE",
+    ),
+    "AUTH on the first line": (
+        {"expect": {"auth": "required"}, "ehlo_tls": reply("250-AUTH PLAIN\n250 SIZE"), "hello_tls": Hello("EHLO")},
+        "AUTH is on the first line of the reply, where senders read the host name",
+    ),
+    "an extension on the first line": (
+        {"expect": {"extensions": ("DSN", "SIZE")}, "ehlo_tls": reply("250 SIZE 1000"), "hello_tls": Hello("EHLO")},
+        "not announced: DSN SIZE; SIZE is on the first line of the reply, where senders read the host name",
+    ),
+    "EHLO overwritten, HELO accepted": (
+        {**IN_CLEAR, "hello": Hello("HELO"), "ehlo_refusal": reply('500 5.5.1 Command unrecognized: "XXXX probe"')},
+        "HELO was accepted after EHLO was refused: something on the path rewrote our command (a firewall's SMTP "
+        'inspection): 500 5.5.1 Command unrecognized: "XXXX probe"',
+    ),
+    "STARTTLS overwritten": (
+        {**IN_CLEAR, "starttls": reply("500 5.0.0 'XXXXXXXX': command not understood")},
+        "something on the path rewrote our command (a firewall's SMTP inspection): "
+        "500 5.0.0 'XXXXXXXX': command not understood",
+    ),
+    "LMTP by its greeting": (
+        {**REFUSED, "greeting": reply("220 mail LMTP ready"), "ehlo": reply("500 what?")},
+        "this is LMTP, not SMTP: 500 what?",
+    ),
+    "a deny list after a teaser": (
+        {
+            **GREETED,
+            "greeting": None,
+            "ended": Ended(
+                Stage.GREETING, Reason.GREETING_MALFORMED, "220- and then 521 5.3.2 Service currently unavailable"
+            ),
+        },
+        "postscreen's deny list says this; it may be this client only: "
+        "220- and then 521 5.3.2 Service currently unavailable",
+    ),
+    "only SCRAM": (
+        {
+            "settings": LOGIN,
+            "hello_tls": Hello("EHLO", {"AUTH": ""}, frozenset({"SCRAM-SHA-256"})),
+            "auth_unavailable": "PLAIN, LOGIN or CRAM-MD5 wanted, SCRAM-SHA-256 offered",
+        },
+        "PLAIN, LOGIN or CRAM-MD5 wanted, SCRAM-SHA-256 offered; this exporter supports PLAIN, LOGIN, CRAM-MD5",
+    ),
+    "another mechanism": (
+        {"settings": LOGIN, "hello_tls": AUTH, "auth_unavailable": "LOGIN wanted, PLAIN offered"},
+        "LOGIN wanted, PLAIN offered",
+    ),
+    "a policy against passwords": (
+        {
+            "settings": LOGIN,
+            "hello_tls": AUTH,
+            "authenticated": False,
+            "auth": reply("535 5.7.139 Authentication unsuccessful, basic authentication is disabled."),
+        },
+        "a policy of the provider, not a wrong password: enable SMTP AUTH for this mailbox, and exempt it from "
+        "policies against basic authentication: 535 5.7.139 Authentication unsuccessful, basic authentication is "
+        "disabled.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("facts", "detail"), DETAILS.values(), ids=[*DETAILS])
+def test_the_detail_says_what_was_seen_and_what_it_means(facts: dict[str, Any], detail: str) -> None:
+    assert [each.detail for each in assess(healthy(**facts)).problems] == [detail]
 
 
 AUTH_CODES = {
@@ -280,6 +408,7 @@ LIMITED, BLOCKED = "421 4.7.0 Error: too many connections from 192.0.2.1", "554 
     [
         (LIMITED, Untestable.RATE_LIMITED, "greeting_temporary"),
         (BLOCKED, Untestable.CLIENT_BLOCKED, "client_rejected"),
+        ("421 4.3.2 Connection rate limit exceeded.", Untestable.RATE_LIMITED, "greeting_temporary"),
         ("421 4.3.2 All server ports are busy", None, "greeting_temporary"),
         ("554 No SMTP service here", None, "greeting_rejected"),
     ],
@@ -302,6 +431,17 @@ def test_what_cannot_be_tested_for_want_of_a_route_has_no_problem_and_no_excuse_
     for excuse in (True, False):
         found = assess(result, excuse=excuse)
         assert (found.problems, found.untestable, found.success) == ((), Untestable.NO_IPV6, None)
+
+
+def test_sendmail_that_turns_us_away_is_no_failure_and_nothing_is_withdrawn() -> None:
+    known = History(starttls_offered=NOW - 60)
+    result = healthy(**TURNED_AWAY)
+    excused, later = assess(result, known), assess(result, known, excuse=False)
+    assert (excused.untestable, [each.reason for each in later.problems]) == (
+        Untestable.CLIENT_BLOCKED,
+        [Reason.CLIENT_REJECTED],
+    )
+    assert later.success is False
 
 
 def test_a_limit_on_logins_is_untestable_too() -> None:

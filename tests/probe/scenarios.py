@@ -9,10 +9,21 @@ from functools import partial
 from typing import Any, Literal
 
 from exporter.model import AuthSettings, Ended, Expect, Lookup, Security, Settings, Tlsa, TlsaRecord, TlsSettings
+from exporter.phrases import NO_CERTIFICATE
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.simulated.certificates import Zoo
 from exporter.simulated.client import Client
-from exporter.simulated.dialogues import GREETING, PROXY_REFUSED, proxy_refused, sending
+from exporter.simulated.dialogues import (
+    GREETING,
+    PROXY_REFUSED,
+    READY,
+    after_client_hello,
+    after_ready,
+    after_starttls,
+    in_order,
+    proxy_refused,
+    sending,
+)
 from exporter.simulated.groups import DhBits
 from exporter.simulated.healthy import SmtpServer, saying
 from exporter.simulated.scripts import SCRIPTS, ScriptFor
@@ -254,6 +265,15 @@ BROKEN: tuple[Scenario, ...] = (
     Scenario("greeting_closed_after_teaser", {R.GREETING_CLOSED: C}),
     Scenario("greeting_temporary", {R.GREETING_TEMPORARY: C}),
     Scenario("greeting_rate_limited", {R.GREETING_TEMPORARY: W}, untestable=Untestable.RATE_LIMITED),
+    *(
+        Scenario(
+            f"greeting {text}",
+            {R.GREETING_TEMPORARY: W},
+            script=_script(saying(text)),
+            untestable=Untestable.RATE_LIMITED,
+        )
+        for text in ("421 4.3.2 Connection rate limit exceeded.", "421 4.3.2 Too many open connections.")
+    ),
     Scenario("greeting_rejected", {R.GREETING_REJECTED: C}),
     Scenario("greeting_client_rejected", {R.CLIENT_REJECTED: W}, untestable=Untestable.CLIENT_BLOCKED),
     *(
@@ -348,6 +368,30 @@ BROKEN: tuple[Scenario, ...] = (
     Scenario("starttls_closed", {R.STARTTLS_CLOSED: C}),
     Scenario("starttls_injection", {R.STARTTLS_INJECTION: C}),
     Scenario("starttls_injection, log in", {R.STARTTLS_INJECTION: C, R.AUTH_NOT_ATTEMPTED: C}, LOGIN),
+    Scenario(
+        "a refusal right after the 220",
+        {R.STARTTLS_NOT_TLS: C},
+        script=_script(after_starttls(saying(READY, "421 4.0.0 mail.example.test TLS initialization failed."))),
+    ),
+    Scenario(
+        "a refusal after the ClientHello",
+        {R.STARTTLS_NOT_TLS: C},
+        script=_script(after_ready(saying("421 4.0.0 mail.example.test TLS initialization failed."))),
+    ),
+    Scenario(
+        "an empty line right after the 220",
+        {R.STARTTLS_INJECTION: C},
+        script=_script(after_starttls(in_order(saying(READY, ""), Client.stall))),
+    ),
+    Scenario(
+        "Sendmail turns us away",
+        {R.CLIENT_REJECTED: W},
+        STRICT,
+        script=_script(
+            SmtpServer(banner="mail.example.test ESMTP Sendmail 8.17.1", extensions=("ENHANCEDSTATUSCODES",))
+        ),
+        untestable=Untestable.CLIENT_BLOCKED,
+    ),
     Scenario("starttls_injection_later", {R.STARTTLS_NOT_TLS: C}),
     Scenario("starttls_not_tls", {R.STARTTLS_NOT_TLS: C}),
     Scenario("starttls_after_tls", {R.STARTTLS_AFTER_TLS: W}, STRICT),
@@ -371,6 +415,17 @@ BROKEN: tuple[Scenario, ...] = (
     Scenario("tls_name_rejected", {R.TLS_NAME_REJECTED: C}),
     Scenario("client_certificate_required", {R.TLS_CLIENT_CERTIFICATE_REQUIRED: C}),
     Scenario("client_certificate_required_1_2", {R.TLS_CLIENT_CERTIFICATE_REQUIRED: C}),
+    Scenario(
+        "client_certificate_required, says the reply to EHLO",
+        {R.TLS_CLIENT_CERTIFICATE_REQUIRED: C},
+        script=lambda zoo: SmtpServer(zoo.good, inside_tls={"EHLO": saying(NO_CERTIFICATE[0].example)}),
+    ),
+    Scenario(
+        "client_certificate_required, says the greeting inside TLS",
+        {R.TLS_CLIENT_CERTIFICATE_REQUIRED: C},
+        IMPLICIT,
+        script=lambda zoo: SmtpServer(zoo.good, implicit=True, greeting=saying(NO_CERTIFICATE[1].example)),
+    ),
     Scenario("tls_1_0_only", {R.TLS_VERSION_TOO_OLD: W}),
     Scenario("tls_1_1_only", {R.TLS_VERSION_TOO_OLD: C}, STRICT),
     Scenario("tls_1_1_only, and enough", {}, expecting(min_tls="TLSv1.1")),
@@ -378,6 +433,19 @@ BROKEN: tuple[Scenario, ...] = (
     Scenario("tls_weak, a group of 1024 bits", {R.TLS_WEAK: W}, STRICT, partial(_dhe_only, 1024)),
     Scenario("plaintext_on_tls_port", {R.PLAINTEXT_ON_TLS_PORT: C}, IMPLICIT),
     Scenario("plaintext_to_client_hello", {R.PLAINTEXT_ON_TLS_PORT: C}, IMPLICIT),
+    *(
+        Scenario(
+            f"{text}, to a ClientHello",
+            {R.PLAINTEXT_ON_TLS_PORT: C},
+            IMPLICIT,
+            _script(after_client_hello(saying(text))),
+        )
+        for text in (
+            "554 mail.example.test ESMTP not accepting messages",
+            "421 mail.example.test You talk too soon",
+            "554 SMTP synchronization error",
+        )
+    ),
     Scenario("busy_in_clear_on_tls_port", {R.GREETING_TEMPORARY: C}, IMPLICIT),
     Scenario("greeting_rejected, on a TLS port", {R.GREETING_REJECTED: C}, IMPLICIT),
     Scenario(
