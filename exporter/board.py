@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from exporter.checks import assess
 from exporter.checks.demands import strictest
-from exporter.checks.history import History
+from exporter.checks.history import History, after_probe, starttls_offered
 from exporter.egress import Egress, Vote, Way, vote_of
 from exporter.failure import KEPT, Failure
 from exporter.lending import Lendable
@@ -122,9 +122,7 @@ class Board:
         before, told = state.summary, state.told
         state.result = result
         self.vote(result.peer, vote_of(result.peer, result))
-        self._assess(state, result)
-        if result.hello and "STARTTLS" in result.hello.extensions:
-            state.starttls_offered = result.finished
+        self._assess_anew(state, result)
         state.probes += 1
         success = state.assessment.success
         if success is not None:
@@ -134,6 +132,22 @@ class Board:
         if not success:
             state.last_failures = (Failure.of(result, state.cause[0]), *state.last_failures)[:KEPT]
         return state.change(before, result.finished)
+
+    def _assess_anew(self, state: State, result: Result) -> None:
+        """Ask the checks about a new result, and remember what it says of STARTTLS. A refusal of us says nothing."""
+        offered, before = starttls_offered(result), state.offers
+        if offered is None:
+            self._assess(state, result)
+            return
+        state.offers = after_probe(before, offered=offered)
+        self._assess(state, result)
+        withdrawn = any(each.reason is Reason.STARTTLS_WITHDRAWN for each in state.assessment.problems)
+        if state.assessment.untestable:
+            state.offers = before
+        elif withdrawn != before.withdrawn:
+            state.offers = replace(state.offers, withdrawn=withdrawn)
+        if offered:
+            state.starttls_offered = result.finished
 
     def _assess(self, state: State, result: Result) -> None:
         """Ask the checks. A refusal is an excuse for an hour after the last probe that was tested, then no more."""
@@ -158,7 +172,7 @@ class Board:
         way = self.egress.way_of(peer)
         blocked = way is not None and self._blocked.get(way) is True and self.egress.counts(peer)
         demands = strictest(self._demands.get((target, peer.host), NO_DEMANDS) for target in state.targets)
-        return History(state.starttls_offered, tuple(siblings.values()), blocked, demands)
+        return History(state.starttls_offered, tuple(siblings.values()), blocked, demands, state.offers)
 
     def demand(self, target: str, host: str, demands: Demands) -> None:
         """Take in what policies ask of the endpoints of a target's host from now on; look at them anew."""

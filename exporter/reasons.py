@@ -319,7 +319,7 @@ REASONS: dict[Reason, Row] = {
     ),
     Reason.STARTTLS_WITHDRAWN: Row(
         _STARTTLS, C,
-        "STARTTLS is not offered, though it was within a day, or is now at another address of this host.",
+        "STARTTLS is missing, though it was offered within a day or elsewhere; holds until ten probes in a row get it.",
         "A failed reload lost the certificate; the server refuses this client and hides its extensions (Sendmail: "
         "access map, DNSBL); or somebody on the path strips the offer: a downgrade attack.",
         "The server's log since the last good probe; its access map; the same probe from another network.",

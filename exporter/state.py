@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 
 from exporter.checks import Assessment
+from exporter.checks.history import NEVER_ASKED, Offers
 from exporter.failure import Failure
 from exporter.model import Domain, Exchanges, Fetched, Peer, Policies, Problem, Result
 from exporter.reasons import Reason
@@ -37,6 +38,8 @@ class State:
     last_tested: float = 0.0
     starttls_offered: float | None = None
     """When it offered STARTTLS last, Unix seconds."""
+    offers: Offers = NEVER_ASKED
+    """Whether it offered STARTTLS in the last probes."""
     last_failures: tuple[Failure, ...] = ()
     """The last probes that failed or were untestable, the latest first; a success takes none away."""
     samples: tuple[str, ...] | None = None
@@ -93,7 +96,7 @@ class State:
 
 
 HERITAGE = ("assessment", "probes", "failures", "consecutive_failures", "since", "last_tested", "starttls_offered",
-            "last_failures")  # fmt: skip
+            "offers", "last_failures")  # fmt: skip
 """What stays of a state where its endpoint stays and its settings change."""
 
 

@@ -197,6 +197,81 @@ def test_starttls_that_was_offered_is_missed() -> None:
     assert Reason.STARTTLS_WITHDRAWN in {each.reason for each in board.states[peer()].assessment.problems}
 
 
+NOT_OFFERED = {"hello": Hello("EHLO", {}), "session": None, "verdict": None, "hello_tls": None}
+LIMITED = {"ehlo": REFUSED, **NOT_OFFERED}
+PROBES: dict[str, Callable[[], Result]] = {
+    "+": healthy,
+    "-": lambda: healthy(**NOT_OFFERED),
+    "x": lambda: failed(Reason.GREETING_TIMEOUT),
+    "r": lambda: healthy(**LIMITED),
+}
+"""A probe that was offered STARTTLS, one that was not, one without an answer, one that was refused for its rate."""
+
+
+def withdrawn(board: Board, probes: str, start: float = NOW) -> str:
+    """Record a probe a minute; `!` for each after which STARTTLS counts as withdrawn."""
+    found = ""
+    for number, each in enumerate(probes):
+        board.record(replace(PROBES[each](), finished=start + 60 * number))
+        reasons = {each.reason for each in board.states[peer()].assessment.problems}
+        found += "!" if Reason.STARTTLS_WITHDRAWN in reasons else "."
+    return found
+
+
+@pytest.mark.parametrize(
+    ("probes", "holds"),
+    [
+        pytest.param("+-+-+-+-", ".!!!!!!!", id="a mixed pool: no flapping"),
+        pytest.param("+-" + 12 * "+", ".!" + 9 * "!" + "...", id="until ten in a row were offered it"),
+        pytest.param("+-" + 9 * "+" + "-" + 10 * "+", ".!" + 9 * "!" + "!" + 9 * "!" + ".", id="ten anew"),
+        pytest.param("--" + 10 * "+", 12 * ".", id="one that begins to offer it"),
+        pytest.param("--+-", "...!", id="one that begins to offer it, and ends"),
+        pytest.param("+-" + "x+" * 10, ".!" + ".!" * 9 + "..", id="what was not reached is not judged, nor counted"),
+        pytest.param("+-+r+++++++++++", ".!!!!!!!!!!!...", id="a refusal of us says nothing"),
+    ],
+)
+def test_how_long_starttls_counts_as_withdrawn(board: Board, probes: str, holds: str) -> None:
+    assert withdrawn(board, probes) == holds
+
+
+def test_once_withdrawn_it_stays_so_until_it_is_offered(board: Board) -> None:
+    assert withdrawn(board, "+-") == ".!"
+    assert withdrawn(board, "-", NOW + 3 * DAY) == "!"
+
+
+def test_what_another_address_offers_is_missed_though_that_one_fails_meanwhile(board: Board) -> None:
+    other = peer(address="192.0.2.2")
+    board.add(endpoint(of=other))
+    board.record(healthy(other))
+    assert withdrawn(board, "-") == "!"
+    board.record(failed(Reason.CONNECTION_TIMEOUT, other, finished=NOW + 60))
+    assert withdrawn(board, "-", NOW + 60) == "!"
+
+
+def test_the_detail_says_how_many_probes_were_not_offered_it(board: Board) -> None:
+    details = []
+    for number, probes in enumerate(("+-", "+", "-+" * 15, 9 * "+", "-")):
+        withdrawn(board, probes, NOW + 3600 * number)
+        found = board.states[peer()].assessment.problems
+        details += [each.detail for each in found if each.reason is Reason.STARTTLS_WITHDRAWN]
+    assert details == [
+        "this endpoint offered it 1 minutes ago; not offered in 1 of the last 2 probes",
+        "not offered in 1 of the last 3 probes",
+        "not offered in 10 of the last 20 probes",
+        "this endpoint offered it 52 minutes ago; not offered in 6 of the last 20 probes",
+    ]
+
+
+def test_endpoints_that_are_offered_it_share_what_is_remembered() -> None:
+    board = Board()
+    peers = [peer(address=f"192.0.2.{number}") for number in range(1, 9)]
+    for each in peers:
+        board.add(endpoint(of=each))
+        for _ in range(30):
+            board.record(healthy(each))
+    assert len({id(board.states[each].offers) for each in peers}) == 1
+
+
 def mx(number: int, network: int, port: int = 25) -> Peer:
     return peer(f"9.{network}.0.{number}", port, f"mx{number}")
 

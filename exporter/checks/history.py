@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from exporter.checks.problem import problem
 from exporter.model import NO_DEMANDS, Certificate, Demands, Expect, Problem, Result, Security
@@ -9,9 +10,43 @@ from exporter.reasons import Reason
 
 REMEMBERED = 86400.0
 """Seconds for which an offer of STARTTLS is remembered (contract 5, starttls_withdrawn)."""
+IN_A_ROW, COUNTED = 10, 20
+"""Probes that must be offered STARTTLS before it counts as offered again; probes that the detail counts over."""
 USED_UP = 2 / 3
 """The share of its lifetime after which a certificate should have been renewed, as ACME clients do: a node that renews
 itself is never blamed, a daemon that was not reloaded always is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """Whether the last probes of an endpoint were offered STARTTLS, of those that got an answer to EHLO."""
+
+    probes: int = 0
+    """How many of them are known, at most COUNTED."""
+    missing: int = 0
+    """One bit for each, the latest lowest: 1 where it was not offered."""
+    withdrawn: bool = False
+    """It was found withdrawn, and has not been offered IN_A_ROW times since."""
+
+    @property
+    def lacking(self) -> bool:
+        """One of the last IN_A_ROW probes was not offered it."""
+        return bool(self.missing & ((1 << IN_A_ROW) - 1))
+
+    @property
+    def tally(self) -> str:
+        """How many of the last probes were not offered it."""
+        return f"not offered in {self.missing.bit_count()} of the last {self.probes} probes" if self.probes else ""
+
+
+NEVER_ASKED = Offers()
+
+
+@lru_cache(maxsize=1 << 10)  # nearly all endpoints share one
+def after_probe(offers: Offers, *, offered: bool) -> Offers:
+    """Take in one more probe."""
+    missing = (offers.missing << 1 | (not offered)) & ((1 << COUNTED) - 1)
+    return Offers(min(offers.probes + 1, COUNTED), missing, offers.withdrawn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +61,8 @@ class History:
     """Its port looks blocked from here, and it is one of those by which that is judged."""
     demands: Demands = NO_DEMANDS
     """What the MTA-STS policies of the domains that name its host ask of it."""
+    offers: Offers = NEVER_ASKED
+    """Whether it was offered STARTTLS in the last probes, this one included."""
 
 
 def check(result: Result, expect: Expect, history: History) -> Iterator[Problem]:
@@ -37,17 +74,30 @@ def check(result: Result, expect: Expect, history: History) -> Iterator[Problem]
 
 
 def _withdrawn(result: Result, expect: Expect, history: History) -> str | None:
-    """Who offered STARTTLS that is not offered now (RFC 3207 6)."""
-    hello = result.hello
-    if result.peer.settings.security is not Security.STARTTLS or expect.starttls == "forbidden":
+    """Who offered STARTTLS that is not offered now (RFC 3207 6), or was not in all of the last probes."""
+    offered = starttls_offered(result)
+    if offered is None or expect.starttls == "forbidden":
         return None
-    if hello is None or "STARTTLS" in hello.extensions:
+    offers, evidence = history.offers, None if offered else _evidence(result, history)
+    if evidence or (offers.withdrawn and offers.lacking):
+        return "; ".join(filter(None, (evidence, offers.tally)))
+    return None
+
+
+def starttls_offered(result: Result) -> bool | None:
+    """Whether STARTTLS was offered; None where it is not used, or EHLO was not answered."""
+    if result.hello is None or result.peer.settings.security is not Security.STARTTLS:
         return None
+    return "STARTTLS" in result.hello.extensions
+
+
+def _evidence(result: Result, history: History) -> str | None:
+    """Who offered it within a day, or offers it now."""
     if history.starttls_offered is not None and result.finished - history.starttls_offered < REMEMBERED:
         minutes = (result.finished - history.starttls_offered) / 60
         return f"this endpoint offered it {minutes:.0f} minutes ago"
     for sibling in history.siblings:
-        if sibling.peer.port == result.peer.port and sibling.hello and "STARTTLS" in sibling.hello.extensions:
+        if sibling.peer.port == result.peer.port and starttls_offered(sibling):
             return f"{sibling.peer.address} offers it"
     return None
 
