@@ -25,7 +25,7 @@ from typing import Any
 from benchmarks.agent import Metrics, agent, scraped
 from benchmarks.figures import Figure
 from benchmarks.namespace import figures_of, tell
-from benchmarks.processes import Process, spread
+from benchmarks.processes import Process, spread, wait_until
 from benchmarks.server import NAME, MailServer, mail_server
 
 HOSTS = 500
@@ -58,6 +58,7 @@ def _measured(domains: int, hosts: int, seconds: float, *, short: bool) -> Itera
             time.sleep(minute)
             asked = counts[0]
             time.sleep(seconds - minute)
+            wait_until(lambda: scraped(process).probes, "no endpoint was probed")
             metrics = scraped(process)
             yield from _of_probes(metrics, domains, hosts, short=short)
             yield _of_scrape(process, metrics)

@@ -3,12 +3,13 @@
 import contextlib
 import http.client
 import os
+import random
 import signal
 import socket
 import statistics
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +81,19 @@ class Process:
         raise TimeoutError(f"port {self.port} does not answer")
 
 
+def wait_until(condition: Callable[[], object], otherwise: str) -> None:
+    """Wait until something is true.
+
+    Raises:
+        TimeoutError: it was not within PATIENCE; `otherwise` says what did not happen.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(otherwise)
+        time.sleep(0.005)
+
+
 @contextlib.contextmanager
 def running(command: Sequence[str], port: int) -> Iterator[Process]:
     """Run a command until the block ends; of what it says only its errors are shown."""
@@ -95,9 +109,11 @@ def running(command: Sequence[str], port: int) -> Iterator[Process]:
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A free TCP port of loopback, below Linux's ephemeral ones: no outgoing connection takes it before it is used."""
+    while True:
+        port = random.randrange(10240, 32768)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def spread(values: Sequence[float], form: str = ".2f") -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from benchmarks.agent import agent, endpoints, scraped
 from benchmarks.blackbox import INSTALLED, asking, blackbox
 from benchmarks.figures import Figure
-from benchmarks.processes import Process, spread
+from benchmarks.processes import Process, spread, wait_until
 from benchmarks.server import MailServer, addresses, mail_server
 
 
@@ -107,8 +107,9 @@ def _theirs(server: MailServer, load: Load) -> Done:
 
 
 def _rates(server: MailServer, process: Process, seconds: float) -> Done:
-    """Conversations that the server saw, a second and a second of the process's CPU."""
+    """Conversations that the server saw, a second and a second of the process's CPU; longer where there was none."""
     cpu, conversations, began = process.cpu, server.conversations, time.monotonic()
     time.sleep(seconds)
+    wait_until(lambda: process.cpu > cpu and server.conversations > conversations, "no conversation was measured")
     finished = server.conversations - conversations
     return Done(finished / (time.monotonic() - began), finished / (process.cpu - cpu))

@@ -10,14 +10,13 @@ import multiprocessing
 import select
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import RawValue
 from typing import Any
 
-from benchmarks.processes import PATIENCE
+from benchmarks.processes import wait_until
 from exporter.simulated.certificates import Zoo
 
 NAME = "mail.example.test"
@@ -51,11 +50,7 @@ class MailServer:
         Raises:
             TimeoutError: none did.
         """
-        deadline = time.monotonic() + PATIENCE
-        while not self.conversations:
-            if time.monotonic() > deadline:
-                raise TimeoutError("no conversation came to QUIT inside TLS")
-            time.sleep(0.005)
+        wait_until(lambda: self.conversations, "no conversation came to QUIT inside TLS")
 
 
 def addresses(count: int) -> list[str]:

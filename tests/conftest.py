@@ -6,11 +6,21 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from exporter.simulated.certificates import Zoo
 from exporter.simulated.server import Script, Server
+from tests.cpu_time_loop import CpuTimeLoop
 
 Serve = Callable[..., Awaitable[Server]]
+
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")  # on a busy machine any example may take a second
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run each asynchronous test on a clock that a busy machine does not move."""
+    return {"CPU time": CpuTimeLoop}
 
 
 @pytest.fixture(scope="session")

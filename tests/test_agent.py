@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from exporter.simulated.certificates import NAMES, Zoo
 from exporter.simulated.client import Client
 from exporter.simulated.scripts import SCRIPTS
 from tests.conftest import Serve
+from tests.patience import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -68,19 +68,19 @@ def test_a_line_is_logged_when_it_changes_whether_a_port_is_blocked(
 # --- start and end --------------------------------------------------------------------------------------------
 
 
-def config(folder: Path, *ports: int, zoo: Zoo) -> Config:
+def config(folder: Path, *ports: int, zoo: Zoo, timeout: str = "1s") -> Config:
     listed = ", ".join(map(str, ports))
     path = folder / "c.yaml"
     path.write_text(
-        f"global: {{interval: 1s, timeout: 1s, connect_timeout: 1s, tls: {{ca_file: {zoo.ca_file}}}}}\n"
+        f"global: {{interval: {timeout}, timeout: {timeout}, connect_timeout: 1s, tls: {{ca_file: {zoo.ca_file}}}}}\n"
         f"targets: [{{host: 127.0.0.1, ports: [{listed}]}}]\n"
     )
     return load(path)
 
 
 async def until(there: Callable[[], object], running: asyncio.Task[None]) -> None:
-    """Wait for what has no event, as long as it runs, and 5 s."""
-    async with asyncio.timeout(5):
+    """Wait for what has no event, as long as it runs."""
+    async with asyncio.timeout(PATIENCE):
         while not there():
             assert not running.done(), running.exception()
             await asyncio.sleep(0.01)
@@ -98,7 +98,7 @@ async def test_it_probes_and_ends_when_told_to(tmp_path: Path, zoo: Zoo, serve: 
     (state,) = agent.board.states.values()
     await until(lambda: state.result, running)
     agent.stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, PATIENCE)
     assert (agent.pages.ready, state.word) == (False, "ok")
 
 
@@ -107,13 +107,11 @@ async def test_a_probe_that_hangs_does_not_hold_the_end_up_and_leaves_no_result(
 ) -> None:
     monkeypatch.setattr("exporter.engine.DRAIN", 0.05)
     server = await serve(Client.stall)
-    agent = Agent(config(tmp_path, server.port, zoo=zoo), LOOPBACK)
+    agent = Agent(config(tmp_path, server.port, zoo=zoo, timeout="1h"), LOOPBACK)
     running = asyncio.create_task(agent.run())
     await until(lambda: server.conversations, running)
-    began = time.monotonic()
     agent.stop.set()
-    await asyncio.wait_for(running, 5)
-    assert time.monotonic() - began < 2
+    await asyncio.wait_for(running, PATIENCE)
     (state,) = agent.board.states.values()
     assert state.result is None
 
@@ -157,7 +155,7 @@ async def test_a_reload_leads_everything_over(tmp_path: Path, zoo: Zoo, serve: S
     assert {canary.host for canary in engine.canaries._all()} == {"canary.test"}
     assert agent.config.egress.min_hosts == 9
     agent.stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, PATIENCE)
 
 
 async def test_a_sighup_during_the_start_is_not_lost(
@@ -175,7 +173,7 @@ async def test_a_sighup_during_the_start_is_not_lost(
     running = asyncio.create_task(agent.run())
     await until(lambda: agent.config is not before, running)
     agent.stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, PATIENCE)
 
 
 async def test_a_bad_configuration_changes_nothing(tmp_path: Path, zoo: Zoo, serve: Serve) -> None:
@@ -190,7 +188,7 @@ async def test_a_bad_configuration_changes_nothing(tmp_path: Path, zoo: Zoo, ser
     assert await agent.reloads.reload() == [f"{path}:3:1: targest: unknown key `targest`; did you mean `targets`?"]
     assert (agent.config, dict(agent.board.states)) == before
     agent.stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, PATIENCE)
 
 
 async def test_renewed_trust_anchors_are_read(tmp_path: Path, zoo: Zoo, serve: Serve) -> None:
@@ -216,4 +214,4 @@ async def test_renewed_trust_anchors_are_read(tmp_path: Path, zoo: Zoo, serve: S
     assert await agent.reloads.reload() == []
     await until(lambda: state.result and state.result.verdict and state.result.verdict.not_trusted, running)
     agent.stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, PATIENCE)

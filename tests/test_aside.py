@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from exporter.aside import aside
+from tests.patience import PATIENCE
 
 
 async def test_it_gives_what_the_work_returns_from_another_thread() -> None:
@@ -29,7 +30,7 @@ def test_the_end_of_the_loop_waits_for_nobody() -> None:
     going_on.set()
     assert left
     for thread in left:
-        thread.join(5)
+        thread.join(PATIENCE)
 
 
 async def test_who_was_cancelled_gets_no_late_answer() -> None:

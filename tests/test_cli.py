@@ -26,6 +26,7 @@ from exporter.simulated.ports import closed_port
 from exporter.simulated.scripts import SCRIPTS
 from exporter.simulated.server import Server
 from exporter.systemd import Systemd
+from tests.patience import PATIENCE
 
 ASKED = importlib.import_module("exporter.report.asked")  # the package has a function of that name
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -73,13 +74,13 @@ def port_of(zoo: Zoo) -> Iterator[Callable[[str], int]]:
 
     def start(script: str) -> int:
         server = Server(SCRIPTS[script](zoo))
-        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(PATIENCE)
         servers.append(server)
         return server.port
 
     yield start
     for server in servers:
-        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(5)
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(PATIENCE)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
@@ -354,16 +355,16 @@ def process(*arguments: str, cwd: Path, before: Sequence[str] = ()) -> Iterator[
             running.kill()
 
 
-def metrics_of(running: subprocess.Popen[str], within: float) -> str:
+def metrics_of(running: subprocess.Popen[str]) -> str:
     """Read where it listens from its log, and scrape it until it has a result."""
     assert running.stderr
-    until = time.monotonic() + within
+    until = time.monotonic() + PATIENCE
     lines = (re.search(r"msg=listening address=(\S+)", line) for line in running.stderr)
     address = next(match[1] for match in lines if match)
     text = ""
     while "\nsmtp_probe_success{" not in text:
         assert time.monotonic() < until, text
-        with OPENER.open(f"http://{address}/metrics", timeout=within) as answer:
+        with OPENER.open(f"http://{address}/metrics", timeout=PATIENCE) as answer:
             text = str(answer.read(), "utf-8")
     return text
 
@@ -371,15 +372,12 @@ def metrics_of(running: subprocess.Popen[str], within: float) -> str:
 @pytest.mark.parametrize("arguments", [[], ["run", "--loop=asyncio", "--log.level=info"]], ids=["bare", "run"])
 def test_it_runs_survives_sighup_and_ends_on_sigterm_with_0(here: Path, arguments: Sequence[str]) -> None:
     (here / "smtp-exporter.yaml").write_text("global: {interval: 1s, timeout: 1s, connect_timeout: 1s}\n" + GOOD)
-    began = time.monotonic()
     with process(*arguments, "--web.listen-address=127.0.0.1:0", cwd=here) as running:
-        metrics_of(running, within=10)
-        assert time.monotonic() - began < 10
+        metrics_of(running)
         running.send_signal(signal.SIGHUP)
         running.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        _, err = running.communicate(timeout=10)
-        assert (running.returncode, time.monotonic() - began < 5) == (0, True)
+        _, err = running.communicate(timeout=PATIENCE)
+        assert running.returncode == 0
         assert "msg=stopped" in err
         assert "Traceback" not in err
 
@@ -389,7 +387,7 @@ def test_a_reader_that_leaves_early_gets_no_complaint(here: Path) -> None:
         assert running.stdout
         assert running.stderr
         running.stdout.close()
-        assert (running.stderr.read(), running.wait(10)) == ("", 0)
+        assert (running.stderr.read(), running.wait(PATIENCE)) == ("", 0)
 
 
 @pytest.mark.parametrize(
@@ -410,11 +408,11 @@ def test_nowhere_to_write_to_is_no_traceback(
 ) -> None:
     (here / "c.yaml").write_text(GOOD)
     with process(*arguments, cwd=here, before=["sh", "-c", shell, "sh"]) as running:
-        assert (running.communicate(timeout=20)[1], running.returncode in codes) == (said, True)
+        assert (running.communicate(timeout=PATIENCE)[1], running.returncode in codes) == (said, True)
 
 
 def test_no_progress_bar_on_a_pipe(here: Path) -> None:
     with closed_port() as port, process("probe", f"127.0.0.1:{port}", cwd=here) as running:
-        out, err = running.communicate(timeout=10)
+        out, err = running.communicate(timeout=PATIENCE)
     assert (running.returncode, err) == (2, "")
     assert "\x1b" not in out

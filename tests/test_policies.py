@@ -12,6 +12,7 @@ from exporter.reasons import Reason, Severity, Stage
 from exporter.resolve import Addresses, Texts
 from exporter.state import DomainState
 from exporter.sts.judge import RETRY
+from tests.patience import PATIENCE
 from tests.results import healthy
 from tests.roster_bench import A, B, Bench
 
@@ -231,7 +232,7 @@ async def test_closing_ends_what_is_fetched(bench: Bench) -> None:
     bench.web.open.clear()
     bench.roster.add(TARGET)
     await bench.run(ROUND)
-    await asyncio.wait_for(bench.roster.close(), 5)
+    await asyncio.wait_for(bench.roster.close(), PATIENCE)
 
 
 @pytest.mark.parametrize(

@@ -363,6 +363,17 @@ async def test_what_stays_keeps_its_result_and_its_place(bench: Bench) -> None:
     assert (state.probes, bench.schedule.starts_in(state.peer), targets_of(bench)) == (1, due, {"stays", "comes"})
 
 
+async def test_a_change_of_10_among_10000_targets_moves_no_turn_of_the_others(bench: Bench) -> None:
+    targets = [host(f"10.0.{number // 250}.{number % 250}", f"t{number}") for number in range(10_010)]
+    await follow(bench, (), targets[:-10])
+    await bench.run(90)
+    due = {state.peer: bench.schedule.starts_in(state.peer) for state in bench.board.states.values()}
+    await follow(bench, targets[:10], targets[-10:])
+    stay = [peer for peer in due if peer in bench.board.states]
+    assert (len(stay), len(bench.board.states)) == (9_990, 10_000)
+    assert [peer for peer in stay if bench.schedule.starts_in(peer) != due[peer]] == []
+
+
 async def test_what_goes_is_gone_at_once_and_forgotten(bench: Bench) -> None:
     await follow(bench, (), (host(A),))
     await bench.run(62)

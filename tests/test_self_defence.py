@@ -12,6 +12,7 @@ from exporter.agent import Agent, Options
 from exporter.config import load
 from exporter.simulated.client import Client
 from tests.conftest import Serve
+from tests.patience import PATIENCE
 
 ROOT = Path(exporter.__file__).parent
 DEMO = (ROOT / "simulated", ROOT / "demo.py")
@@ -115,7 +116,7 @@ async def test_when_everything_hangs_no_more_probes_run_than_allowed(tmp_path: P
     agent = Agent(load(path), Options(listen=(("127.0.0.1", 0),)))
     running = asyncio.create_task(agent.run())
     most, ended = 0.0, 0
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await agent.started.wait()  # a thread reads trust anchors until then: turning round would keep it from the GIL
         while ended < 6:
             await asyncio.sleep(0)
@@ -123,5 +124,5 @@ async def test_when_everything_hangs_no_more_probes_run_than_allowed(tmp_path: P
             ended = sum(state.result is not None for state in agent.board.states.values())
             assert len(server.conversations) <= 3 + ended
     agent.stop.set()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, PATIENCE)
     assert most == 3

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from exporter.systemd import VARIABLES, SocketsError, Systemd
+from tests.patience import PATIENCE
 
 PID = 4711
 
@@ -23,7 +24,7 @@ def inbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
     name = f"/{tmp_path}/notify" if request.param == "path" else f"@smtp-exporter-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(name.replace("@", "\0"))
-        listening.settimeout(5)
+        listening.settimeout(PATIENCE)
         yield name, listening
 
 

@@ -29,6 +29,7 @@ from exporter.trust import Judge
 from exporter.wire import ClosedError, EarlyDataError, HandshakeError, Tls, TlsError, Wire, has_route, is_tls_record
 from exporter.wire.arrival import ROOM, SO_TIMESTAMPNS, STAMP, connected_for, stamp, waited
 from exporter.wire.groups import dh_bits
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from exporter.simulated.certificates import Zoo
@@ -48,7 +49,7 @@ def run(request: pytest.FixtureRequest) -> Callable[[Awaitable[Any]], Any]:
         raised: list[dict[str, Any]] = []
         with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
             runner.get_loop().set_exception_handler(lambda _loop, context: raised.append(context))
-            done = runner.run(asyncio.wait_for(work, 15))
+            done = runner.run(asyncio.wait_for(work, PATIENCE))
         assert raised == []
         return done
 
@@ -208,7 +209,7 @@ def test_a_reset_that_came_with_data_is_heard_though_we_speak_at_once(run: Any, 
     async def work() -> Ear:
         ear = Ear()
         ear.on_connected, ear.on_received = leaving(ear, reset=True), lambda: speak(ear.wire)
-        await asyncio.wait_for(ear.end(), 5)
+        await asyncio.wait_for(ear.end(), PATIENCE)
         return ear
 
     ear = run(work())
@@ -227,7 +228,7 @@ def test_a_close_is_no_broken_pipe_though_what_we_said_met_a_reset(run: Any) -> 
             ear.wire.write(b"EHLO a\r\n")
 
         ear.on_connected = speak_too_late
-        await asyncio.wait_for(ear.end(), 5)
+        await asyncio.wait_for(ear.end(), PATIENCE)
         return ear
 
     ear = run(work())
@@ -253,7 +254,7 @@ def test_a_connection_that_is_reset_at_once_was_there(
     async def work() -> Ear:
         ear = Ear()
         gone_at_once(ear, said, close_first=close_first)
-        await asyncio.wait_for(ear.end(), 5)
+        await asyncio.wait_for(ear.end(), PATIENCE)
         return ear
 
     ear = run(work())
@@ -645,7 +646,7 @@ def test_the_kernel_tells_how_long_bytes_have_waited(monkeypatch: pytest.MonkeyP
         theirs, _ = listening.accept()
         with theirs:
             ancillary: list[Any] = []
-            until = time.monotonic() + 10
+            until = time.monotonic() + PATIENCE
             while not ancillary and time.monotonic() < until:  # the kernel begins to stamp a moment after it was asked
                 theirs.send(b"220 here\r\n")
                 data, ancillary, _, _ = ours.recvmsg(100, ROOM)

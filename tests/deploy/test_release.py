@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from exporter import __version__
+from tests.patience import PATIENCE
 from tests.real.processes import free_ports, wait_until
 
 ROOT = Path(__file__).parents[2]
 LOCKED = set(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
 """Names, as indexes write them, and versions."""
-WITHIN = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +120,11 @@ def test_what_was_installed_runs_the_demo_and_shows_its_page(release: Release, t
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
     try:
-        wait_until(lambda: "\nsmtp_probe_success{" in asked("/metrics"), WITHIN, log.read_text)
+        wait_until(lambda: "\nsmtp_probe_success{" in asked("/metrics"), PATIENCE, log.read_text)
         assert "</html>" in asked("/")
         assert asked("/style.css") == (ROOT / "exporter/page/static/style.css").read_text()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
         process.wait()

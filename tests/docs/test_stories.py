@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.markdown import ROOT, Block, blocks, pages
+from tests.patience import PATIENCE
 from tests.real.conftest import require
 from tests.real.opensmtpd import can_mount
 
@@ -38,8 +39,6 @@ INSTEAD = {f"make {target}": f"make --dry-run {target}" for target in ("test", "
 """What is typed instead: this test is a part of `make test`, which does all of them."""
 PARSE = "import sys; from exporter import cli; cli.parser().parse_args(sys.argv[1:])"
 """Reads a command line of ours, and does nothing."""
-PATIENCE = 60.0
-"""Seconds for the whole page, on a busy machine."""
 SHELL = """
 set -euo pipefail
 declare -A running

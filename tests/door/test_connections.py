@@ -10,6 +10,7 @@ from aiohttp import web
 
 from exporter.door import Limits
 from tests.door.conftest import HASH, Build, House, Write
+from tests.patience import PATIENCE
 
 GET = b"GET /metrics HTTP/1.1\r\nHost: x\r\n"
 LIMITS = Limits()
@@ -46,7 +47,7 @@ class Knock:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let the server notice what happened to its connections."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - the sockets of loopback tell no event
             await asyncio.sleep(0)
 

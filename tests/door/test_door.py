@@ -21,6 +21,7 @@ from exporter.door.door import credentials
 from exporter.door.following import LOOK_EVERY
 from exporter.simulated.certificates import Kind, Zoo
 from tests.door.conftest import CANARY, HASH, Build, Clock, House, Write
+from tests.patience import PATIENCE
 
 USERS = f"basic_auth_users: {{alice: {HASH}}}\n"
 CLIENT = Kind(names=("client.example.test", "192.0.2.7"), purpose=ExtendedKeyUsageOID.CLIENT_AUTH)
@@ -185,7 +186,7 @@ async def test_who_speaks_http_to_a_tls_port_is_told(tls: str, build: Build, wri
 @pytest.mark.parametrize("said", [b"\x16\x03\x01\xff\xff" + b"x" * 200, b"\0" * 10, b"\x15\x03\x01\0\x02\x02\x28"])
 async def test_who_speaks_rubbish_to_a_tls_port_is_let_go(said: bytes, tls: str, build: Build, write: Write) -> None:
     house = await build(write(tls))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await house.ask(said)
     assert not house.door.connections.by_protocol
 
@@ -195,7 +196,7 @@ async def test_a_handshake_that_does_not_go_on_takes_only_the_time_of_a_question
 ) -> None:
     house = await build(write(tls))
     asking = asyncio.create_task(house.ask(b"\x16\x03\x01"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not any(each.heard for each in house.door.connections.waiting):  # noqa: ASYNC110 - no event tells it
             await asyncio.sleep(0)
         house.timers.expire(Limits().asking)

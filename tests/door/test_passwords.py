@@ -8,6 +8,7 @@ import bcrypt
 import pytest
 
 from exporter.door.passwords import AT_ONCE, PER_CLIENT, REMEMBERED, WAITING, BusyError, Passwords, neighbourhood
+from tests.patience import PATIENCE
 
 
 def hashed(password: bytes, kind: bytes = b"2b", cost: int = 4) -> bytes:
@@ -32,7 +33,7 @@ class Slow:
             self.asked.append((password, hash_))
             self.now += 1
             self.most = max(self.most, self.now)
-        self.go.wait(10)
+        self.go.wait(PATIENCE)
         with self._lock:
             self.now -= 1
         return password == b"secret"

@@ -32,6 +32,7 @@ from exporter.smtp.dialogue import Seen, converse
 from exporter.smtp.reply import MAX_REPLY, MalformedReplyError, ReplyParser, ReplyTooLongError
 from exporter.trust import Judge as TrustJudge
 from exporter.trust.certificate import certificate
+from tests.patience import PATIENCE
 from tests.probe.scenarios import HOST, IMPLICIT, IN_CLEAR, LOGIN, PASSWORD_ENV, RELAY, STRICT
 from tests.results import LEAF, NOW
 
@@ -191,7 +192,7 @@ async def probed(script: Script, peer_settings: Any) -> Result:
     prober, done = Prober(loop, TrustJudge(), ehlo_name="probe.example.net"), loop.create_future()
     async with Server(script) as server:
         prober.probe(Peer(HOST, "127.0.0.1", server.port, peer_settings), ("127.0.0.1",), None, done.set_result)
-        result: Result = await asyncio.wait_for(done, 10)
+        result: Result = await asyncio.wait_for(done, PATIENCE)
     return result
 
 

@@ -10,6 +10,7 @@ from exporter.model import Lookup, Peer, Result, Settings
 from exporter.probe import shell
 from exporter.probe.prober import Prober
 from exporter.trust import Judge
+from tests.patience import PATIENCE
 
 Probe = Callable[..., Awaitable[Result]]
 
@@ -43,6 +44,6 @@ async def probe(prober: Prober) -> Probe:
         peer = Peer(host, addresses[0] if len(addresses) == 1 else "", port, settings)
         callback: Any = done.set_result
         (by or prober).probe(peer, addresses, lookup, callback)
-        return await asyncio.wait_for(done, 20)
+        return await asyncio.wait_for(done, PATIENCE)
 
     return run

@@ -31,6 +31,7 @@ from exporter.simulated.scripts import SCRIPTS
 from exporter.simulated.server import Script, Server
 from exporter.smtp.dialogue import converse
 from exporter.trust import Judge
+from tests.patience import PATIENCE
 from tests.probe.scenarios import IMPLICIT, IN_CLEAR, LOGIN, PASSWORD_ENV, RELAY, SCENARIOS, STRICT
 
 if TYPE_CHECKING:
@@ -482,7 +483,7 @@ def test_random_bytes_at_any_stage_give_a_result(zoo: "Zoo", monkeypatch: pytest
                 None,
                 done.set_result,
             )
-            result = await asyncio.wait_for(done, 5)
+            result = await asyncio.wait_for(done, PATIENCE)
         for problem in assess(result).problems:
             assert problem.reason is not Reason.INTERNAL_ERROR
             assert problem.stage in REASONS[problem.reason].stages

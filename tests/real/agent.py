@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.patience import PATIENCE
 from tests.real.processes import wait_until
 
 ROOT = Path(__file__).parents[2]
 RUN = (sys.executable, "-m", "exporter", "run")
 """The command; what stands before it may start it in another way."""
-WITHIN = 20.0
-"""Seconds in which anything happens, on a busy machine."""
 VALUE = r"^{name}(?:\{{(?P<labels>.*)\}})? (?P<value>\S+)$"
 
 
@@ -41,8 +40,8 @@ class Agent:
     def curl(self, path: str, *arguments: str, scheme: str = "", address: str = "") -> tuple[int, str]:
         """Ask it; the status (0: none) and what came. `--data ""` makes it a POST."""
         done = subprocess.run(
-            ["curl", "--silent", "--noproxy", "*", "--max-time", "15", "--write-out", "%{http_code}", *arguments,
-             f"{scheme or self.scheme}://{address or self.address}{path}"],
+            ["curl", "--silent", "--noproxy", "*", "--max-time", str(PATIENCE), "--write-out", "%{http_code}",
+             *arguments, f"{scheme or self.scheme}://{address or self.address}{path}"],
             capture_output=True, text=True, errors="replace", check=False,
         )  # fmt: skip
         return int(done.stdout[-3:]), done.stdout[:-3]
@@ -53,7 +52,7 @@ class Agent:
 
     def until_said(self, text: str) -> None:
         """Wait until it has written a text."""
-        wait_until(lambda: text in self.said(), WITHIN, self.said)
+        wait_until(lambda: text in self.said(), PATIENCE, self.said)
 
 
 def samples(exposition: str, name: str) -> dict[str, float]:
@@ -85,7 +84,7 @@ def running(
     try:
         yield agent
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
         assert "Traceback" not in agent.said()
     finally:
         process.kill()

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import aiohttp
 
+from tests.patience import PATIENCE
 from tests.real.processes import Server, free_ports, running
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -21,8 +22,6 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
     "--no-first-run", "--disable-component-update", "--hide-scrollbars", "--no-proxy-server",
 )  # fmt: skip
-PATIENCE = 30.0
-"""Seconds for any one answer, on a busy machine."""
 
 
 class PageError(Exception):

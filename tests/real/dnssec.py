@@ -21,6 +21,7 @@ import dns.rrset
 import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.patience import PATIENCE
 from tests.real.knot import KNOTD, configuration
 from tests.real.processes import Server, running, wait_until
 
@@ -128,7 +129,7 @@ def publish(directory: Path, name: str, text: str) -> None:
     """Serve another text of a zone that Knot signs; its serial must be a later one."""
     (directory / f"{name}.zone").write_text(text)
     command: list[str | Path] = ["knotc", "-c", directory / "Knot" / "conf", "--blocking", "zone-reload", name]
-    subprocess.run(command, check=True, capture_output=True, timeout=10)
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
 
 
 def _key_of(name: str, knot: Server) -> str:

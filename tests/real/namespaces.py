@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -42,7 +44,7 @@ class Namespace:
     def _feed(self, command: list[str], lines: Iterable[str]) -> None:
         with self.entered():
             fed = "".join(f"{line}\n" for line in lines)
-            subprocess.run(command, input=fed, text=True, timeout=10, check=True)
+            subprocess.run(command, input=fed, text=True, timeout=PATIENCE, check=True)
 
 
 def _enter(descriptor: int) -> None:
@@ -52,7 +54,7 @@ def _enter(descriptor: int) -> None:
 
 def can_have_namespaces() -> bool:
     """Whether this machine lets us make them."""
-    made = subprocess.run(["unshare", "--net", "true"], capture_output=True, timeout=10, check=False)
+    made = subprocess.run(["unshare", "--net", "true"], capture_output=True, timeout=PATIENCE, check=False)
     return made.returncode == 0
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from exporter.simulated.certificates import Zoo
+from tests.patience import PATIENCE
 from tests.real.processes import PACKAGES, Server, free_ports, running
 
 PACKAGE = PACKAGES / "opensmtpd"
@@ -42,7 +43,7 @@ exec "$@"
 def can_mount() -> bool:
     """Whether this machine lets us put folders in others' places, in a namespace of our own."""
     command = ["unshare", "--mount", "mount", "--bind", "/tmp", "/tmp"]  # noqa: S108 - any folder that is there
-    return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+    return subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False).returncode == 0
 
 
 @contextlib.contextmanager

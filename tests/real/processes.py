@@ -4,6 +4,7 @@ Nothing here knows what the programs do. Only `wait_until` sleeps: a real server
 """
 
 import contextlib
+import itertools
 import os
 import socket
 import subprocess
@@ -13,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from tests.patience import PATIENCE
+
 PACKAGES = Path(__file__).parents[2] / ".cache/mta"
 """Where `make tools` unpacks the mail servers."""
-START_SECONDS = 20.0
-"""How long a server may take to listen, on a busy machine."""
 PORTS = range(10240, 32768)
 """Below Linux's ephemeral ports: no outgoing connection takes one between choice and use."""
 PORTS_PER_PROCESS = 64
@@ -46,8 +47,10 @@ class Server:
         return "\n".join(line for text in texts for line in text.splitlines()[-lines:])
 
 
-def wait_until(condition: Callable[[], Answer], timeout: float, otherwise: Callable[[], str]) -> Answer:
-    """Ask until the answer is true, and give it.
+def wait_until(
+    condition: Callable[[], Answer], timeout: float, otherwise: Callable[[], str], pause: float = 0.01
+) -> Answer:
+    """Ask until the answer is true, and give it; `pause` seconds between two questions.
 
     Raises:
         TimeoutError: it was not true within `timeout` seconds; `otherwise` tells what to know then.
@@ -56,16 +59,26 @@ def wait_until(condition: Callable[[], Answer], timeout: float, otherwise: Calla
     while not (answer := condition()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {timeout:g} s: {otherwise()}")
-        time.sleep(0.01)
+        time.sleep(pause)
     return answer
 
 
 def free_ports(names: Sequence[str]) -> dict[str, int]:
-    """Choose a port for each name, free on 127.0.0.1 and ::1. Test processes that run at once choose differently."""
-    start = os.getpid() * PORTS_PER_PROCESS % len(PORTS)
-    order = (*PORTS[start:], *PORTS[:start])
-    free = (port for port in order if _is_free("127.0.0.1", port) and _is_free("::1", port))
+    """Choose a port for each name, free on 127.0.0.1 and ::1.
+
+    Test processes that run at once choose differently, and no port is chosen again before all others were: the program
+    that it is meant for may not listen yet.
+    """
+    free = (port for port in _candidates if _is_free("127.0.0.1", port) and _is_free("::1", port))
     return {name: next(free) for name in names}
+
+
+def _in_turn() -> Iterator[int]:
+    start = os.getpid() * PORTS_PER_PROCESS % len(PORTS)
+    return itertools.cycle((*PORTS[start:], *PORTS[:start]))
+
+
+_candidates = _in_turn()
 
 
 def _is_free(address: str, port: int) -> bool:
@@ -116,9 +129,9 @@ def running(
 
     try:
         with subprocess.Popen([*LIFELINE, str(process.pid)], stdin=subprocess.PIPE, start_new_session=True):
-            wait_until(has_started, START_SECONDS, lambda: f"{server.name} to be ready:\n{server.log()}")
+            wait_until(has_started, PATIENCE, lambda: f"{server.name} to be ready:\n{server.log()}")
             yield server
-        process.wait(5)
+        process.wait(PATIENCE)
     finally:
         process.kill()
         process.wait()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from tests.patience import PATIENCE
 from tests.real.processes import Server, free_ports, running, wait_until
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback, whatever the environment says
@@ -40,7 +41,9 @@ class Prometheus:
             urllib.error.HTTPError: the expression is wrong.
         """
         question = urllib.parse.urlencode({"query": expression})
-        with OPENER.open(f"http://127.0.0.1:{self.server.port('web')}/api/v1/query?{question}", timeout=5) as answer:
+        with OPENER.open(
+            f"http://127.0.0.1:{self.server.port('web')}/api/v1/query?{question}", timeout=PATIENCE
+        ) as answer:
             result = json.load(answer)["data"]["result"]
         return [Sample(series["metric"], float(series["value"][1])) for series in result]
 
@@ -50,10 +53,10 @@ class Prometheus:
         Raises:
             urllib.error.HTTPError: they are wrong.
         """
-        with OPENER.open(f"http://127.0.0.1:{self.server.port('web')}/-/reload", data=b"", timeout=5):
+        with OPENER.open(f"http://127.0.0.1:{self.server.port('web')}/-/reload", data=b"", timeout=PATIENCE):
             pass
 
-    def wait_for(self, expression: str, timeout: float = 20) -> list[Sample]:
+    def wait_for(self, expression: str, timeout: float = PATIENCE) -> list[Sample]:
         """Evaluate an expression until it gives something.
 
         Raises:
@@ -98,7 +101,7 @@ def run_configured(directory: Path) -> Iterator[Prometheus]:
 def _is_ready(server: Server) -> bool:
     """Ask it: it listens before it answers."""
     try:
-        with OPENER.open(f"http://127.0.0.1:{server.port('web')}/-/ready", timeout=5):
+        with OPENER.open(f"http://127.0.0.1:{server.port('web')}/-/ready", timeout=PATIENCE):
             return True
     except OSError:
         return False

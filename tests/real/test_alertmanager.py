@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.real.alertmanager import run_alertmanager
 from tests.real.conftest import NewDirectory, require
 from tests.real.processes import free_ports, wait_until
@@ -59,7 +60,7 @@ def ask(url: str, data: object = None) -> Any:
     """Send JSON, or fetch it."""
     body = None if data is None else json.dumps(data).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 # our own Alertmanager
-    with OPENER.open(request, timeout=5) as answer:
+    with OPENER.open(request, timeout=PATIENCE) as answer:
         return json.loads(answer.read() or b"null")
 
 

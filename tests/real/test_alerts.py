@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from exporter.simulated.certificates import Zoo
+from tests.patience import PATIENCE
 from tests.real import agent
 from tests.real.alertmanager import Webhook, run_alertmanager, webhook
 from tests.real.conftest import NewDirectory, require
@@ -29,7 +30,6 @@ PORTS = {"healthy": 25, "submissions": 465, "submission": 587}
 TARGET = {"host": "127.0.0.1", "name": "corporate mail", "ports": [*PORTS.values()], "labels": {"team": "mail"}}
 EVERY_SECOND = {"interval": "1s", "timeout": "1s", "connect_timeout": "500ms", "max_probes_per_host": 3}
 AGENT, ALERTMANAGER = "127.0.0.1:10225", 9093
-WITHIN = 40.0
 
 log = logging.getLogger(__name__)
 
@@ -112,10 +112,10 @@ class Walk:
         """
         before, began = len(self._hook.told), time.monotonic()
         change()
-        wait_until(self._hook.firing, WITHIN, lambda: f"nothing fires: {name}")
+        wait_until(self._hook.firing, PATIENCE, lambda: f"nothing fires: {name}")
         fired, pending = time.monotonic(), self._prometheus.query("ALERTS")
         mend()
-        wait_until(lambda: not self._hook.firing(), WITHIN, lambda: f"{name} lasts: {self._hook.firing()}")
+        wait_until(lambda: not self._hook.firing(), PATIENCE, lambda: f"{name} lasts: {self._hook.firing()}")
         log.info("%s: told after %.1f s, resolved %.1f s after", name, fired - began, time.monotonic() - fired)
         heard = self._hook.told[before:]
         assert {(one.labels["host"], one.labels["team"]) for one in heard} == {("127.0.0.1", "mail")}

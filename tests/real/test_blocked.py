@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from exporter.simulated.certificates import Zoo
+from tests.patience import PATIENCE
 from tests.real.conftest import NewDirectory, require
 from tests.real.greeter import run_greeter
 from tests.real.namespaces import Namespace, cable, can_have_namespaces, namespace
@@ -111,7 +112,7 @@ def probe(client: Namespace, directory: Path, *hosts: str, **keys: object) -> di
     configuration.write_text(yaml.safe_dump(settings))
     command = [*COMMAND, "probe", *hosts, "--format=json", "--ehlo-name=probe.test", f"--config.file={configuration}"]
     with client.entered():
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert ended.stdout, ended.stderr
     return {at(found["host"], found["port"]): found for found in json.loads(ended.stdout)}
 
@@ -211,7 +212,7 @@ STORIES = {
 
 
 def scraped(agent: Server) -> list[Sample]:
-    connection = http.client.HTTPConnection("127.0.0.1", agent.port("web"), timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", agent.port("web"), timeout=PATIENCE)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
     connection.close()

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from prometheus_client.samples import Sample
 
 from exporter.simulated.certificates import DAY, KINDS, Credentials, Kind, Zoo
+from tests.patience import PATIENCE
 from tests.real.conftest import NewDirectory, require
 from tests.real.dnssec import UNBOUND, Zone, publish, run_dnssec
 from tests.real.knot import KNOTD
@@ -209,7 +210,7 @@ class Lab:
         with self.client.entered():
             return subprocess.run(
                 [*mounted, self.directory / "resolv.conf", *command], env={**os.environ, **(env or {})}, text=True,
-                stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False,
+                stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False,
             )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from exporter.demo import DEMO
+from tests.patience import PATIENCE
 from tests.real.agent import ROOT, RUN
 from tests.real.conftest import NewDirectory, require
 from tests.real.mail_world import DOMAINS, TARGETS, WATCHED, run_mail_world
@@ -147,7 +148,7 @@ def lost(prometheus: Prometheus, chosen: dict[str, str]) -> list[str]:
     wrong = []
     for url, question in pages():
         for sample in prometheus.query(question.filled(chosen_for(question, chosen))):
-            with OPENER.open(followed(url, sample.labels), timeout=5) as page:
+            with OPENER.open(followed(url, sample.labels), timeout=PATIENCE) as page:
                 if escape(sample.labels.get("target", "")) not in page.read().decode():
                     wrong.append(followed(url, sample.labels))
     return wrong

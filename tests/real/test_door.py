@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from exporter.door import Door
 from exporter.simulated.certificates import Kind, Zoo
+from tests.patience import PATIENCE
 from tests.real.prometheus import Start
 
 PASSWORD = "pässwörd: canary"
@@ -37,8 +38,8 @@ class House:
         """Ask as curl does: the status (0: none) and what came."""
         url = f"{scheme}://localhost:{self.port}{path}"
         done = subprocess.run(
-            ["curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", "10", "--write-out", "%{http_code}",
-             "--cacert", str(self.zoo.ca_file), *arguments, url],
+            ["curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", str(PATIENCE),
+             "--write-out", "%{http_code}", "--cacert", str(self.zoo.ca_file), *arguments, url],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         return int(done.stdout[-3:]), done.stdout[:-3] + done.stderr
@@ -83,7 +84,7 @@ def open_door(tmp_path: Path, zoo: Zoo) -> Iterator[Open]:
         thread.start()
         stack.callback(thread.join)
         stack.callback(loop.call_soon_threadsafe, stop.set)
-        return House(port.result(10), zoo)
+        return House(port.result(PATIENCE), zoo)
 
     with ExitStack() as stack:
         yield start
@@ -124,7 +125,9 @@ def test_curl_may_keep_its_connection(open_door: Open) -> None:
 def test_openssl_shakes_hands_as_often_as_it_likes(open_door: Open, zoo: Zoo) -> None:
     house = open_door(TLS)
     command = ["openssl", "s_client", "-connect", f"localhost:{house.port}", "-CAfile", str(zoo.ca_file), "-reconnect"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
     assert done.stdout.count("Verify return code: 0 (ok)") >= 1
     assert "Reused, TLS" not in done.stdout
 

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from exporter.simulated.certificates import Zoo
+from tests.patience import PATIENCE
 from tests.real.conftest import NewDirectory, require
 from tests.real.namespaces import Namespace, cable, can_have_namespaces
 from tests.real.postfix import LISTENERS, run_postfix
@@ -85,7 +86,7 @@ def test_auth_in_clear_is_a_problem_where_somebody_may_listen_in(
     where = [f"{row.address}:{port}", f"--module={row.module}", f"--config.file={configuration}"]
     command = [sys.executable, "-m", "exporter", "probe", "--format=json", *where]
     with ends[row.address].entered():
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert ended.stdout, ended.stderr
     [found] = json.loads(ended.stdout)
     said = [(each["reason"], each["severity"], each["detail"]) for each in found["problems"]]

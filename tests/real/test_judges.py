@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from exporter.simulated.certificates import Zoo
+from tests.patience import PATIENCE
 from tests.real import exim, opensmtpd, postfix
 from tests.real.client import Client
 from tests.real.conftest import NewDirectory, require
@@ -47,7 +48,7 @@ Verdicts = Mapping[str, bool]
 
 
 def ran(*command: str | Path) -> bool:
-    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=15, check=False)
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False)
     return ended.returncode == 0
 
 
@@ -68,7 +69,7 @@ def a_client(port: int, zoo: Zoo, *, implicit: bool) -> bool:
     """aiosmtplib, verifying as Python's ssl module does."""
     context = ssl.create_default_context(cafile=zoo.ca_file)
     smtp = Client(
-        hostname="127.0.0.1", port=port, use_tls=implicit, start_tls=not implicit, tls_context=context, timeout=10
+        hostname="127.0.0.1", port=port, use_tls=implicit, start_tls=not implicit, tls_context=context, timeout=PATIENCE
     )
 
     async def greet() -> bool:
@@ -111,7 +112,7 @@ def ours(postfix: Server, exim: Server, opensmtpd: Server, zoo: Zoo, new_directo
         ]
         command = [sys.executable, "-m", "exporter", "probe", *hosts, f"--module={module}", "--format=json"]
         command += [f"--config.file={configuration}", f"--ca-file={zoo.ca_file}"]
-        said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        said = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
         assert said.stdout, said.stderr
         verdicts |= {f"{one['host']}:{one['port']}": one["success"] is True for one in json.loads(said.stdout)}
     return verdicts

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from exporter.simulated.scripts import SCRIPTS
+from tests.patience import PATIENCE
 from tests.real.conftest import NewDirectory, require
 from tests.real.processes import Server, free_ports, running
 from tests.real.prometheus import OPENER
@@ -55,7 +56,7 @@ def blackbox(new_directory: NewDirectory, zoo: "Zoo") -> Iterator[Ask]:
     url = f"http://127.0.0.1:{server.port('web')}/probe"
 
     def ask(port: int, name: str) -> dict[str, float]:
-        with OPENER.open(f"{url}?target=127.0.0.1:{port}&module={name}", timeout=20) as answer:
+        with OPENER.open(f"{url}?target=127.0.0.1:{port}&module={name}", timeout=PATIENCE) as answer:
             text = answer.read().decode()
         return {key: float(value) for key, value in re.findall(r"^(\w+)(?:{.*})? (\S+)$", text, re.MULTILINE)}
 

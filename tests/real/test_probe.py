@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from exporter.simulated.certificates import Zoo
+from tests.patience import PATIENCE
 from tests.real.dovecot import PASSWORD, USER
 from tests.real.processes import Server, free_ports, running
 from tests.real.prometheus import Start
@@ -22,7 +23,9 @@ SUCCESS, WARNINGS, CRITICAL, UNTESTABLE = 0, 1, 2, 3
 def probe(address: str, *options: str) -> tuple[int, dict[str, Any]]:
     """Probe host:port, and give the exit code and what was printed."""
     command = [*COMMAND, "probe", address, "--format=json", *options]
-    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     assert ended.stdout, ended.stderr
     [result] = json.loads(ended.stdout)
     return ended.returncode, result

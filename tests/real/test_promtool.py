@@ -6,6 +6,7 @@ import shutil
 import aiohttp
 
 from exporter import demo
+from tests.patience import PATIENCE
 from tests.real.conftest import require
 
 
@@ -24,7 +25,7 @@ async def test_promtool_finds_nothing_in_the_metrics_of_the_demo() -> None:
     done, _ = await asyncio.wait({running, asyncio.create_task(looked.wait())}, return_when=asyncio.FIRST_COMPLETED)
     assert running not in done, running.exception()
     url = next(word for word in said[-1].split() if word.endswith("/metrics"))
-    async with aiohttp.ClientSession() as client, asyncio.timeout(20):
+    async with aiohttp.ClientSession() as client, asyncio.timeout(PATIENCE):
         metrics = ""
         while metrics.count("\nsmtp_probe_success{") < 10:
             await asyncio.sleep(0.2)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.real.processes import wait_until
 
 pytestmark = pytest.mark.real
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 GLOBAL = "global: {interval: 1s, timeout: 1s, connect_timeout: 1s, max_probes_per_host: 9}\n"
-WITHIN = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Running:
         found = re.search(r"msg=listening address=(\S+)", self.log())
         if not found:
             return ""
-        with OPENER.open(f"http://{found[1]}/metrics", timeout=5) as answer:
+        with OPENER.open(f"http://{found[1]}/metrics", timeout=PATIENCE) as answer:
             return str(answer.read(), "utf-8")
 
     def targets(self) -> set[str]:
@@ -48,10 +48,10 @@ class Running:
         return float(found[1]) if found else -1.0
 
     def until_targets(self, *names: str) -> None:
-        wait_until(lambda: self.targets() == set(names), WITHIN, lambda: f"{self.targets()}\n{self.log()}")
+        wait_until(lambda: self.targets() == set(names), PATIENCE, lambda: f"{self.targets()}\n{self.log()}")
 
     def until_logged(self, text: str) -> None:
-        wait_until(lambda: text in self.log(), WITHIN, self.log)
+        wait_until(lambda: text in self.log(), PATIENCE, self.log)
 
 
 @contextlib.contextmanager
@@ -65,7 +65,7 @@ def agent(folder: Path, *flags: str) -> Iterator[Running]:
     try:
         yield Running(process, log_file)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
         assert "Traceback" not in log_file.read_text()
     finally:
         process.kill()

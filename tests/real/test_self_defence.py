@@ -19,13 +19,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.real.conftest import NewDirectory, require
 from tests.real.opensmtpd import can_mount
 from tests.real.processes import free_ports, listening_ports, wait_until
 
 ROOT = Path(__file__).parents[2]
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-PATIENCE = 20.0
 READ_ONLY = 'mount --bind / / && mount -o remount,bind,ro / && cd / && exec env -u HOME "$@"'
 
 
@@ -39,7 +39,7 @@ class Running:
     def get(self, path: str = "/metrics") -> str:
         """Ask it; nothing where it does not answer."""
         try:
-            with OPENER.open(f"http://127.0.0.1:{self.port}{path}", timeout=1) as answer:
+            with OPENER.open(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE) as answer:
                 return str(answer.read(), "utf-8")
         except OSError:
             return ""
@@ -52,7 +52,7 @@ class Running:
     def end(self) -> int:
         """End it as systemd does; its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE)
 
 
 Start = Callable[..., Running]

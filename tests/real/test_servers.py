@@ -11,6 +11,7 @@ import aiosmtplib
 import pytest
 
 from exporter.simulated.certificates import Zoo
+from tests.patience import PATIENCE
 from tests.real.client import Client
 from tests.real.dovecot import PASSWORD, USER
 from tests.real.processes import Server
@@ -26,7 +27,9 @@ def openssl(port: int, zoo: Zoo, *options: str, host: str = "127.0.0.1") -> subp
     """Shake hands, and give all that openssl said."""
     command = ["openssl", "s_client", "-connect", f"{host}:{port}", "-servername", NAME, "-verify_hostname", NAME]
     command += ["-CAfile", str(zoo.ca_file), "-no-CApath", "-no-CAstore", *options]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False)
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
 
 
 def s_client(port: int, zoo: Zoo, *options: str, host: str = "127.0.0.1") -> tuple[str, int]:
@@ -41,7 +44,9 @@ def s_client(port: int, zoo: Zoo, *options: str, host: str = "127.0.0.1") -> tup
 def client(port: int, zoo: Zoo, *, use_tls: bool = False) -> Client:
     """Make an independent client that verifies, and turns to TLS only when told to."""
     context = ssl.create_default_context(cafile=zoo.ca_file)
-    return Client(hostname="127.0.0.1", port=port, use_tls=use_tls, start_tls=False, tls_context=context, timeout=10)
+    return Client(
+        hostname="127.0.0.1", port=port, use_tls=use_tls, start_tls=False, tls_context=context, timeout=PATIENCE
+    )
 
 
 # --- certificates ---------------------------------------------------------------------------------------------
@@ -226,7 +231,7 @@ async def test_mail_is_taken(login_port: int, zoo: Zoo) -> None:
 def hear(port: int) -> Iterator[tuple[float, bytes]]:
     """Say nothing, and give each line of the greeting with the seconds that it took."""
     started = time.monotonic()
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as one, one.makefile("rb") as lines:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as one, one.makefile("rb") as lines:
         for line in lines:
             yield time.monotonic() - started, line
             if line[3:4] == b" ":
@@ -251,7 +256,10 @@ def test_exim_greets_slowly(exim: Server) -> None:
 
 
 def test_exim_rejects_in_its_greeting_and_closes(exim: Server) -> None:
-    with socket.create_connection(("127.0.0.1", exim.port("rejecting")), timeout=10) as one, one.makefile("rb") as said:
+    with (
+        socket.create_connection(("127.0.0.1", exim.port("rejecting")), timeout=PATIENCE) as one,
+        one.makefile("rb") as said,
+    ):
         assert said.read() == b"550 Administrative prohibition\r\n"
 
 

@@ -16,6 +16,7 @@ import dns.rrset
 import pytest
 
 from exporter.resolve import Resolver
+from tests.patience import PATIENCE
 
 TTL = 300
 NEGATIVE_TTL = 30
@@ -188,12 +189,23 @@ class Clock:
         return self.now
 
 
+async def _listening(server: ScriptedDns) -> asyncio.Server:
+    """Listen where both are free: a port that is free for TCP may be taken for UDP."""
+    while True:
+        tcp = await asyncio.start_server(server.stream, "127.0.0.1", 0)
+        server.port = tcp.sockets[0].getsockname()[1]
+        try:
+            await server.start()
+        except OSError:
+            tcp.close()
+        else:
+            return tcp
+
+
 @contextlib.asynccontextmanager
 async def serving(server: ScriptedDns) -> AsyncIterator[ScriptedDns]:
     """The server on one free loopback port, UDP and TCP."""
-    server.listener = tcp = await asyncio.start_server(server.stream, "127.0.0.1", 0)
-    server.port = tcp.sockets[0].getsockname()[1]
-    await server.start()
+    server.listener = tcp = await _listening(server)
     try:
         yield server
     finally:
@@ -261,7 +273,7 @@ async def make_resolver(
     """Make a resolver that asks the scripted nameserver; closed after the test."""
     made: list[Resolver] = []
 
-    def make(*nameservers: str, timeout: float = 5.0, **more: object) -> Resolver:
+    def make(*nameservers: str, timeout: float = PATIENCE, **more: object) -> Resolver:
         asked = nameservers or (dns_server.address,)
         files = {"hosts_file": hosts_file, "resolv_conf": resolv_conf}
         more.setdefault("jitter", lambda: 0.0)

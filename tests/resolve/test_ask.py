@@ -1,6 +1,6 @@
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +9,7 @@ from exporter.resolve import ask as asking
 from exporter.resolve.answer import Answer, Type
 from exporter.resolve.ears import Ears
 from exporter.resolve.files import Nameserver, nameserver
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.resolve.conftest import ScriptedDns
@@ -24,11 +25,12 @@ async def ask(name: str, rdtype: Type, servers: list[Nameserver], patience: floa
 
 
 @pytest.fixture
-def closed_port() -> str:
-    """A loopback address and port where nobody listens."""
+def closed_port() -> Iterator[str]:
+    """A loopback address and port that refuses. A socket that hears only itself holds it, so that nobody takes it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{sock.getsockname()[1]}"
+        sock.connect(sock.getsockname())
+        yield f"127.0.0.1:{sock.getsockname()[1]}"
 
 
 @pytest.mark.parametrize(
@@ -81,20 +83,20 @@ async def test_what_a_nameserver_says(
     dns_server: "ScriptedDns", script: str, said: str, ttl: float, detail: str
 ) -> None:
     dns_server.says["a.example A"] = script
-    answer = await ask("a.example", "A", [nameserver(dns_server.address)], 5)
+    answer = await ask("a.example", "A", [nameserver(dns_server.address)], PATIENCE)
     assert (answer.said, answer.detail) == (said, detail.format(server=dns_server.address))
     assert answer.ttl == ttl
 
 
 async def test_a_truncated_answer_is_asked_for_over_tcp(dns_server: "ScriptedDns") -> None:
     dns_server.says["a.example MX"] = "truncated " + ", ".join(f"{n} mx{n}.example." for n in range(1000))
-    answer = await ask("a.example", "MX", [nameserver(dns_server.address)], 5)
+    answer = await ask("a.example", "MX", [nameserver(dns_server.address)], PATIENCE)
     assert (len(answer.records), len(dns_server.over_tcp)) == (1000, 1)
 
 
 async def test_what_is_truncated_over_tcp_too_says_nothing(dns_server: "ScriptedDns") -> None:
     dns_server.says["a.example MX"] = "truncated always"
-    answer = await ask("a.example", "MX", [nameserver(dns_server.address)], 5)
+    answer = await ask("a.example", "MX", [nameserver(dns_server.address)], PATIENCE)
     told = f"an answer that cannot be understood from {dns_server.address}"
     assert (answer.said, answer.detail) == ("failure", f"MX a.example: {told}")
 
@@ -150,14 +152,14 @@ async def test_a_server_that_drops_edns_is_asked_once_without_it(
 @pytest.mark.parametrize("rcode", ["FORMERR", "NOTIMP", "BADVERS"])
 async def test_a_server_that_refuses_edns_is_asked_once_without_it(dns_server: "ScriptedDns", rcode: str) -> None:
     dns_server.says["a.example A"] = f"to EDNS {rcode}, 192.0.2.1"
-    answer = await ask("a.example", "A", [nameserver(dns_server.address)], 5)
+    answer = await ask("a.example", "A", [nameserver(dns_server.address)], PATIENCE)
     assert (answer.said, len(dns_server.asked)) == ("ok", 2)
 
 
 @pytest.mark.parametrize("way", ["", "truncated "], ids=["UDP", "TCP"])
 async def test_an_answer_that_would_be_too_much_work_is_not_read(dns_server: "ScriptedDns", way: str) -> None:
     dns_server.says["a.example MX"] = way + ", ".join(f"{n} {'a.' * 110}example." for n in range(10))
-    answer = await ask("a.example", "MX", [nameserver(dns_server.address)], 5)
+    answer = await ask("a.example", "MX", [nameserver(dns_server.address)], PATIENCE)
     told = f"an answer that cannot be understood from {dns_server.address}"
     assert (answer.said, answer.detail) == ("failure", f"MX a.example: {told}")
 
@@ -173,7 +175,7 @@ async def test_others_run_between_the_datagrams_of_a_flood(dns_server: "Scripted
             await asyncio.sleep(0)
 
     task = asyncio.create_task(others())
-    assert (await ask("a.example", "A", [nameserver(dns_server.address)], 5)).said == "ok"
+    assert (await ask("a.example", "A", [nameserver(dns_server.address)], PATIENCE)).said == "ok"
     task.cancel()
     assert turns > 100
 
@@ -203,21 +205,21 @@ async def test_silence_is_a_time_out(dns_server: "ScriptedDns") -> None:
 
 
 async def test_a_nameserver_that_does_not_run_is_a_time_out_and_the_detail_says_why(closed_port: str) -> None:
-    answer = await ask("a.example", "A", [nameserver(closed_port)], 5)
+    answer = await ask("a.example", "A", [nameserver(closed_port)], PATIENCE)
     detail = f"A a.example: no answer from {closed_port} (Connection refused)"
     assert (answer.said, answer.detail) == ("timeout", detail)
 
 
 async def test_one_that_fails_and_one_that_is_silent_are_a_failure(dns_server: "ScriptedDns", closed_port: str) -> None:
     dns_server.says["a.example A"] = "SERVFAIL"
-    answer = await ask("a.example", "A", [nameserver(closed_port), nameserver(dns_server.address)], 5)
+    answer = await ask("a.example", "A", [nameserver(closed_port), nameserver(dns_server.address)], PATIENCE)
     told = f"no answer from {closed_port} (Connection refused); SERVFAIL from {dns_server.address}"
     assert (answer.said, answer.detail) == ("failure", f"A a.example: {told}")
 
 
 @pytest.mark.parametrize("name", ["a..example", "x" * 64, "a." * 130])
 async def test_what_is_no_domain_name_does_not_exist(dns_server: "ScriptedDns", name: str) -> None:
-    answer = await ask(name, "A", [nameserver(dns_server.address)], 5)
+    answer = await ask(name, "A", [nameserver(dns_server.address)], PATIENCE)
     assert (answer.said, dns_server.asked) == ("nxdomain", [])
 
 
@@ -228,14 +230,14 @@ async def test_what_is_no_domain_name_does_not_exist(dns_server: "ScriptedDns", 
 async def test_whether_the_answer_is_said_to_be_authentic(dns_server: "ScriptedDns", says: str) -> None:
     for script, authentic in ((f"signed {says}", True), (says, False)):
         dns_server.says["a.example A"] = script
-        answer = await ask("a.example", "A", [nameserver(dns_server.address)], 5)
+        answer = await ask("a.example", "A", [nameserver(dns_server.address)], PATIENCE)
         assert answer.authentic is authentic
 
 
 @pytest.mark.parametrize("unchecked", ["192.0.2.1", "NODATA", "NXDOMAIN"])
 async def test_what_is_told_only_unchecked_is_bogus(dns_server: "ScriptedDns", unchecked: str) -> None:
     dns_server.says |= {"a.example A": "bogus", "a.example A CD": unchecked}
-    answer = await ask("a.example", "A", [nameserver(dns_server.address)], 5)
+    answer = await ask("a.example", "A", [nameserver(dns_server.address)], PATIENCE)
     told = f"SERVFAIL, EDE 6 (DNSSEC Bogus): signature \\027[31mexpired from {dns_server.address}"
     assert (answer.said, answer.detail) == ("bogus", f"bogus: A a.example: {told}")
     assert not answer.records
@@ -244,25 +246,25 @@ async def test_what_is_told_only_unchecked_is_bogus(dns_server: "ScriptedDns", u
 
 async def test_a_server_that_has_recovered_meanwhile_said_nothing_bogus(dns_server: "ScriptedDns") -> None:
     dns_server.says |= {"a.example A": "once SERVFAIL, then 192.0.2.1", "a.example A CD": "192.0.2.1"}
-    answer = await ask("a.example", "A", [nameserver(dns_server.address)], 5)
+    answer = await ask("a.example", "A", [nameserver(dns_server.address)], PATIENCE)
     assert (answer.said, len(answer.records)) == ("ok", 1)
 
 
 async def test_refused_is_not_asked_unchecked(dns_server: "ScriptedDns") -> None:
     dns_server.says |= {"a.example A": "REFUSED", "a.example A CD": "192.0.2.1"}
-    assert (await ask("a.example", "A", [nameserver(dns_server.address)], 5)).said == "failure"
+    assert (await ask("a.example", "A", [nameserver(dns_server.address)], PATIENCE)).said == "failure"
     assert not dns_server.unchecked
 
 
 @pytest.mark.parametrize("truncated", ["", "truncated "])
 async def test_a_record_that_cannot_be_read_is_a_failure_at_once(dns_server: "ScriptedDns", truncated: str) -> None:
     dns_server.says["a.example A"] = f"{truncated}octets 7f0001"
-    answer = await ask("a.example", "A", [nameserver(dns_server.address)], 5)
+    answer = await ask("a.example", "A", [nameserver(dns_server.address)], PATIENCE)
     assert answer.said == "failure"
     assert answer.detail == f"A a.example: an answer that cannot be understood from {dns_server.address}"
 
 
 async def test_tlsa_records_that_nobody_can_use_are_records_all_the_same(dns_server: "ScriptedDns") -> None:
     dns_server.says["_25._tcp.a.example TLSA"] = "signed octets 030101ab 0301 - 090909"
-    answer = await ask("_25._tcp.a.example", "TLSA", [nameserver(dns_server.address)], 5)
+    answer = await ask("_25._tcp.a.example", "TLSA", [nameserver(dns_server.address)], PATIENCE)
     assert (answer.said, len(answer.records), answer.authentic) == ("ok", 4, True)

@@ -70,12 +70,12 @@ async def test_who_gives_up_leaves_nothing_behind(ears: Ears, pairs: Pairs) -> N
 
 
 async def test_what_the_system_says_is_told(ears: Ears) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
+    udp = (socket.AF_INET, socket.SOCK_DGRAM)
+    with socket.socket(*udp) as closed, socket.socket(*udp) as sock:
         closed.bind(("127.0.0.1", 0))
-        address = closed.getsockname()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        closed.connect(closed.getsockname())  # hears only itself
         sock.settimeout(0)
-        sock.connect(address)
+        sock.connect(closed.getsockname())
         sock.send(b"x")
         with pytest.raises(ConnectionRefusedError):
             await ears.hear(sock, 100)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.simulated.client import Client
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from exporter.simulated.certificates import Zoo
@@ -236,7 +237,7 @@ async def test_close_notify_can_be_withheld(serve: "Serve", zoo: "Zoo", blind: s
 
 def tls_socket(server: "Server", context: ssl.SSLContext) -> ssl.SSLSocket:
     """Shake hands by blocking calls, so in a thread; an end without close_notify is an error there."""
-    plain = socket.create_connection((server.host, server.port), timeout=10)
+    plain = socket.create_connection((server.host, server.port), timeout=PATIENCE)
     return context.wrap_socket(plain, server_hostname="mail.example.test", suppress_ragged_eofs=False)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from exporter.simulated.client import Client
 from exporter.simulated.healthy import SmtpServer, saying
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from exporter.simulated.certificates import Zoo
@@ -27,7 +28,7 @@ def library(server: "Server", zoo: "Zoo", *, implicit: bool = False) -> aiosmtpl
         use_tls=implicit,
         tls_context=context,
         local_hostname="probe.example.test",
-        timeout=10,
+        timeout=PATIENCE,
     )
 
 

@@ -10,6 +10,7 @@ from exporter.simulated.certificates import KINDS
 from exporter.simulated.dialogues import CLOSE_NOTIFY, HANDSHAKE_FAILURE, HOSTILE, PROTOCOL_VERSION, one_at_a_time
 from exporter.simulated.healthy import SmtpServer
 from exporter.simulated.scripts import SCRIPTS
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from exporter.simulated.certificates import Zoo
@@ -234,7 +235,7 @@ async def test_an_independent_client_finds_nothing_wrong_with_what_is_healthy(
         use_tls=isinstance(script, SmtpServer) and script.implicit,
         tls_context=ssl.create_default_context(cafile=str(zoo.ca_file)),
         local_hostname="probe.example.test",
-        timeout=10,
+        timeout=PATIENCE,
     )
     async with client:
         assert (await client.ehlo()).code == 250
