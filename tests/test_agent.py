@@ -149,7 +149,7 @@ async def test_a_reload_leads_everything_over(tmp_path: Path, zoo: Zoo, serve: S
     assert sorted(each.peer.port for each in agent.board.states.values()) == sorted([server.port, other.port])
     engine = agent.engine
     assert (engine.schedule.room.at_once, engine.schedule.room.per_address) == (7, 3)
-    assert (engine.roster._sites.max_addresses, engine.resolver._lookups._limit) == (2, 4)
+    assert (engine.roster._sites.bounds.max_addresses, engine.resolver._lookups._limit) == (2, 4)
     assert [each.text for each in engine.resolver._given] == ["127.0.0.99"]
     assert (agent.board.egress._min_hosts, agent.board.egress._min_networks) == (9, 8)
     assert {canary.host for canary in engine.canaries._all()} == {"canary.test"}

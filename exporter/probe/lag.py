@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from math import inf
 
@@ -29,10 +28,10 @@ class LoopLag:
         loop: asyncio.AbstractEventLoop,
         *,
         observe: Callable[[float], object] = lambda _: None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._loop, self._observe, self._clock = loop, observe, clock
-        self._last, self._returned = clock(), -inf
+        self._loop, self._observe = loop, observe
+        self._clock = loop.time  # by which time-outs run
+        self._last, self._returned = self._clock(), -inf
         self._timer = loop.call_later(BEAT_SECONDS, self._beat)
 
     def _beat(self) -> None:

@@ -16,6 +16,7 @@ from exporter.probe import passwords
 from exporter.probe.passwords import Passwords, read_password
 from exporter.probe.prober import Prober
 from exporter.simulated.healthy import SmtpServer
+from tests.patience import PATIENCE
 from tests.probe.scenarios import LOGIN
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     def read(_: AuthSettings) -> str:
         threads.append(threading.get_ident())
-        answers.wait(30)
+        answers.wait(PATIENCE)
         return PASSWORD
 
     monkeypatch.setattr(passwords, "read_password", read)
@@ -154,7 +155,7 @@ async def test_a_bug_after_the_password_came_loses_no_result(
     monkeypatch.setattr(prober, "_begin", fails)
     done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
     prober.probe(peer(file), ("192.0.2.9",), None, done.set_result)
-    result = await asyncio.wait_for(done, 20)
+    result = await asyncio.wait_for(done, PATIENCE)
     assert result.ended is not None
     assert result.ended.detail == "ZeroDivisionError"
     assert prober.idle.is_set()
