@@ -76,8 +76,10 @@ def endpoint_info(state: State) -> Iterator[Sample]:
 
 
 def software(state: State) -> Iterator[Sample]:
-    greeting = state.result.greeting if state.result else None
-    return one(1, software_of(greeting.text)) if greeting else iter(())
+    result = state.result
+    if result is None or result.greeting is None:
+        return iter(())
+    return one(1, software_of(result.greeting.text, result.ehlo or result.ehlo_tls))
 
 
 def starttls(result: Result) -> float | None:

@@ -1,25 +1,46 @@
 import pytest
 
-from exporter.smtp.software import SOFTWARE, software
+from exporter.model import Reply
+from exporter.smtp.software import SERVICES, SOFTWARE, software
+
+ROWS = [(row.example, name) for table in (SOFTWARE, SERVICES) for name, row in table.items()]
+
+
+@pytest.mark.parametrize(("banner", "label"), ROWS, ids=[label for _, label in ROWS])
+def test_each_example_is_recognised(banner: str, label: str) -> None:
+    assert software(banner) == label
+
 
 BANNERS = {
-    "mail.example.test ESMTP Postfix (Debian/GNU)": "postfix",
-    "mail.example.test ESMTP Exim 4.96 Sat, 21 Nov 2026 05:55:52 +0000": "exim",
-    "mx.google.com ESMTP a1b2c3d4-e5f6sor123.4 - gsmtp": "gmail",
-    "EX01.corp.example Microsoft ESMTP MAIL Service ready at Sat, 21 Nov 2026 05:55:52 +0100": "exchange",
-    "mail.example.test ESMTP Sendmail 8.17.1/8.17.1; Sat, 21 Nov 2026 05:55:52 GMT": "sendmail",
-    "mail.example.test ESMTP OpenSMTPD": "opensmtpd",
-    "email-smtp.amazonaws.com ESMTP SimpleEmailService-d-ABC Xyz123": "ses",
     "mail.example.test ready": "unknown",
     "postfixed.example.test ESMTP": "unknown",
+    "postfix.example.test ESMTP Exim 4.96": "exim",
+    "mail.mimecast.com.example.test ESMTP": "unknown",
+    "mail.example.test ESMTP (1234)": "unknown",
+    "mail.example.test Nemesis ESMTP Service ready": "unknown",
+    "mail.example.test ESMTP Smtpd": "unknown",
+    "mx.example.test ESMTP\nmx.example.test Barracuda": "barracuda",
+    "mx1.mail.protection.example Microsoft ESMTP MAIL Service ready": "exchange",
     "": "unknown",
     "****************": "unknown",
 }
 
 
-@pytest.mark.parametrize(("banner", "label"), BANNERS.items(), ids=[label or "-" for label in BANNERS])
+@pytest.mark.parametrize(("banner", "label"), BANNERS.items(), ids=[banner or "-" for banner in BANNERS])
 def test_names_the_software(banner: str, label: str) -> None:
     assert software(banner) == label
+
+
+@pytest.mark.parametrize(
+    ("banner", "offer", "label"),
+    [
+        ("mail.example.test ESMTP", "XVERP=Courier", "courier"),
+        ("mail.example.test ESMTP", "XVERP", "unknown"),
+        ("mail.example.test ESMTP Postfix", "XVERP=Courier", "postfix"),
+    ],
+)
+def test_courier_is_recognised_by_what_it_offers(banner: str, offer: str, label: str) -> None:
+    assert software(banner, Reply(250, ("mail.example.test", "PIPELINING", offer))) == label
 
 
 @pytest.mark.parametrize(
