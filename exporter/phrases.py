@@ -124,6 +124,11 @@ HINTS = (
         "something on the path rewrote our command (a firewall's SMTP inspection)",
     ),
     Hint(r"\bLHLO\b|\bLMTP\b", "500 5.5.1 This is a LMTP server, use LHLO", _LMTP),
+    Hint(
+        r"\bPROXY (TCP[46]|UNKNOWN)\b",
+        '500 5.5.1 Command unrecognized: "PROXY TCP4 192.0.2.1 192.0.2.9 40000 25"',
+        "a proxy in between sends a PROXY header, which the server does not expect",
+    ),
     Hint(r"\bproxy negotiation failed\b", "503 Command refused, required Proxy negotiation failed", _PROXY),
     Hint(r"\bPROXY time(d )?out\b", "421 PROXY timeout", _PROXY),
     Hint(r"\b4\.3\.0\b.*\bserver local error\b", "421 4.3.0 mail.example.test Server local error", _PROXY),

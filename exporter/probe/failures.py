@@ -213,4 +213,6 @@ def _certificate_requested(raw: bytes) -> bool:
 
 
 def _shown(raw: bytes) -> str:
-    return text(raw[:100]).strip() or "an empty line"
+    """What came, or "an empty line" where that is all, or TLS follows it."""
+    rest = raw.lstrip(b"\r\n")
+    return "an empty line" if not rest or (rest != raw and is_tls_record(rest)) else text(raw[:100]).strip()

@@ -43,8 +43,10 @@ def hello(verb: Literal["EHLO", "HELO"], reply: Reply, wanted: tuple[str, ...] =
 
 
 def offers_extensions(reply: Reply) -> bool:
-    """Whether the reply is one to EHLO, whatever we said: its lines after the first hold keywords of extensions."""
-    return len(reply.lines) > 1 and not ONLY_IN_EHLO.isdisjoint(hello("EHLO", reply).extensions)
+    """Whether the reply accepts EHLO, whatever we said: its lines after the first hold keywords of extensions."""
+    if reply.code // 100 != 2 or len(reply.lines) == 1:
+        return False
+    return not ONLY_IN_EHLO.isdisjoint(hello("EHLO", reply).extensions)
 
 
 def label(offer: Hello) -> str:

@@ -321,6 +321,16 @@ DETAILS: dict[str, tuple[dict[str, Any], str]] = {
         "postscreen's deny list says this; it may be this client only: "
         "220- and then 521 5.3.2 Service currently unavailable",
     ),
+    "a PROXY header that the server does not expect": (
+        {
+            **GREETED,
+            "ended": Ended(
+                Stage.EHLO, Reason.REPLY_MALFORMED, "the server sent an unsolicited reply: 500 what? PROXY TCP4"
+            ),
+        },
+        "a proxy in between sends a PROXY header, which the server does not expect: "
+        "the server sent an unsolicited reply: 500 what? PROXY TCP4",
+    ),
     "only SCRAM": (
         {
             "settings": LOGIN,

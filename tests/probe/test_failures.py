@@ -25,6 +25,8 @@ EARLY: dict[str, tuple[bytes, Reason, str]] = {
     "an acceptance": (b"250 injected\r\n", R.STARTTLS_INJECTION, "after the 220 came: 250 injected"),
     "what is no reply": (b"hello\r\n", R.STARTTLS_INJECTION, "after the 220 came: hello"),
     "an empty line": (b"\r\n", R.STARTTLS_INJECTION, "after the 220 came: an empty line"),
+    "an empty line, and then TLS": (b"\r\n" + TLS_RECORD, R.STARTTLS_INJECTION, "after the 220 came: an empty line"),
+    "an empty line, and text": (b"\r\nhello\r\n", R.STARTTLS_INJECTION, "after the 220 came: hello"),
 }
 
 

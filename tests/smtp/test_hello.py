@@ -105,8 +105,9 @@ def test_the_label_is_bounded(lines: tuple[str, ...], text: str) -> None:
         (offer("pleased to meet you"), False),
         (offer("HELP is at hand"), False),
         (Reply(250, ("STARTTLS",)), False),
+        (Reply(550, ("5.7.0 no", "AUTH is needed")), False),
     ],
-    ids=["ESMTP", "one keyword", "a name", "two friendly lines", "HELP", "a host of that name"],
+    ids=["ESMTP", "one keyword", "a name", "two friendly lines", "HELP", "a host of that name", "a refusal"],
 )
 def test_tells_a_reply_to_ehlo_from_one_to_helo(reply: Reply, offers: bool) -> None:
     assert offers_extensions(reply) is offers
