@@ -113,7 +113,8 @@ async def test_the_file_is_read_in_another_thread(file: Path, monkeypatch: pytes
 async def test_peers_with_the_same_login_share_what_is_known_of_it_until_the_last_one_goes(file: Path) -> None:
     known = Passwords()
     first, second = known.account(peer(file)), known.account(peer(file, 465))
-    assert first is second is not None
+    assert first is not None
+    assert first is second
     await first.read()
     known.forget(peer(file))
     assert known.account(peer(file)) is first

@@ -130,7 +130,8 @@ def test_registered_keywords_and_mechanisms_are_facts_whatever_the_password_is()
     hello = Hello("EHLO", {"STARTTLS": "", "XSTARTTLS2": "", "SIZE": "1"}, frozenset({"PLAIN", "XPLAIN"}))
     shown = Redactor().including("xstarttls2").including("xplain").result(healthy(hello=hello)).hello
     assert shown is not None
-    assert (set(shown.extensions), shown.mechanisms) == ({"STARTTLS", "SIZE"}, {"PLAIN"})
+    assert set(shown.extensions) == {"STARTTLS", "SIZE"}
+    assert shown.mechanisms == {"PLAIN"}
 
 
 # --- a server that was told the password -----------------------------------------------------------------------
