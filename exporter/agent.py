@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -103,7 +104,7 @@ class Agent:
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop.set)
+            loop.add_signal_handler(number, self._end, asyncio.current_task())
         loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         door = await Door.open(self.options.web_config)
         application = self.pages.application()
@@ -116,6 +117,12 @@ class Agent:
         finally:
             await runner.cleanup()
             self._systemd.close()
+
+    def _end(self, running: "asyncio.Task[Any] | None") -> None:
+        """Stop. What still starts is left where it is: a file server may not answer."""
+        self.stop.set()
+        if running and not self.started.is_set():
+            running.cancel()
 
     async def _listen(self, runner: web.AppRunner, door: Door) -> None:
         try:
@@ -141,8 +148,18 @@ class Agent:
             reloads.ask()
         if self.options.lifecycle:
             self.pages.reload = reloads.reload
-        async with reloads.one_at_a_time:
-            await self._start(engine)
+        try:
+            async with reloads.one_at_a_time:
+                await self._start(engine)
+            await self._run_side_jobs_until_stopped(loop, engine, reloads)
+        finally:
+            await reloads.close()
+            await engine.close()
+        log.info("stopped")
+
+    async def _run_side_jobs_until_stopped(
+        self, loop: asyncio.AbstractEventLoop, engine: Engine, reloads: Reloads
+    ) -> None:
         loop.call_later(FIRST_ROUND + APART, forget_the_lasting)
         jobs = (
             self._expire_votes(), look_at_the_new(), reloads.follow(),
@@ -155,9 +172,6 @@ class Agent:
         self.pages.ready = False
         for job in side_jobs:
             job.cancel()
-        await reloads.close()
-        await engine.close()
-        log.info("stopped")
 
     def _reloads(self, engine: Engine) -> Reloads:
         path = self.config.path or Path()

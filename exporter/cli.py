@@ -5,6 +5,7 @@ import asyncio
 import errno
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -122,7 +123,18 @@ def _in_loop(loop: str, work: Callable[[], Coroutine[Any, Any, int]]) -> int:
             if loop == "uvloop":
                 return _fail("--loop=uvloop: uvloop is not installed: pip install smtp-exporter[uvloop]")
     with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(work())
+        return runner.run(_until_told(work))
+
+
+async def _until_told(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
+    """Do some work; SIGTERM and SIGINT end it well, until it handles them itself."""
+    task: Any = asyncio.current_task()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        return await work()
+    except asyncio.CancelledError:
+        return 0
 
 
 def _probe(options: argparse.Namespace) -> int:

@@ -382,6 +382,58 @@ def test_it_runs_survives_sighup_and_ends_on_sigterm_with_0(here: Path, argument
         assert "Traceback" not in err
 
 
+SIGNALLED = {
+    "while modules are imported": """
+import exporter
+exporter.cli = type("cli", (), {"main": lambda: os.kill(os.getpid(), number)})
+sys.modules["exporter.cli"] = exporter.cli
+""",
+    "while a child reads the configuration": """
+from exporter.config import apart
+async def received(*_):
+    os.kill(os.getpid(), number)
+    await asyncio.sleep(60)
+apart._received = received
+""",
+    "while trust anchors are read": """
+from exporter.engine import Engine
+async def trust(*_):
+    os.kill(os.getpid(), number)
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    await asyncio.sleep(60)
+Engine._trust = trust
+""",
+    "while the web configuration is read": """
+from exporter.door import Door
+async def latest(*_):
+    os.kill(os.getpid(), number)
+    await asyncio.sleep(60)
+Door.open = latest
+""",
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize("program", SIGNALLED.values(), ids=SIGNALLED)
+def test_a_signal_ends_a_start_at_once_with_0(here: Path, number: int, program: str) -> None:
+    (here / "c.yaml").write_text(GOOD)
+    began = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-c", f"import asyncio, os, sys, threading, time; number = {number:d}\n{program}\n"
+         "import exporter.__main__; exporter.__main__.main()", "run", "--config.file=c.yaml",
+         "--web.listen-address=127.0.0.1:0", "--log.level=warn"],
+        capture_output=True, text=True, timeout=40, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr, time.monotonic() - began < 30) == (0, "", "", True)
+
+
+def test_a_command_that_a_signal_ends_has_not_succeeded(here: Path) -> None:
+    program = SIGNALLED["while modules are imported"].replace("number", f"{signal.SIGTERM:d}")
+    command = f"import os, sys\n{program}\nimport exporter.__main__; exporter.__main__.main()"
+    ended = subprocess.run([sys.executable, "-c", command, "probe", "127.0.0.1"], timeout=40, check=False)
+    assert ended.returncode == -signal.SIGTERM
+
+
 def test_a_reader_that_leaves_early_gets_no_complaint(here: Path) -> None:
     with process("reference", cwd=here) as running:
         assert running.stdout

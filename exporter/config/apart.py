@@ -5,9 +5,12 @@ comes back in pieces. Not by fork: this process has threads.
 """
 
 import asyncio
+import contextlib
 import os
+import select
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import Pipe
@@ -102,18 +105,29 @@ def _tell(pipe: Connection, what: object) -> None:
 
 
 def read(descriptor: int) -> None:
-    """Do what a child is for: read as it is told, send what comes of it."""
+    """Do what a child is for: read as it is told, send what comes of it. Without a parent it ends, and says nothing."""
+    with Connection(descriptor) as pipe, contextlib.suppress(EOFError, ConnectionError):
+        path, text, key, choose = pipe.recv()
+        threading.Thread(target=_end_with_parent, args=(descriptor,), daemon=True).start()
+        _read(pipe, path, text, key, choose)
+
+
+def _end_with_parent(descriptor: int) -> None:
+    """The parent has nothing more to say: what can be read is the end of the pipe, and nobody wants the result."""
+    select.select([descriptor], [], [])
+    os._exit(0)
+
+
+def _read(pipe: Connection, path: Path, text: bytes | None, key: bytes, choose: Choose | None) -> None:
     from exporter.config.reading import load
 
-    with Connection(descriptor) as pipe:
-        path, text, key, choose = pipe.recv()
-        try:
-            config = load(path, text=text, key=key)
-        except ConfigErrors as errors:
-            pipe.send(errors)
-            return
-        targets = [ours for each in config.targets if (ours := choose(each) if choose else each)]
-        pipe.send(replace(config, targets=()))
-        for start in range(0, len(targets), PIECE):
-            pipe.send(targets[start : start + PIECE])
-        pipe.send([])
+    try:
+        config = load(path, text=text, key=key)
+    except ConfigErrors as errors:
+        pipe.send(errors)
+        return
+    targets = [ours for each in config.targets if (ours := choose(each) if choose else each)]
+    pipe.send(replace(config, targets=()))
+    for start in range(0, len(targets), PIECE):
+        pipe.send(targets[start : start + PIECE])
+    pipe.send([])

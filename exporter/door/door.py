@@ -3,7 +3,6 @@
 All paths are behind it, /-/healthy as well, as with exporter-toolkit.
 """
 
-import asyncio
 import base64
 import binascii
 import logging
@@ -16,6 +15,7 @@ from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
+from exporter.aside import aside
 from exporter.door.connections import BOUNDS, Connections, Limits
 from exporter.door.passwords import BusyError, Passwords
 from exporter.door.settings import Settings
@@ -50,7 +50,7 @@ class Door:
             return cls()
         from exporter.door.following import Following  # YAML comes with it
 
-        return cls(await asyncio.to_thread(Following, path))
+        return cls(await aside(lambda: Following(path)))
 
     @property
     def settings(self) -> Settings:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from exporter.aside import aside
 from exporter.config.errors import ConfigError, ConfigErrors
 from exporter.door.reading import Reading
 from exporter.door.settings import Settings
@@ -58,7 +59,7 @@ class Following:
         if self._clock() - self._looked >= LOOK_EVERY and not self._looking.locked():
             async with self._looking:
                 try:
-                    await asyncio.to_thread(self._follow)
+                    await aside(self._follow)
                 except Exception as bug:  # noqa: BLE001 - a bug of ours must not lock everybody out
                     log.error("internal error", extra={"error": type(bug).__name__})  # noqa: TRY400 - a message may hold a secret
                 self._looked = self._clock()

@@ -1,10 +1,12 @@
 """A configuration read by a child process: the same that comes of reading it here, and what ends badly."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -88,6 +90,36 @@ async def test_who_does_not_wait_leaves_no_child(path: Path, monkeypatch: pytest
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
     assert (reading.cancelled(), child.returncode) == (True, -9)
+
+
+ASKED = (Path("c.yaml"), b"targets: [{host: a, ports: [25], labels: {x: %s}}]" % (b"x" * 2**20), b"", None)
+
+
+@pytest.mark.parametrize("asked", [None, ASKED], ids=["before it is asked", "while it answers"])
+def test_a_child_without_a_parent_ends_and_says_nothing(path: Path, asked: object) -> None:
+    ours, theirs = Pipe()
+    with theirs:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-c", apart.CHILD, str(theirs.fileno())],
+            pass_fds=(theirs.fileno(),), cwd=path.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+    if asked:
+        ours.send(asked)
+        ours.recv()
+    ours.close()
+    assert (*child.communicate(timeout=30), child.returncode) == (b"", b"", 0)
+
+
+def test_a_child_that_reads_for_ever_ends_with_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file server may not answer."""
+    ours, theirs = Pipe()
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    with theirs:
+        ours.close()
+        apart._end_with_parent(theirs.fileno())
+    assert ended == [0]
 
 
 def test_who_has_it_read_apart_never_loads_what_reading_takes(tmp_path: Path) -> None:
