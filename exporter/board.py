@@ -43,6 +43,8 @@ class Board:
         self.egress = egress or Egress()
         self._on_egress, self._on_change, self._soon = on_egress, on_change, soon
         self._blocked: dict[Way, bool | None] = {}
+        self._unjudged = False
+        """A way looks blocked since a vote went, and none has come since."""
         self._anew: deque[State] = deque()
         self.states: dict[Peer, State] = {}
         self.endpoints = Lendable[Endpoint, State]()
@@ -184,26 +186,37 @@ class Board:
         self._look_anew(self._at.get((target, host), {}).values())
 
     def vote(self, voter: Peer, vote: Vote | None) -> None:
-        """Take in whether somebody could be connected to; where that changes a verdict, look at its voters anew.
+        """Take in whether somebody could be connected to; where that changes a verdict, assess its voters anew.
 
-        What connects on one port may tell of another, so all ways are looked at; they are few.
+        A connection on one port may say something about another, so all ways are judged; there are few.
         """
-        if self.egress.cast(voter, vote):
-            self._judge_ways(voter)
+        changed = self.egress.cast(voter, vote)
+        if changed or (self._unjudged and vote):
+            self._judge_ways(voter, news=vote is not None)
 
     def require(self, *, min_hosts: int, min_networks: int) -> None:
         """Ask for so many hosts and networks from now on before a port looks blocked."""
         self.egress.require(min_hosts=min_hosts, min_networks=min_networks)
         self._judge_ways(None)
 
-    def _judge_ways(self, caster: Peer | None) -> None:
+    def _judge_ways(self, caster: Peer | None, *, news: bool = True) -> None:
+        """Judge which ports are blocked. A vote that goes is no news: a reload takes them back one after the other.
+
+        So nobody is told then, and a port does not begin to look blocked before the next vote.
+        """
+        self._unjudged = False
         for way in {*self.egress.ways(), *self._blocked}:
             blocked = self.egress.blocked(way)
-            if self._blocked.get(way) is not blocked:
-                self._blocked[way] = blocked
+            if self._blocked.get(way) is blocked:
+                continue
+            if blocked and not news:
+                self._unjudged = True
+                continue
+            self._blocked[way] = blocked
+            if news:
                 self._on_egress(way, blocked)
-                others = (self.states.get(each) for each in self.egress.voters(way) if each != caster)
-                self._look_anew(each for each in others if each)
+            others = (self.states.get(each) for each in self.egress.voters(way) if each != caster)
+            self._look_anew(each for each in others if each)
 
     def _look_anew(self, states: Iterable[State]) -> None:
         """Assess some by what is known now beside their results: it holds, or holds no more, from now on."""

@@ -314,6 +314,39 @@ def test_what_connects_on_another_port_later_tells_of_this_one_at_once() -> None
     assert set(words(board).values()) == {"critical"}
 
 
+def removed(board: Board, *peers: Peer) -> None:
+    for each in peers:
+        board.remove(endpoint(of=each))
+
+
+def test_a_reload_that_removes_a_port_says_nothing_of_what_is_blocked() -> None:
+    elsewhere, good, bad = mx(9, 9, 587), mx(8, 8), [mx(number, number) for number in (1, 2, 3)]
+    board, told = board_with(*(healthy(each, address=each.address) for each in (elsewhere, good)), *map(timed_out, bad))
+    told.clear()
+    removed(board, good, *bad)
+    assert (told, words(board)) == ([], {str(elsewhere): "ok"})
+    assert dict(board.blocked_ways()) == {Way(587, 4): False}
+
+
+def test_a_reload_that_removes_what_connected_says_nothing_and_excuses_nobody_until_the_next_vote() -> None:
+    elsewhere, good, bad = mx(9, 9, 587), mx(8, 8), [mx(number, number) for number in (1, 2, 3)]
+    board, told = board_with(*(healthy(each, address=each.address) for each in (elsewhere, good)), *map(timed_out, bad))
+    told.clear()
+    removed(board, good)
+    assert (told, words(board)[str(bad[0])]) == ([], "critical")
+    board.record(replace(timed_out(bad[0]), finished=NOW + 60))
+    assert told == [(Way(25, 4), True)]
+    assert {word for name, word in words(board).items() if name.endswith(":25")} == {"untestable"}
+
+
+def test_a_reload_that_removes_who_connects_on_another_port_ends_the_excuse_and_says_nothing() -> None:
+    elsewhere, bad = mx(9, 9, 587), [mx(number, number) for number in (1, 2, 3)]
+    board, told = board_with(healthy(elsewhere, address=elsewhere.address), *map(timed_out, bad))
+    told.clear()
+    removed(board, elsewhere)
+    assert (told, set(words(board).values())) == ([], {"critical"})
+
+
 def test_two_hosts_behind_one_firewall_stay_critical() -> None:
     elsewhere = mx(1, 1, 587)
     board, _ = board_with(healthy(elsewhere, address=elsewhere.address), timed_out(mx(1, 1)), timed_out(mx(2, 1)))
