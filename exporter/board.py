@@ -11,7 +11,7 @@ from exporter.checks import assess
 from exporter.checks.demands import strictest
 from exporter.checks.history import History, after_probe, starttls_offered
 from exporter.egress import Egress, Vote, Way, vote_of
-from exporter.failure import KEPT, Failure
+from exporter.failure import Failure, keep
 from exporter.lending import Lendable
 from exporter.model import NO_DEMANDS, Demands, Domain, Ended, Endpoint, Peer, Result
 from exporter.reasons import Reason, Stage, Untestable
@@ -132,7 +132,7 @@ class Board:
             state.consecutive_failures = 0 if success else state.consecutive_failures + 1
         state.say_anew(told)
         if not success:
-            state.last_failures = (Failure.of(result, state.cause[0]), *state.last_failures)[:KEPT]
+            state.last_failures = keep(Failure.of(result, *state.cause), state.last_failures)
         return state.change(before, result.finished)
 
     def _assess_anew(self, state: State, result: Result) -> None:

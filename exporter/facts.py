@@ -157,7 +157,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
     """The transcript in the shape of `transcript`, one line each."""
     said = [{"at": float(line.at), "stage": line.stage, "who": line.who, "lines": [escape(line.what)]}
             for line in failure.lines]  # fmt: skip
-    return {"finished": failure.finished, "reason": failure.reason, "transcript": said}
+    return {"finished": failure.finished, "reason": failure.reason, "detail": failure.detail, "transcript": said}
 
 
 def _instant(seconds: float) -> float | None:

@@ -10,11 +10,16 @@ from itertools import accumulate
 from typing import Self
 
 from exporter.model import Result, Step
+from exporter.reasons import Untestable
 
 KEPT = 3
 """Failures of an endpoint that are kept."""
+MAX_DETAIL = 200
+"""Characters of a problem's detail that are kept."""
 MAX_SIZE, MAX_LINES, MAX_LINE = 1600, 40, 200
 """Bytes and lines of a conversation that are kept, and bytes of each line: a real one fits whole."""
+
+UNTESTABLE = frozenset(map(str, Untestable))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +41,37 @@ class Failure:
     """Unix seconds."""
     reason: str
     """The primary problem, or why it was untestable."""
+    detail: str
+    """What was seen of that."""
     conversation: bytes
     """One line each, as `excerpt` made them."""
 
     @classmethod
-    def of(cls, result: Result, reason: str) -> Self:
+    def of(cls, result: Result, reason: str, detail: str = "") -> Self:
         """Keep what is worth it of a result."""
-        return cls(result.finished, reason, excerpt(result.steps))
+        return cls(result.finished, reason, detail[:MAX_DETAIL], excerpt(result.steps))
+
+    @property
+    def untestable(self) -> bool:
+        """Nothing could be said of the server."""
+        return self.reason in UNTESTABLE
 
     @property
     def lines(self) -> Iterator[Line]:
         """The conversation, line by line. What a peer sent is hostile: escape it where it is shown."""
         for line in self.conversation.decode().split("\n") if self.conversation else ():
             yield Line(*line.split(" ", 3))
+
+
+def keep(failure: Failure, earlier: tuple[Failure, ...]) -> tuple[Failure, ...]:
+    """The last ones, the latest first. Where they are too many, the oldest goes; those that were untestable go first.
+
+    So a server that refuses us for an hour does not push out what it did wrong before.
+    """
+    kept = [failure, *earlier]
+    if len(kept) > KEPT:
+        kept.remove(next((each for each in reversed(kept) if each.untestable), kept[-1]))
+    return tuple(kept)
 
 
 def excerpt(steps: Iterable[Step]) -> bytes:

@@ -41,7 +41,7 @@ class State:
     offers: Offers = NEVER_ASKED
     """Whether it offered STARTTLS in the last probes."""
     last_failures: tuple[Failure, ...] = ()
-    """The last probes that failed or were untestable, the latest first; a success takes none away."""
+    """The last probes that failed, and some that were untestable, the latest first; a success takes none away."""
     samples: tuple[str, ...] | None = None
     """What `exposition` wrote of it, by family; None where it says something else now."""
     repeated: bool = False

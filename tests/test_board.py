@@ -431,6 +431,19 @@ def test_a_success_takes_no_failure_away_and_is_none(board: Board) -> None:
     assert [each.reason for each in board.endpoints[endpoint()].last_failures] == [Untestable.RATE_LIMITED]
 
 
+def test_a_refusal_of_us_does_not_push_out_what_failed(board: Board) -> None:
+    for second in range(2):
+        board.record(failed(Reason.GREETING_TIMEOUT, finished=NOW + second))
+    for second in range(5):
+        board.record(rate_limited(NOW + 10 + second))
+    kept = board.endpoints[endpoint()].last_failures
+    assert [each.finished for each in kept] == [NOW + 14, NOW + 1, NOW]
+    board.record(failed(Reason.GREETING_TIMEOUT, finished=NOW + 20))
+    board.record(rate_limited(NOW + 30))
+    kept = board.endpoints[endpoint()].last_failures
+    assert [(each.finished, each.detail) for each in kept] == [(NOW + second, "what was seen") for second in (20, 1, 0)]
+
+
 def test_failures_go_with_their_endpoint(board: Board) -> None:
     board.record(failed(Reason.GREETING_TIMEOUT))
     board.remove(endpoint())
