@@ -60,7 +60,7 @@ SPEAKS_TO_US = (
 CLIENT_LIMITS = (
     Phrase(r"(?<!global )\bconnection (rate|concurrency) limit exceeded", "421 4.3.2 Connection rate limit exceeded."),
     Phrase(r"\btoo many open connections\b", "421 4.3.2 Too many open connections."),
-    Phrase(r"\b4\.7\.0\b.*\btoo many connections\b", "421 4.7.0 Error: too many connections"),
+    Phrase(r"\b4\.7\.0 (\S+ )?(Error: )?too many connections\b", "421 4.7.0 Error: too many connections"),
     Phrase(r"^too many concurrent connections( \[[\w.-]+\])?$", "421 Too many concurrent connections"),
     Phrase(
         r"\btoo many (bad |failed )?(login|auth\w*) (attempts|failures)\b",
@@ -87,7 +87,8 @@ NO_CERTIFICATE = (
     Phrase(r"\bno required SSL certificate\b", "421 4.7.1 No required SSL certificate"),
     Phrase(r"\b(client|SSL|TLS) certificate (is )?(required|missing)\b", "550 5.7.1 Client certificate required"),
     Phrase(
-        r"\bmust (present|provide|send)\b.*\bcertificate\b", "530 5.7.0 You must present a valid client certificate"
+        r"\bmust (present|provide|send)\b.{0,40}\bcertificate\b",
+        "530 5.7.0 You must present a valid client certificate",
     ),
 )
 """In a 4xx or 5xx: the server wants a client certificate, and we have none."""
@@ -131,7 +132,7 @@ HINTS = (
     ),
     Hint(r"\bproxy negotiation failed\b", "503 Command refused, required Proxy negotiation failed", _PROXY),
     Hint(r"\bPROXY time(d )?out\b", "421 PROXY timeout", _PROXY),
-    Hint(r"\b4\.3\.0\b.*\bserver local error\b", "421 4.3.0 mail.example.test Server local error", _PROXY),
+    Hint(r"\b4\.3\.0 (\S+ )?server local error\b", "421 4.3.0 mail.example.test Server local error", _PROXY),
     Hint(
         r"\b4\.3\.2 no system resources\b",
         "421 4.3.2 No system resources",

@@ -221,8 +221,9 @@ REASONS: dict[Reason, Row] = {
     Reason.GREETING_CLOSED: Row(
         _GREETING, C,
         "The server closed or reset the connection before it greeted.",
-        "A crashing or overloaded daemon, a load balancer without a healthy backend, a PROXY protocol listener, a "
-        "limit on the connections of one client (many servers close without a word), or a firewall.",
+        "A crashing or overloaded daemon (Postfix: its SASL socket is missing), a load balancer without a healthy "
+        "backend, a PROXY protocol listener, a limit on the connections of one client (many servers close without a "
+        "word), or a firewall.",
         "The mail server's log at the time of the probe; the load balancer's backends; the server's limits per client.",
     ),
     Reason.GREETING_TEMPORARY: Row(

@@ -16,6 +16,10 @@ REFUSED = {
 """What a reply at a stage means that is not the one asked for: 4xx, 5xx, anything else."""
 
 
+NEXT_TO_NOTHING = frozenset({"ENHANCEDSTATUSCODES"})
+"""What Sendmail offers a client that it refuses."""
+
+
 def refusals(result: Result) -> Iterator[tuple[Stage, Reply]]:
     """The replies by which the server did not agree."""
     if result.greeting and result.greeting.code != 220:
@@ -33,7 +37,7 @@ def turned_away(result: Result) -> bool:
     Every MAIL is refused then, and what it offers to others is not seen.
     """
     hello, greeting = result.hello_tls or result.hello, result.greeting
-    if hello is None or greeting is None or hello.extensions.keys() != {"ENHANCEDSTATUSCODES"}:
+    if hello is None or greeting is None or hello.extensions.keys() != NEXT_TO_NOTHING:
         return False
     return software(greeting.text) == "sendmail"
 

@@ -313,6 +313,11 @@ BROKEN: tuple[Scenario, ...] = (
         script=_script(SmtpServer(on={"EHLO": saying("550 Administrative prohibition"), "HELO": Client.hang_up})),
     ),
     Scenario(
+        "ehlo refused, and closed at once",
+        {R.EHLO_REJECTED: C},
+        script=_script(SmtpServer(on={"EHLO": in_order(saying("550 Administrative prohibition"), Client.hang_up)})),
+    ),
+    Scenario(
         "ehlo and HELO refused, each with an empty line",
         {R.EHLO_REJECTED: C},
         script=_script(SmtpServer(on=dict.fromkeys(("EHLO", "HELO"), sending(b"502 what?\r\n\r\n")))),

@@ -151,7 +151,9 @@ def _configure(server: Server, more: Mapping[str, object], listeners: Sequence[t
     main = configuration / "main.cf"
     main.write_text("".join(f"{key} = {value}\n" for key, value in own.items()) + MAIN)
     os.utime(main, (0, 0))  # while main.cf is new, Postfix waits for it to be written to its end
-    services = [f"{address} inet n - n - {1 if what == 'postscreen' else '-'} {what}\n" for address, what in listeners]
+    services = [
+        f"{address} inet n - n - {1 if what.startswith('postscreen') else '-'} {what}\n" for address, what in listeners
+    ]
     (configuration / "master.cf").write_text("".join(services) + SERVICES)
     return configuration
 
