@@ -3,14 +3,15 @@
 import asyncio
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import TypeVar
 
 SLICE, SHARE = 0.004, 0.25
 """For how many seconds one answer may hold the event loop, or for which part of what the others' last turn took: a loop
 that is full comes round once a second, and an answer in a hundred slices would never be done."""
-BLOCK = 512 * 1024
-"""Characters that are encoded at once: for each a thread must get hold of the interpreter, twice."""
+BLOCK = 128 * 1024
+"""Characters that are encoded at once: two blocks are held for each client, however slowly it reads. With gzip a thread
+must get hold of the interpreter for each, twice."""
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ class Encoder:
         return self._packer.flush() if self._packer else b""
 
 
-async def sliced(pieces: Iterable[T], clock: Callable[[], float] = time.monotonic) -> AsyncIterator[T]:
+async def sliced(pieces: Iterable[T], clock: Callable[[], float] = time.monotonic) -> AsyncGenerator[T, None]:
     """Hand pieces on as they are made, and let others run in between. `clock`: monotonic seconds."""
     resumed, allowed = clock(), SLICE
     for piece in pieces:
@@ -44,8 +45,8 @@ async def sliced(pieces: Iterable[T], clock: Callable[[], float] = time.monotoni
 
 async def encoded(
     pieces: Iterable[str], *, compress: bool, clock: Callable[[], float] = time.monotonic
-) -> AsyncIterator[bytes]:
-    """Encode pieces as they are made. While one block is packed, the next is made.
+) -> AsyncGenerator[bytes, None]:
+    """Encode pieces as they are made. With gzip, the next block is made while one is packed.
 
     Args:
         pieces: each takes a few milliseconds to make; some may be empty.
@@ -57,11 +58,15 @@ async def encoded(
     async for piece in sliced(pieces, clock):
         block.append(piece)
         size += len(piece)
-        if size >= BLOCK:
-            if packing:
-                yield await packing
+        if size < BLOCK:
+            continue
+        if packing:
+            yield await packing
+        if compress:
             packing = asyncio.get_running_loop().run_in_executor(None, encoder.encode, block)
-            block, size = [], 0
+        else:
+            yield encoder.encode(block)
+        block, size = [], 0
     if packing:
         yield await packing
     yield encoder.encode(block) + encoder.end()

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from itertools import chain
 
 from aiohttp import web
 from prometheus_client import exposition as text_format
@@ -24,6 +24,7 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+JSON = "application/json; charset=utf-8"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -71,14 +72,14 @@ class Pages:
         app.on_response_prepare.append(_secure)
         return app
 
-    async def index(self, request: web.Request) -> web.Response:
+    async def index(self, request: web.Request) -> web.StreamResponse:
         """Serve the status page."""
         wanted = _wanted(request)
         return await _html(
             request, page.render(self.board, self.clock(), self._links, wanted, page.health(self.telemetry))
         )
 
-    async def endpoint(self, request: web.Request) -> web.Response:
+    async def endpoint(self, request: web.Request) -> web.StreamResponse:
         """Serve the page of one endpoint."""
         target, host, address, port = (request.query.get(key, "") for key in ("target", "host", "address", "port"))
         pieces = page.render_endpoint(self.board, self.clock(), (target, host, address, port), self._links)
@@ -92,11 +93,11 @@ class Pages:
 
     async def endpoints(self, request: web.Request) -> web.StreamResponse:
         """Serve the latest results as JSON (docs/api.md), as fast as the client takes them."""
-        return await _json(request, facts.render(self.board, self.clock(), _wanted(request)))
+        return await _text(request, facts.render(self.board, self.clock(), _wanted(request)), JSON)
 
     async def domains(self, request: web.Request) -> web.StreamResponse:
         """Serve what is known of the mail domains, in the same way."""
-        return await _json(request, facts.render_domains(self.board, self.clock(), _wanted(request)))
+        return await _text(request, facts.render_domains(self.board, self.clock(), _wanted(request)), JSON)
 
     async def static(self, request: web.Request) -> web.Response:
         """Serve the style sheet and the script of the pages."""
@@ -121,12 +122,12 @@ class Pages:
         text = "".join(f"{each}\n" for each in errors) or "Reloaded.\n"
         return web.Response(status=500 if errors else 200, text=text)
 
-    async def running(self, request: web.Request) -> web.Response:
+    async def running(self, request: web.Request) -> web.StreamResponse:
         """Serve the running configuration."""
         pieces = running.render(self.config()) if self.config else ()
-        return await _whole(request, pieces, "text/plain; charset=utf-8")
+        return await _text(request, pieces, "text/plain; charset=utf-8")
 
-    async def probe(self, request: web.Request) -> web.Response:
+    async def probe(self, request: web.Request) -> web.StreamResponse:
         """Probe one address now, for one who asks: the multi-target pattern."""
         if self.on_demand is None:
             return web.Response(status=503, text="smtp-exporter is starting.\n")
@@ -136,7 +137,7 @@ class Pages:
             return web.Response(status=answer.status, text=answer.text, headers=answer.headers)
         openmetrics = accepts_openmetrics(request.headers.get("Accept", ""))
         kind = exposition.OPENMETRICS if openmetrics else exposition.TEXT
-        return await _whole(
+        return await _text(
             request, (answer.text, "# EOF\n" if openmetrics else ""), kind, vary="Accept, Accept-Encoding"
         )
 
@@ -144,19 +145,18 @@ class Pages:
         """Lead from the root to the route prefix."""
         raise web.HTTPFound(f"{self.prefix}/")
 
-    async def metrics(self, request: web.Request) -> web.Response:
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Serve all metrics, in the format and encoding that is asked for."""
         openmetrics = accepts_openmetrics(request.headers.get("Accept", ""))
-        kind = exposition.OPENMETRICS if openmetrics else exposition.TEXT
         async with self._rendering:  # two scrapes at once would only hold the loop twice as long
             own = (openmetrics_format if openmetrics else text_format).generate_latest(self.telemetry.registry).decode()
-            if accepts_gzip(request.headers.get("Accept-Encoding", "")):
-                packed = self._columns.gzip(self.board, self.clock(), own, openmetrics=openmetrics)
-                body = b"".join([piece async for piece in sliced(packed)])
-                headers = {"Content-Type": kind, **_encoding("Accept, Accept-Encoding", compress=True)}
-                return web.Response(body=body, headers=headers)
-            plain = exposition.render(self.board, self.clock(), openmetrics=openmetrics)
-            return await _whole(request, chain(plain, (own,)), kind, vary="Accept, Accept-Encoding")
+            said = self._columns.pieces(self.board, self.clock(), own, openmetrics=openmetrics)
+            pieces = [piece async for piece in sliced(said) if piece.size]
+        compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+        blocks = exposition.gzipped(pieces) if compress else exposition.plain(pieces)
+        kind = exposition.OPENMETRICS if openmetrics else exposition.TEXT
+        headers = {"Content-Type": kind, **_encoding("Accept, Accept-Encoding", compress=compress)}
+        return await _stream(request, headers, sliced(blocks))
 
 
 def _wanted(request: web.Request) -> Filter:
@@ -167,25 +167,29 @@ def _wanted(request: web.Request) -> Filter:
         raise web.HTTPBadRequest(text=f"{error}\n") from error
 
 
-async def _html(request: web.Request, pieces: Iterable[str]) -> web.Response:
-    return await _whole(request, pieces, "text/html; charset=utf-8")
+async def _html(request: web.Request, pieces: Iterable[str]) -> web.StreamResponse:
+    return await _text(request, pieces, "text/html; charset=utf-8")
 
 
-async def _whole(request: web.Request, pieces: Iterable[str], kind: str, vary: str = "Accept-Encoding") -> web.Response:
-    """An answer that is made in pieces, and sent when it is whole."""
+async def _text(
+    request: web.Request, pieces: Iterable[str], kind: str, vary: str = "Accept-Encoding"
+) -> web.StreamResponse:
+    """Send text as it is made, and as fast as the client takes it."""
     compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
-    body = b"".join([piece async for piece in encoded(pieces, compress=compress)])
-    return web.Response(body=body, headers={"Content-Type": kind, **_encoding(vary, compress=compress)})
+    headers = {"Content-Type": kind, **_encoding(vary, compress=compress)}
+    return await _stream(request, headers, encoded(pieces, compress=compress))
 
 
-async def _json(request: web.Request, pieces: Iterable[str]) -> web.StreamResponse:
-    compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
-    headers = {"Content-Type": "application/json; charset=utf-8", **_encoding(compress=compress)}
+async def _stream(
+    request: web.Request, headers: dict[str, str], blocks: AsyncGenerator[bytes, None]
+) -> web.StreamResponse:
+    """Send blocks as fast as the client takes them: no answer is ever there as a whole."""
     response = web.StreamResponse(headers=headers)
     await response.prepare(request)
     if request.method != "HEAD":
-        async for piece in encoded(pieces, compress=compress):
-            await response.write(piece)
+        async with aclosing(blocks):
+            async for block in blocks:
+                await response.write(block)
     await response.write_eof()
     return response
 

@@ -4,8 +4,8 @@ Sample lines are the same in both formats; only the headers of counters and the 
 state says, `rows` gathers the states of the board, `columns` packs them with gzip: most of it is as it was.
 """
 
-from exporter.exposition.columns import Columns
+from exporter.exposition.columns import Columns, Piece, gzipped, plain
 from exporter.exposition.lines import OPENMETRICS, TEXT, alone, labels, number
 from exporter.exposition.rows import render
 
-__all__ = ["OPENMETRICS", "TEXT", "Columns", "alone", "labels", "number", "render"]
+__all__ = ["OPENMETRICS", "TEXT", "Columns", "Piece", "alone", "gzipped", "labels", "number", "plain", "render"]

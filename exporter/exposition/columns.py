@@ -2,11 +2,12 @@
 
 A piece is what one family says of WIDTH endpoints or domains. Most of it changes seldom: of an endpoint's 28 families
 4 say something else after each probe, and 2 more after each that fails. A gzip stream may be put together of pieces
-where none refers to one before (RFC 1951 2, RFC 1952 2.3.1: one checksum over all).
+where none refers to one before (RFC 1951 2, RFC 1952 2.3.1: one checksum over all). A client without gzip gets the same
+pieces unpacked: however slowly it reads, what is kept for it is a list of pieces, most of which others share.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import compress, count, zip_longest
@@ -23,41 +24,73 @@ HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
 """gzip, deflate, no name, no time, quick, an unknown system (RFC 1952 2.3)."""
 LAST_BLOCK = b"\x03\x00"
 """The last block of the stream, and empty."""
-ZEROS = bytes(1 << 20)
+BLOCK = 64 * 1024
+"""Octets that are handed on at once."""
+POLYNOMIAL = 0xEDB88320
+"""That of the CRC of gzip, with the bits reversed (RFC 1952 8)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some text as deflate blocks that stand for themselves, and what its checksum does to that of a whole."""
+    """Some text as deflate blocks that stand for themselves, with its size in octets and its CRC."""
 
     data: bytes
     size: int
-    shift: int
+    checksum: int
 
     @classmethod
     def of(cls, text: str) -> "Piece":
         """Pack some text."""
         plain, packer = text.encode("utf-8", "replace"), zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
         data = packer.compress(plain) + packer.flush(zlib.Z_FULL_FLUSH)
-        return cls(data, len(plain), _after_zeros(0, len(plain)) ^ zlib.crc32(plain))
+        return cls(data, len(plain), zlib.crc32(plain))
 
-    def checksum(self, before: int) -> int:
-        """The CRC of what stands before and this piece, from that of what stands before.
-
-        CRC is linear: that of two texts is that of the first followed by as many zeros as the second has octets, XOR
-        that of the second (both but for the same constant).
-        """
-        return _after_zeros(before, self.size) ^ self.shift
+    def plain(self) -> Iterator[bytes]:
+        """Unpack it, BLOCK octets at a time."""
+        unpacker, rest, block = zlib.decompressobj(-zlib.MAX_WBITS), self.data, bytes(BLOCK)
+        while len(block) == BLOCK:
+            block = unpacker.decompress(rest, BLOCK)
+            rest = unpacker.unconsumed_tail
+            yield block
 
 
 PAUSE = Piece(b"", 0, 0)
 """Others may run."""
 
 
-def _after_zeros(checksum: int, count: int) -> int:
-    for _ in range(count // len(ZEROS)):
-        checksum = zlib.crc32(ZEROS, checksum)
-    return zlib.crc32(memoryview(ZEROS)[: count % len(ZEROS)], checksum)
+def combined(before: int, piece: Piece) -> int:
+    """The CRC of some text and then a piece, from that of the text.
+
+    CRC is linear: that of two texts is that of the first, multiplied by x to the number of bits of the second, XOR that
+    of the second; all modulo the polynomial. So does crc32_combine of zlib.
+    """
+    return _product(before, _power(piece.size)) ^ piece.checksum
+
+
+def _product(one: int, other: int) -> int:
+    """Multiply two polynomials over GF(2) modulo that of the CRC; the highest bit is the term 1."""
+    product = 0
+    for bit in range(31, -1, -1):
+        if one >> bit & 1:
+            product ^= other
+        other = other >> 1 ^ (POLYNOMIAL if other & 1 else 0)
+    return product
+
+
+@lru_cache(maxsize=1 << 13)
+def _power(octets: int) -> int:
+    """Find x to the number of bits of so many octets, modulo the polynomial of the CRC."""
+    power = 1 << 31
+    for each in range(octets.bit_length()):
+        if octets >> each & 1:
+            power = _product(power, SQUARES[each])
+    return power
+
+
+SQUARES = [1 << 23]
+"""x to the power of 8, 16, 32 and so on: for all sizes up to 2^48 octets."""
+for _ in range(47):
+    SQUARES.append(_product(SQUARES[-1], SQUARES[-1]))
 
 
 @lru_cache(maxsize=256)
@@ -98,22 +131,17 @@ class Columns:
     def __init__(self) -> None:
         self._parts: dict[Scope, list[Part]] = {}
 
-    def gzip(self, board: Board, now: float, more: str, *, openmetrics: bool) -> Iterator[bytes]:
-        """What `rows.render` says and then `more`, in pieces between which the caller may let others run.
+    def pieces(self, board: Board, now: float, more: str, *, openmetrics: bool) -> Iterator[Piece]:
+        """What `rows.render` says and then `more`. Some pieces are empty; after each the caller may let others run.
 
         One at a time: it is to be done before the next one begins, or given up.
         """
         tables: list[Table] = []
         for _ in gather(board, now, tables):
-            yield b""
+            yield PAUSE
         self._parts = {table.scope: self._parts.get(table.scope, []) for table in tables}
         more = of_egress(board, openmetrics=openmetrics) + more
-        yield HEAD
-        checksum = size = 0
-        for piece in self._pieces(tables, more, openmetrics=openmetrics):
-            checksum, size = piece.checksum(checksum), size + piece.size
-            yield piece.data
-        yield LAST_BLOCK + checksum.to_bytes(4, "little") + (size % (1 << 32)).to_bytes(4, "little")
+        yield from self._pieces(tables, more, openmetrics=openmetrics)
 
     def _pieces(self, tables: list[Table], more: str, *, openmetrics: bool) -> Iterator[Piece]:
         for table in tables:
@@ -127,3 +155,23 @@ class Columns:
                 yield _header(family, openmetrics=openmetrics)
                 yield from (part.piece(table, index) for part in parts)
         yield Piece.of(more)
+
+
+def gzipped(pieces: Iterable[Piece]) -> Iterator[bytes]:
+    """Make one gzip stream of pieces, about BLOCK octets at a time."""
+    block, length = [HEAD], 0
+    checksum = size = 0
+    for piece in pieces:
+        checksum, size = combined(checksum, piece), size + piece.size
+        block.append(piece.data)
+        length += len(piece.data)
+        if length >= BLOCK:
+            yield b"".join(block)
+            block, length = [], 0
+    yield b"".join((*block, LAST_BLOCK, checksum.to_bytes(4, "little"), (size % (1 << 32)).to_bytes(4, "little")))
+
+
+def plain(pieces: Iterable[Piece]) -> Iterator[bytes]:
+    """Unpack pieces one after the other: their text is never there as a whole."""
+    for piece in pieces:
+        yield from piece.plain()

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.board import Board
-from exporter.exposition import Columns, render
-from exporter.exposition.columns import ZEROS, Piece
+from exporter.exposition import Columns, Piece, gzipped, plain, render
+from exporter.exposition.columns import BLOCK, PAUSE
 from exporter.exposition.rows import WIDTH
 from exporter.families import DOMAIN_FAMILIES, FAMILIES
 from exporter.model import Domain, Exchanges, Peer, Policies, Reply, Settings, Target
@@ -24,7 +24,11 @@ COUNT, LAST = "smtp_probes_total", "smtp_probe_last_timestamp_seconds"
 
 
 def scraped(columns: Columns, board: Board, now: float = NOW, more: str = "", *, openmetrics: bool = False) -> str:
-    return gzip.decompress(b"".join(columns.gzip(board, now, more, openmetrics=openmetrics))).decode()
+    """What it says; packed and unpacked it is the same."""
+    pieces = list(columns.pieces(board, now, more, openmetrics=openmetrics))
+    said = gzip.decompress(b"".join(gzipped(pieces)))
+    assert said == b"".join(plain(pieces))
+    return said.decode()
 
 
 def written(board: Board, now: float = NOW, *, openmetrics: bool = False) -> str:
@@ -168,22 +172,22 @@ def test_a_scrape_that_is_given_up_does_no_harm() -> None:
     scraped(columns, board)
     for number in range(0, 200, 7):
         board.record(failed(Reason.GREETING_CLOSED, at(number)))
-        assert len(list(islice(columns.gzip(board, NOW, "", openmetrics=False), number))) <= number
+        assert len(list(islice(columns.pieces(board, NOW, "", openmetrics=False), number))) <= number
     assert scraped(columns, board) == written(board)
 
 
 def test_a_scrape_tells_of_the_time_when_it_began() -> None:
     board, columns = board_of(2 * WIDTH), Columns()
     before, began = written(board), False
-    data = b""
-    for piece in columns.gzip(board, NOW, "", openmetrics=False):
-        data += piece
-        if piece and not began:
+    pieces = list[Piece]()
+    for piece in columns.pieces(board, NOW, "", openmetrics=False):
+        pieces.append(piece)
+        if piece.size and not began:
             began = True
             board.record(failed(Reason.GREETING_CLOSED, at(1)))
             board.remove(endpoint(of=at(2)))
             board.add(endpoint(of=at(9999)))
-    assert gzip.decompress(data).decode() == before
+    assert b"".join(plain(pieces)).decode() == before
     assert scraped(columns, board) == written(board) != before
 
 
@@ -194,15 +198,22 @@ def test_a_domain_that_goes_meanwhile_takes_no_other_with_it() -> None:
         hosts = () if domain is first else ((10, HOST),)
         board.domains[domain] = DomainState(domain, 300.0, Exchanges(hosts, records=1), NOW)
     before = scraped(columns, board)
-    pieces = columns.gzip(board, NOW, "", openmetrics=False)
-    assert (next(pieces), next(pieces)) == (b"", b""), "the endpoint, and the first domain"
+    pieces = columns.pieces(board, NOW, "", openmetrics=False)
+    assert (next(pieces), next(pieces)) == (PAUSE, PAUSE), "the endpoint, and the first domain"
     del board.domains[DOMAINS[0]]
-    assert gzip.decompress(b"".join(pieces)).decode() == before
+    assert b"".join(plain(pieces)).decode() == before
 
 
-@pytest.mark.parametrize("size", [0, 1, len(ZEROS) - 1, len(ZEROS), 3 * len(ZEROS) + 7])
+@pytest.mark.parametrize("size", [0, 1, 255, 65_537, 3_000_007])
 def test_the_checksum_is_that_of_the_whole(size: int) -> None:
     assert scraped(Columns(), board_of(1), more="x" * size).endswith("\n" + "x" * size)
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
+def test_a_piece_is_unpacked_block_by_block(size: int) -> None:
+    blocks = list(Piece.of("x" * size).plain())
+    assert b"".join(blocks) == b"x" * size
+    assert max(map(len, blocks)) <= BLOCK
 
 
 def test_a_lone_surrogate_breaks_nothing() -> None:
