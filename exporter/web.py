@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -25,6 +25,7 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 JSON = "application/json; charset=utf-8"
+CROSS_SITE = "Pages of other sites may not ask for this.\n"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -114,8 +115,10 @@ class Pages:
             return web.Response(text="smtp-exporter is ready.\n")
         return web.Response(status=503, text="smtp-exporter is starting.\n")
 
-    async def reload_now(self, _: web.Request) -> web.Response:
-        """Read the configuration anew, where --web.enable-lifecycle allows it."""
+    async def reload_now(self, request: web.Request) -> web.Response:
+        """Read the configuration anew, where --web.enable-lifecycle allows it; not for the page of another site."""
+        if from_another_site(request.headers):
+            raise web.HTTPForbidden(text=CROSS_SITE)
         if self.reload is None:
             raise web.HTTPForbidden(text="Reloading by request is not enabled: --web.enable-lifecycle\n")
         errors = await self.reload()
@@ -128,7 +131,9 @@ class Pages:
         return await _text(request, pieces, "text/plain; charset=utf-8")
 
     async def probe(self, request: web.Request) -> web.StreamResponse:
-        """Probe one address now, for one who asks: the multi-target pattern."""
+        """Probe one address now: the multi-target pattern. Pages of other sites may link to it, but not embed it."""
+        if from_another_site(request.headers) and request.headers.get("Sec-Fetch-Dest") != "document":
+            raise web.HTTPForbidden(text=CROSS_SITE)
         if self.on_demand is None:
             return web.Response(status=503, text="smtp-exporter is starting.\n")
         timeout = request.headers.get("X-Prometheus-Scrape-Timeout-Seconds")
@@ -202,6 +207,17 @@ def _encoding(vary: str = "Accept-Encoding", *, compress: bool) -> dict[str, str
 async def _secure(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(SECURITY_HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
+
+
+def from_another_site(headers: Mapping[str, str]) -> bool:
+    """Whether a browser sends a request for the page of another site, as it says itself (Fetch Metadata; RFC 6454 7).
+
+    Programs that are no browsers send neither header.
+    """
+    site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    return origin is not None and origin.partition("://")[2] != headers.get("Host")
 
 
 def _qualities(header: str) -> dict[str, tuple[float, dict[str, str]]]:

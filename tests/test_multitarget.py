@@ -223,7 +223,7 @@ async def test_an_empty_list_allows_nobody() -> None:
     assert (await bench.ask()).status == 403
 
 
-MAPPED = "::ffff:192.0.2.1"
+MAPPED, METADATA = "::ffff:192.0.2.1", "169.254.169.254"
 ALLOWED: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...] | None]] = {
     "a name that is listed": (HOST, HOST, (A, "127.0.0.1"), (A, "127.0.0.1")),
     "a name below a suffix": ("*.example.test", HOST, (A,), (A,)),
@@ -258,6 +258,22 @@ ALLOWED: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...] | None]] = {
     "the unspecified address": ("0.0.0.0/0", "0.0.0.0", (), None),
     "the unspecified IPv6 address": ("::/0", "::", (), None),
     "the unspecified address, mapped": ("0.0.0.0/0", "::ffff:0.0.0.0", (), None),
+    "a listed name of a link-local address": (HOST, HOST, (METADATA,), None),
+    "a listed name of a link-local address and another": (HOST, HOST, (METADATA, A), (A,)),
+    "a listed name of a link-local IPv6 address": (HOST, HOST, ("fe80::1",), None),
+    "a listed name of a mapped link-local address": (HOST, HOST, (f"::ffff:{METADATA}",), None),
+    "a listed name of a link-local address behind NAT64": (HOST, HOST, ("64:ff9b::a9fe:a9fe",), None),
+    "a listed name of a link-local address behind 6to4": (HOST, HOST, ("2002:a9fe:a9fe::1",), None),
+    "a listed name of a multicast address": (HOST, HOST, ("224.0.0.1", "ff02::1"), None),
+    "a listed name of the broadcast address": (HOST, HOST, ("255.255.255.255",), None),
+    "a listed name of this host": (HOST, HOST, ("0.0.0.0", "::"), None),
+    "a listed name of private addresses": (HOST, HOST, ("10.0.0.1", "fd00::1"), ("10.0.0.1", "fd00::1")),
+    "a name below a suffix, of a link-local address": ("*.example.test", HOST, (METADATA,), None),
+    "a name of a link-local address where IPv4 is allowed": ("0.0.0.0/0", HOST, (METADATA,), None),
+    "a link-local address where IPv4 is allowed": ("0.0.0.0/0", METADATA, (), None),
+    "a link-local address where IPv6 is allowed": ("::/0", "fe80::1", (), None),
+    "a link-local address that is listed": ("169.254.0.0/16", METADATA, (), (METADATA,)),
+    "a listed name of a link-local address that is listed": (f"{HOST} 169.254.0.0/16", HOST, (METADATA,), (METADATA,)),
 }
 
 

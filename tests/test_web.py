@@ -275,6 +275,62 @@ async def test_a_reload_is_by_post_and_only_where_it_is_enabled(get: Get) -> Non
     assert (answer.status, answer.headers["Allow"]) == (405, "POST")
 
 
+BROWSERS = {
+    "no browser": ({}, False),
+    "typed": ({"Sec-Fetch-Site": "none"}, False),
+    "our own page": ({"Sec-Fetch-Site": "same-origin", "Origin": "http://x:1"}, False),
+    "our own page behind a proxy": ({"Sec-Fetch-Site": "same-origin", "Origin": "https://y"}, False),
+    "another site": ({"Sec-Fetch-Site": "cross-site"}, True),
+    "another host of the site": ({"Sec-Fetch-Site": "same-site"}, True),
+    "an old browser, our own page": ({"Origin": "http://x:1"}, False),
+    "an old browser, another site": ({"Origin": "http://evil.example"}, True),
+    "an old browser, a file": ({"Origin": "null"}, True),
+}
+
+
+@pytest.mark.parametrize(("headers", "foreign"), BROWSERS.values(), ids=BROWSERS)
+async def test_a_page_of_another_site_reloads_nothing(
+    get: Get, pages: Pages, headers: dict[str, str], *, foreign: bool
+) -> None:
+    reloaded: list[bool] = []
+
+    async def reload() -> list[str]:
+        reloaded.append(True)
+        return []
+
+    pages.reload = reload
+    given = {name.replace("-", "_"): value for name, value in headers.items()}
+    assert (await get("/-/reload", "POST", Host="x:1", **given)).status == (403 if foreign else 200)
+    assert bool(reloaded) is not foreign
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": "image"}, 403),
+        ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": "iframe"}, 403),
+        ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": "document"}, 200),
+        ({"Sec_Fetch_Site": "same-origin", "Sec_Fetch_Dest": "empty"}, 200),
+        ({}, 200),
+    ],
+)
+async def test_a_page_of_another_site_may_link_to_a_probe_and_no_more(
+    get: Get, on_demand: "OnDemand", headers: dict[str, str], status: int
+) -> None:
+    answering = on_demand(Answer(200, "x 1\n", metrics=True))
+    assert (await get("/probe?target=a", **headers)).status == status
+    assert bool(answering.asked) is (status == 200)
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/config", "/api/v1/endpoints", "/api/v1/domains"])
+async def test_what_may_be_large_is_sent_as_it_is_made(get: Get, pages: Pages, path: str, encoding: str) -> None:
+    pages.config = defaults
+    answer = await get(path, Accept_Encoding=encoding)
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+    assert await answer.read()
+
+
 async def test_the_running_configuration(get: Get, pages: Pages) -> None:
     pages.config = defaults
     answer = await get("/config")

@@ -1,15 +1,18 @@
 """The connections to our web server: how many there may be, and how long each may take for what. Knows no HTTP.
 
 aiohttp bounds the size of headers, but neither their number of connections nor (before a request is complete) the
-time. Every connection has one deadline, that of what it is at. Where all places are taken, whoever has waited
-longest without ever having asked a complete question gives way: a flood of strangers does not lock out those known.
+time. Every connection has one deadline, that of what it is at. Where all places are taken, or all of one client, one of
+those connections gives way: the one that has waited longest without a complete request, else the one that has not
+taken any of its response for longest. One in ten places is left to known clients and to health checks.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from itertools import chain
 from typing import cast
 
+from exporter.door.clients import neighbourhood
 from exporter.door.settings import Settings
 from exporter.door.transport import TlsTransport
 
@@ -22,6 +25,10 @@ class Limits:
     """What strangers may take of us: connections at once, bytes of a question, and seconds."""
 
     at_once: int = 100
+    per_client: int = 32
+    """From one address; an IPv6 /64 counts as one."""
+    stalled: int = 16
+    """Responses at once that wait for their clients: each holds up to 1 MB."""
     question: int = 64 * 1024
     """Bytes of a request line, its headers, and what comes with them before the answer begins."""
     asking: float = 10.0
@@ -38,29 +45,52 @@ BOUNDS = Limits()
 
 
 class Connections:
-    """All connections, the longest waiting first."""
+    """All connections, those first that have waited longest."""
 
     def __init__(self, latest: Callable[[], Awaitable[Settings]], limits: Limits = BOUNDS) -> None:
         self.latest, self.limits = latest, limits
         self.later: Callable[[float, Callable[[], None]], asyncio.Handle] = asyncio.get_running_loop().call_later
         self.waiting: dict[Connection, None] = {}
         self.answering: dict[Connection, None] = {}
+        self.stalled: dict[Connection, None] = {}
+        """Those of `answering` whose client takes nothing for now."""
         self.by_protocol: dict[asyncio.BaseProtocol, Connection] = {}
 
     def admit(self, connection: "Connection") -> bool:
-        """Give a place to a connection, where need be that of another one. False: all are being answered."""
-        if len(self.waiting) + len(self.answering) >= self.limits.at_once:
-            longest = min(self.waiting, key=lambda each: each.known, default=None)
-            if longest is None:
-                return False
-            longest.abort()
+        """Give a place to a connection, if need be that of another one. False: none is free."""
+        everybody = {**self.waiting, **self.answering}
+        neighbours = [each for each in everybody if each.client == connection.client]
+        crowd = neighbours if len(neighbours) >= self.limits.per_client else everybody
+        full = crowd is neighbours or len(everybody) >= self.limits.at_once
+        if full and not self._make_room(crowd):
+            return False
         self.waiting[connection] = None
         return True
+
+    def has_room(self) -> bool:
+        """Whether a stranger may be answered: one place in ten is left to others. A stalled response gives way."""
+        most = self.limits.at_once - self.limits.at_once // 10
+        return len(self.answering) <= most or self._make_room(self.stalled)
+
+    def _make_room(self, crowd: "Collection[Connection]") -> bool:
+        """Close one of these connections: strangers without a request, then who takes nothing, then known ones."""
+        strangers = (each for each in self.waiting if not each.known)
+        longest = next((each for each in chain(strangers, self.stalled, self.waiting) if each in crowd), None)
+        if longest:
+            longest.abort()
+        return longest is not None
+
+    def stall(self, connection: "Connection") -> None:
+        """Note that the client of a connection takes nothing for now; of too many, one has to go."""
+        self.stalled[connection] = None
+        if len(self.stalled) > self.limits.stalled:
+            self._make_room(self.stalled)
 
     def move(self, connection: "Connection", place: "dict[Connection, None] | None" = None) -> None:
         """Put a connection at the end of a queue, or of none."""
         self.waiting.pop(connection, None)
         self.answering.pop(connection, None)
+        self.stalled.pop(connection, None)
         if place is not None:
             place[connection] = None
 
@@ -88,6 +118,8 @@ class Connection(asyncio.Protocol):
         self._idle = self._refused = False
         self.known = False
         """It has asked a question that was answered, and not refused."""
+        self.client = ""
+        """The address it comes from, as it is counted."""
 
     # --- what it is at ----------------------------------------------------------------------------------------
 
@@ -135,6 +167,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a place, or be refused."""
         self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is of no class that says so
+        peer = transport.get_extra_info("peername")
+        self.client = neighbourhood(peer[0]) if peer else ""
         if not self._all.admit(self):
             transport.abort()
             return
@@ -196,10 +230,12 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Tell the web server to wait."""
+        self._all.stall(self)
         if self._talking:
             self._upper.pause_writing()
 
     def resume_writing(self) -> None:
         """Tell it to go on."""
+        self._all.stalled.pop(self, None)
         if self._talking:
             self._upper.resume_writing()

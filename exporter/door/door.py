@@ -16,7 +16,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from exporter.aside import aside
-from exporter.door.connections import BOUNDS, Connections, Limits
+from exporter.door.connections import BOUNDS, Connection, Connections, Limits
+from exporter.door.expectations import can_be_met
 from exporter.door.passwords import BusyError, Passwords
 from exporter.door.settings import Settings
 from exporter.door.site import Site
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 CHALLENGE = 'Basic realm="smtp-exporter", charset="UTF-8"'
 """RFC 7617 2 and 2.1: the realm is required, and passwords come as UTF-8."""
+HEALTH = ("/-/healthy", "/-/ready")
+"""The ends of paths that are answered however many strangers ask for others."""
+log = logging.getLogger(__name__)
 
 
 class Door:
@@ -79,17 +83,20 @@ class Door:
         if connection:
             connection.begin_answer()
         try:
-            refusal = await self._refusal(request)
+            refusal = await self._refusal(request, connection)
             known = refusal is None
-            response = refusal or await handler(request)
-            await response.prepare(request)
-            await response.write_eof()  # here: until the answer is taken it counts as being given
-            return response
+            return await _taken(request, refusal or await handler(request))
+        except ConnectionError as error:
+            if request.transport and not request.transport.is_closing():
+                raise  # it was not the client's
+            error.__traceback__ = None  # it would hold the response, and the future that holds the error: a cycle
+            log.debug("the client left", extra={"client": request.remote, "path": request.path})
+            return web.Response()  # for aiohttp, which finds that nobody is there
         finally:
             if connection:
                 connection.end_answer(known=known)
 
-    async def _refusal(self, request: web.Request) -> web.Response | None:
+    async def _refusal(self, request: web.Request, connection: Connection | None) -> web.Response | None:
         """Say why a request is not let in; None where it is."""
         settings = await self.latest()
         try:
@@ -99,6 +106,11 @@ class Door:
             return _refused(HTTPStatus.TOO_MANY_REQUESTS, {hdrs.RETRY_AFTER: "1"})
         if (request.content_length or 0) > self._limits.question:
             return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {})
+        if not can_be_met(request):
+            return _refused(HTTPStatus.EXPECTATION_FAILED, {})
+        known = settings.users or (connection and connection.known) or request.path.endswith(HEALTH)
+        if not (known or self.connections.has_room()):
+            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, {hdrs.RETRY_AFTER: "1"})
         return None
 
     async def _is_known(self, request: web.Request, settings: Settings) -> bool:
@@ -119,6 +131,13 @@ def credentials(header: str) -> tuple[str, bytes] | None:
     return (user.decode("utf-8", "surrogateescape"), password) if scheme.lower() == "basic" and colon else None
 
 
+async def _taken(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Send a response; until the client has taken it, the connection counts as being answered."""
+    await response.prepare(request)
+    await response.write_eof()
+    return response
+
+
 def _refused(status: HTTPStatus, headers: dict[str, str]) -> web.Response:
     """Make a short answer, the last one on its connection."""
     response = web.Response(status=status, text=f"{status.phrase}\n", headers=headers)
@@ -127,5 +146,9 @@ def _refused(status: HTTPStatus, headers: dict[str, str]) -> web.Response:
 
 
 def _not_of_strangers(record: logging.LogRecord) -> bool:
-    """Drop what aiohttp logs of malformed requests: with a traceback each, and with the passwords in them."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+    """Keep what aiohttp logs of a client's mistakes to debug level: it has tracebacks, and passwords in them."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, HttpProcessingError | web.RequestPayloadError | ConnectionError):
+        return True
+    log.debug("bad request", extra={"error": type(error).__name__})
+    return False

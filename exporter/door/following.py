@@ -9,6 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from exporter.aside import aside
@@ -90,10 +91,15 @@ class Following:
         return 0 <= self._now() - written < SETTLED
 
     def _fit(self, reading: Reading, settings: Settings) -> Settings:
-        """Refuse what would open by mistake what was closed: a file cut to nothing, TLS switched off."""
+        """Refuse what would open by mistake what was closed: a file cut to nothing, TLS or passwords switched off."""
         before = self.settings
         if reading.empty and before != Settings():
             raise ConfigErrors([ConfigError(self._path, "it is empty now: restart to take that over")])
         if (settings.tls is None) != (before.tls is None):
             raise ConfigErrors([ConfigError(self._path, "switching TLS on or off takes a restart")])
+        if before.clients_verified and not settings.clients_verified:
+            raise ConfigErrors([ConfigError(self._path, "letting in clients without a certificate takes a restart")])
+        if before.users and not settings.users:
+            log.warning("basic_auth_users was removed: the old passwords are required until a restart")
+            return replace(settings, users=before.users)
         return settings

@@ -4,6 +4,7 @@ OpenSSL comes through pyOpenSSL: Python's ssl can neither take a key from memory
 does not verify (RequireAnyClientCert). Sessions are not resumed, so every client is judged by what now stands.
 """
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +13,8 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
+
+log = logging.getLogger(__name__)
 
 KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
 VERIFY = {
@@ -96,16 +99,20 @@ def _judge(verify: bool, sans: frozenset[str] | None) -> Callable[[SSL.Connectio
     def judge(_: SSL.Connection, certificate: crypto.X509, __: int, depth: int, ok: int) -> bool:
         if verify and not ok:
             return False
-        return depth > 0 or sans is None or bool(sans & names(certificate.to_cryptography()))
+        return depth > 0 or sans is None or bool(sans & names(certificate))
 
     return judge
 
 
-def names(certificate: x509.Certificate) -> set[str]:
-    """List the subjectAltNames that exporter-toolkit compares: DNS, e-mail, IP and URI, as they are written."""
+def names(certificate: crypto.X509) -> set[str]:
+    """List the subjectAltNames that exporter-toolkit compares: DNS, e-mail, IP and URI, as they are written.
+
+    A certificate that cannot be read has none: of another version, with a broken or repeated extension.
+    """
     try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):  # ValueError: what a client sent is broken
+        found = certificate.to_cryptography().extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except Exception as error:  # noqa: BLE001 - whatever the parser makes of bytes that a client sent
+        log.debug("a client certificate has no names that can be read", extra={"error": type(error).__name__})
         return set()
     kinds = (x509.DNSName, x509.RFC822Name, x509.IPAddress, x509.UniformResourceIdentifier)
     return {str(each.value) for each in found if isinstance(each, kinds)}

@@ -7,12 +7,13 @@ the guesses of others; somebody new waits at most for those few that one address
 
 import asyncio
 import hashlib
-import ipaddress
 import secrets
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 
 import bcrypt
+
+from exporter.door.clients import neighbourhood
 
 AT_ONCE = 2
 """bcrypt runs at once: each takes a processor for its time."""
@@ -105,14 +106,3 @@ class Passwords:
         costs = sorted(hashed[4:6] for hashed in users.values()) or [b"10"]
         choice = int.from_bytes(self._key(user.encode("utf-8", "surrogateescape"))) % len(costs)
         return b"$2b$" + costs[choice] + b"$" + self._salt + b"." * 31
-
-
-def neighbourhood(client: str) -> str:
-    """Name whose guesses are counted together: an IPv4 address, or an IPv6 /64, which one customer has whole."""
-    try:
-        address = ipaddress.ip_address(client)
-    except ValueError:
-        return client
-    if address.version == 4:
-        return client
-    return str(address.ipv4_mapped or ipaddress.IPv6Network((int(address), 64), strict=False))

@@ -100,7 +100,8 @@ class Reading:
                 self._tell(("basic_auth_users",), "a user name is printable, not empty, and holds no colon")
         written = self._document.value.get("tls_server_config") if found else None
         tls = self._tls(found["tls_server_config"], written) if written and isinstance(written, dict) else None
-        return Settings(users, found.get("http_server_config", {}).get("headers", {}), tls)
+        verified = found.get("tls_server_config", {}).get("client_auth_type") == "require and verify"
+        return Settings(users, found.get("http_server_config", {}).get("headers", {}), tls, clients_verified=verified)
 
     def _tls(self, keys: Mapping[str, Any], written: Mapping[str, Any]) -> SSL.Context | None:
         """Make the TLS context of what was read; `written` are the keys with errors, too."""

@@ -15,3 +15,5 @@ class Settings:
     headers: Mapping[str, str] = field(default_factory=dict)
     tls: SSL.Context | None = None
     """None: plain HTTP."""
+    clients_verified: bool = False
+    """Only clients with a certificate of known CAs are let in."""

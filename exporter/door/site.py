@@ -6,6 +6,7 @@ import socket
 from aiohttp import web
 
 from exporter.door.connections import Connection, Connections
+from exporter.door.expectations import expectations_later
 
 BACKLOG = 128
 
@@ -36,6 +37,7 @@ class Site(web.BaseSite):
         serve = self._runner.server
         if serve is None:
             raise RuntimeError("the runner is not set up")
+        serve.request_handler = expectations_later(serve.request_handler)
         loop = asyncio.get_running_loop()
 
         def connection() -> Connection:

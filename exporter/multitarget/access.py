@@ -1,7 +1,8 @@
 """Who may be probed on demand: names by name, networks by the addresses that are then connected to. Pure.
 
 An address is judged as a number, never as text, and by every IPv4 address that it leads to: 192.0.2.1 does not become
-another one by being written as ::ffff:192.0.2.1 or behind a 6to4 or NAT64 prefix.
+another one by being written as ::ffff:192.0.2.1 or behind a 6to4 or NAT64 prefix. A name that is listed may lead to any
+host, but not to what no host in DNS has: its owner, or whoever answers for DNS, would choose what is probed.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,9 @@ NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 """RFC 6052 2.1, RFC 8215; the address is taken from the last 32 bits."""
 COMPATIBLE = IPv6Network("::/96")
 """RFC 4291 2.5.5.1, long deprecated."""
+SPECIAL = tuple(map(ip_network, ("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/128", "fe80::/10", "ff00::/8")))
+"""This host, link-local (the metadata services of clouds, too), multicast, reserved, broadcast (RFC 6890): no host in
+DNS is there. Who means them must list them; a network around them is not enough."""
 
 
 class Allowed:
@@ -40,10 +44,25 @@ class Allowed:
         plain = (_plain(ip_address(address)) for address in addresses)
         return tuple(dict.fromkeys(str(each) for each in plain if self._holds(each)))
 
+    def of_name(self, host: str, addresses: Iterable[str]) -> tuple[str, ...]:
+        """Those of the addresses of a listed host that may be probed. An address that is listed itself may be."""
+        plain = dict.fromkeys(_plain(ip_address(address)) for address in addresses)
+        return tuple(str(each) for each in plain if str(each) == host or self._holds(each) or not _special(each))
+
     def _holds(self, address: IPv4Address | IPv6Address) -> bool:
         """0.0.0.0 and :: are other names of this machine (RFC 1122 3.2.1.3), in no network that anybody means."""
         every = (address, *_embedded(address))
-        return not any(each.is_unspecified or not _within(each, self._networks) for each in every)
+        return all(not each.is_unspecified and self._means(each) for each in every)
+
+    def _means(self, address: IPv4Address | IPv6Address) -> bool:
+        """Whether an address is in a network listed; of a special one, no wider network counts."""
+        special = [network for network in SPECIAL if address in network]
+        networks = [network for network in self._networks if address in network]
+        return any(network.prefixlen >= max((each.prefixlen for each in special), default=0) for network in networks)
+
+
+def _special(address: IPv4Address | IPv6Address) -> bool:
+    return any(_within(each, SPECIAL) for each in (address, *_embedded(address)))
 
 
 def _within(address: IPv4Address | IPv6Address, networks: Iterable[IPv4Network | IPv6Network]) -> bool:

@@ -37,6 +37,7 @@ REMEMBERED = 1000
 """Peers without a login that are known again; logins are bounded by the names on the allow list."""
 DISABLED = "/probe is not enabled: set probe_endpoint.enabled in the configuration"
 AUTH_BY_NAME = "a module with auth is for hosts only that probe_endpoint.allow lists by their full name"
+LOCAL = "all addresses of this name are link-local, multicast or reserved: probe_endpoint.allow must list their network"
 NOT_ALLOWED = "probe_endpoint.allow does not list this target"
 
 
@@ -113,9 +114,9 @@ class MultiTarget:
         """Find the addresses, drop those that are not allowed, and wait for a place to probe the others."""
         found, lookup = await self._addresses(wanted)
         named = self._allowed.covers(wanted.host)
-        usable = found if named else self._allowed.of(found)
-        if not (named or usable):
-            return _refused(403, NOT_ALLOWED)
+        usable = self._allowed.of_name(wanted.host, found) if named else self._allowed.of(found)
+        if not usable and (found or not named):
+            return _refused(403, LOCAL if named else NOT_ALLOWED)
         try:
             settings = await self._in_a_place(usable, wanted.settings)
         except TimeoutError:

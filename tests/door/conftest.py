@@ -108,6 +108,7 @@ async def build() -> AsyncIterator[Build]:
             limits: Limits = Limits(),  # noqa: B008 - frozen
             clock: Clock | None = None,
             get: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None,
+            paths: str = "/metrics",
         ) -> House:
             async def metrics(request: web.Request) -> web.StreamResponse:
                 await request.read()
@@ -116,7 +117,7 @@ async def build() -> AsyncIterator[Build]:
             door = Door(Following(path, clock or Clock()) if path else None, limits)
             door.connections.later = timers = Timers()
             application = web.Application()
-            application.add_routes([web.route("*", "/metrics", get or metrics)])
+            application.add_routes([web.route("*", paths, get or metrics)])
             door.stand_before(application)
             runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.1)
             await runner.setup()

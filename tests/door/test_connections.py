@@ -1,15 +1,21 @@
 """What strangers may take of us: time, bytes and places, over real sockets on loopback; time passes by hand."""
 
 import asyncio
+import base64
 import contextlib
+import gc
+import logging
 import random
-from collections.abc import Callable
+import weakref
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from exporter.door import Limits
-from tests.door.conftest import HASH, Build, House, Write
+from tests.door.conftest import CANARY, HASH, Build, House, Write
 from tests.patience import PATIENCE
 
 GET = b"GET /metrics HTTP/1.1\r\nHost: x\r\n"
@@ -253,4 +259,216 @@ async def test_rubbish_harms_nobody(seed: int, build: Build) -> None:
             one.writer.write_eof()
         await one.ended()
     await held(house, 0)
+    assert b"up 1" in await house.ask(LAST)
+
+
+# --- clients that read nothing --------------------------------------------------------------------------------
+
+
+async def endless(request: web.Request) -> web.StreamResponse:
+    """A response that never ends, sent as fast as the client takes it."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b"x" * 100_000)
+
+
+async def endless_or_short(request: web.Request) -> web.StreamResponse:
+    return await endless(request) if "endless" in request.query else web.Response(text="up 1 http\n")
+
+
+ENDLESS = GET.replace(b"/metrics", b"/metrics?endless") + b"\r\n"
+
+
+@contextlib.asynccontextmanager
+async def stalled(house: House, count: int) -> AsyncIterator[list[Knock]]:
+    """Connections that ask, read nothing, and whose responses have come to a halt, the first one first."""
+    async with contextlib.AsyncExitStack() as stack:
+        clients = []
+        for number in range(1, count + 1):
+            clients.append(await stack.enter_async_context(Knock(house)))
+            await clients[-1].say(ENDLESS)
+            await until(lambda number=number: len(house.door.connections.stalled) == number)  # type: ignore[misc]  # a default
+        yield clients
+
+
+async def test_where_all_read_nothing_the_longest_stalled_gives_way_to_who_comes(build: Build) -> None:
+    house = await build(limits=Limits(at_once=3), get=endless_or_short)
+    async with stalled(house, 3) as clients:
+        _, *others = house.door.connections.stalled
+        assert b"up 1" in await house.ask(LAST)
+        await clients[0].ended()
+        assert list(house.door.connections.stalled) == others
+    await held(house, 0)
+
+
+async def test_who_takes_some_of_its_response_is_not_the_longest_stalled(build: Build) -> None:
+    house = await build(limits=Limits(at_once=2), get=endless_or_short)
+    async with stalled(house, 2) as (reader, _):
+        first, second = house.door.connections.stalled
+        while list(house.door.connections.stalled) != [second, first]:
+            await reader.reader.read(100_000)
+        assert b"up 1" in await house.ask(LAST)
+        assert list(house.door.connections.stalled) == [first]
+
+
+async def test_only_so_many_responses_wait_for_their_clients(build: Build) -> None:
+    house = await build(limits=Limits(stalled=3), get=endless)
+    async with stalled(house, 3) as clients, Knock(house) as late:
+        _, *others = house.door.connections.stalled
+        await late.say(ENDLESS)
+        await clients[0].ended()
+        await until(lambda: len(house.door.connections.stalled) == 3)
+        assert list(house.door.connections.stalled)[:2] == others
+
+
+async def test_one_client_has_only_so_many_places_and_gives_way_to_itself(build: Build) -> None:
+    house = await build(limits=Limits(per_client=2))
+    async with Knock(house) as first, Knock(house) as second:
+        for one in (first, second):
+            await one.say(b"GET")
+        await until(lambda: [each.heard for each in house.door.connections.waiting] == [3, 3])
+        async with Knock(house) as third:
+            await third.say(LAST)
+            assert b"up 1" in await third.answer()
+        assert await first.ended() == b""
+        assert len(house.door.connections.waiting) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [(b"/metrics", b"503 "), (b"/-/healthy", b"200 "), (b"/-/ready", b"200 "), (b"/prefix/-/healthy", b"200 ")],
+)
+async def test_one_place_in_ten_is_left_to_health_checks(path: bytes, status: bytes, build: Build) -> None:
+    async with slow_house(build, answering=9) as house:
+        assert (await house.ask(LAST.replace(b"/metrics", path))).startswith(b"HTTP/1.1 " + status)
+
+
+async def test_a_stranger_without_a_place_is_told_to_come_back(build: Build) -> None:
+    async with slow_house(build, answering=9) as house:
+        assert b"\r\nRetry-After: 1\r\n" in await house.ask(LAST)
+
+
+async def test_one_place_in_ten_is_left_to_who_was_answered_before(build: Build) -> None:
+    async with slow_house(build, answering=0) as house, Knock(house) as known:
+        await known.say(GET.replace(b"/metrics", b"/-/healthy") + b"\r\n")
+        await known.answer()
+        async with slow(house, 9):
+            await known.say(LAST.replace(b"/metrics", b"/quick"))
+            assert b"up 1" in await known.answer()
+
+
+async def test_one_place_in_ten_is_left_to_who_has_the_password(build: Build, write: Write) -> None:
+    header = b"Authorization: Basic " + base64.b64encode(f"alice:{CANARY}".encode()) + b"\r\n"
+    async with slow_house(build, 9, write(f"basic_auth_users: {{alice: {HASH}}}"), header) as house:
+        assert b"up 1" in await house.ask(LAST.replace(b"/metrics", b"/quick").replace(b"Host", header + b"Host"))
+
+
+@contextlib.asynccontextmanager
+async def slow_house(
+    build: Build, answering: int, path: Path | None = None, header: bytes = b""
+) -> AsyncIterator[House]:
+    """A house of ten places, in which so many are being answered, and read what comes."""
+    go = asyncio.Event()
+
+    async def handler(request: web.Request) -> web.Response:
+        if request.path == "/metrics":
+            await go.wait()
+        return web.Response(text="up 1 http\n")
+
+    house = await build(path, limits=Limits(at_once=10), get=handler, paths="/{any:.*}")
+    try:
+        async with slow(house, answering, header):
+            yield house
+    finally:
+        go.set()
+
+
+@contextlib.asynccontextmanager
+async def slow(house: House, count: int, header: bytes = b"") -> AsyncIterator[None]:
+    async with contextlib.AsyncExitStack() as stack:
+        for number in range(1, count + 1):
+            one = await stack.enter_async_context(Knock(house))
+            await one.say(GET + header + b"\r\n")
+            await until(lambda number=number: len(house.door.connections.answering) == number)  # type: ignore[misc]  # a default
+        yield
+
+
+# --- clients that leave ---------------------------------------------------------------------------------------
+
+
+async def test_a_client_that_leaves_during_a_response_is_no_error(
+    build: Build, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    house = await build(get=endless)
+    async with stalled(house, 1):
+        pass
+    await until(lambda: any("exporter" in each.name for each in caplog.records))
+    assert [each for each in caplog.records if each.levelno > logging.DEBUG or each.exc_info] == []
+    assert caplog.records[-1].getMessage() == "the client left"
+
+
+async def test_a_response_that_is_broken_off_leaves_no_cycle(build: Build) -> None:
+    async def large(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        kept.append(weakref.ref(owner := Owner(bytes(100_000))))
+        await response.prepare(request)
+        while owner:
+            await response.write(owner.data)
+        return response
+
+    kept = list[weakref.ref[Owner]]()
+    house = await build(get=large)
+    gc.collect()
+    gc.disable()
+    try:
+        async with stalled(house, 1):
+            assert kept[0]()
+        await until(lambda: not kept[0]())
+    finally:
+        gc.enable()
+
+
+@dataclass
+class Owner:
+    """What a response is made of."""
+
+    data: bytes
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"POST /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",),
+        (b"POST /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", b"\r\n\r\n\r\nzz"),
+        (b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nab",),
+        (b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nContent-Length: 11\r\n\r\nab",),
+        (b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nabcde",),
+        (b"HEAD /metrics HTTP/1.1\r\nHost: x\r\nRange: bytes=0-5,7-\r\nConnection: close\r\n\r\n",),
+        (b"GET /metrics HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\nrubbish",),
+        (b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",),
+    ],
+    ids=["no chunk size", "a bad chunk later", "half a body", "two lengths", "no gzip", "ranges", "an upgrade",
+         "CONNECT", "HTTP/2", "TLS"],
+)  # fmt: skip
+@pytest.mark.parametrize("reads", [True, False], ids=["reads it", "does not read it"])
+async def test_hostile_requests_are_no_error_of_ours(
+    pieces: tuple[bytes, ...], *, reads: bool, build: Build, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        if reads:
+            await request.read()
+        return web.Response(text="up 1 http\n")
+
+    house = await build(get=handler)
+    async with Knock(house) as one:
+        for piece in pieces:
+            await one.say(piece)
+            await asyncio.sleep(0)
+            await until(lambda: not house.door.connections.by_protocol or bool(house.timers.running))
+    await held(house, 0)
+    assert [each.getMessage() for each in caplog.records if each.levelno > logging.DEBUG] == []
     assert b"up 1" in await house.ask(LAST)

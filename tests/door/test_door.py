@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from exporter.config import ConfigErrors
@@ -124,6 +125,18 @@ async def test_too_many_guesses_at_once_are_told_to_come_back(
 )
 def test_credentials(header: str, found: tuple[str, bytes] | None) -> None:
     assert credentials(header) == found
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/no/such/page"])
+@pytest.mark.parametrize("expected", ["foo", "100-continue", "100-continue, foo"])
+async def test_what_a_request_expects_is_answered_after_the_password(
+    path: str, expected: str, build: Build, write: Write
+) -> None:
+    house = await build(write(USERS))
+    assert (await house.ask(get(f"Expect: {expected}", path=path)))[9:13] == b"401 "
+    answer = await house.ask(get(f"Expect: {expected}", basic("alice", CANARY), path=path))
+    known = {"/metrics": b"200 ", "/no/such/page": b"404 "}[path]
+    assert answer[9:13] == (known if expected == "100-continue" else b"417 ")
 
 
 # --- headers ------------------------------------------------------------------------------------------------------
@@ -251,6 +264,49 @@ async def test_whose_certificate_is_good_enough(
     shown: dict[str, Kind | str | None] = {"none": None, "any": "self_signed", "ours": CLIENT}
     answers = {who: await status(house, tls=client(zoo, version, each)) for who, each in shown.items()}
     assert answers == {who: "200" if who in let_in else "" for who in shown}
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("policy", ["RequestClientCert", "RequireAnyClientCert", "RequireAndVerifyClientCert"])
+@pytest.mark.parametrize("named", [True, False], ids=["allowed names", "any name"])
+async def test_a_client_certificate_that_cannot_be_read_is_refused_quietly(
+    version: ssl.TLSVersion,
+    policy: str,
+    tls: str,
+    zoo: Zoo,
+    build: Build,
+    write: Write,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    named: bool,
+) -> None:
+    sans = "  client_allowed_sans: [x]\n" if named and "Require" in policy else ""
+    ca = CA if "Verify" in policy else ""
+    house = await build(write(f"{tls}  client_auth_type: {policy}\n{ca}{sans}"))
+    said = await asyncio.to_thread(shaken_by_openssl, house.port, write(of_version_5(zoo), "v5.pem"), version)
+    assert b"Verification" in said or b"alert" in said
+    assert [each.getMessage() for each in caplog.records if each.levelno > logging.DEBUG] == []
+    if "Verify" in policy or sans:
+        assert b"HTTP/1.1" not in said
+
+
+def of_version_5(zoo: Zoo) -> bytes:
+    """A certificate like any other, but for its version (RFC 5280 4.1.2.1): 4 means the fifth."""
+    made = zoo.issue(CLIENT)
+    der = made.certificate.public_bytes(Encoding.DER)
+    v3, v5 = bytes.fromhex("a003020102"), bytes.fromhex("a003020104")
+    assert der.count(v3) == 1
+    body = base64.encodebytes(der.replace(v3, v5)).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n".encode() + made.key_pem
+
+
+def shaken_by_openssl(port: int, pem: Path, version: ssl.TLSVersion) -> bytes:
+    """Ask with openssl: Python refuses to load such a certificate."""
+    flag = {ssl.TLSVersion.TLSv1_2: "-tls1_2", ssl.TLSVersion.TLSv1_3: "-tls1_3"}[version]
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-cert", str(pem), "-key", str(pem), flag,
+               "-ign_eof"]  # fmt: skip
+    done = subprocess.run(command, input=get(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.stdout
 
 
 async def test_an_expired_client_certificate_is_refused(tls: str, zoo: Zoo, build: Build, write: Write) -> None:

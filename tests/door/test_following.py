@@ -154,6 +154,40 @@ async def test_what_would_open_the_door_by_mistake_takes_a_restart(
     assert "restart" in str(vars(caplog.records[0])["error"])
 
 
+async def test_passwords_that_are_removed_are_required_until_a_restart(
+    write: Write, zoo: Zoo, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    write(zoo.good.pem_file.read_bytes(), "own.pem")
+    following = Following(write(f"{ALICE}\n{TLS}"), clock)
+    before = following.settings.tls
+    write(TLS)
+    for _ in range(3):
+        assert await later(following, clock) == ["alice"]
+    assert following.settings.tls is not before
+    assert [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING] == [
+        "basic_auth_users was removed: the old passwords are required until a restart"
+    ]
+    write(f"{BOB}\n{TLS}")
+    assert await later(following, clock) == ["bob"]
+
+
+@pytest.mark.parametrize("after", ["NoClientCert", "RequireAnyClientCert", "VerifyClientCertIfGiven"])
+async def test_client_certificates_that_are_verified_no_more_take_a_restart(
+    after: str, write: Write, zoo: Zoo, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    write(zoo.good.pem_file.read_bytes(), "own.pem")
+    verified = TLS.replace("}", ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: own.pem}")
+    following = Following(write(verified), clock)
+    before = following.settings
+    ca = "" if after == "NoClientCert" else ", client_ca_file: own.pem"
+    write(TLS.replace("}", f", client_auth_type: {after}{ca}}}"))
+    await later(following, clock)
+    assert following.settings is before
+    assert "restart" in str(vars(caplog.records[0])["error"])
+
+
 async def test_one_look_serves_all_who_ask(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     following = Following(write(ALICE), clock)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import bcrypt
 import pytest
 
-from exporter.door.passwords import AT_ONCE, PER_CLIENT, REMEMBERED, WAITING, BusyError, Passwords, neighbourhood
+from exporter.door.clients import neighbourhood
+from exporter.door.passwords import AT_ONCE, PER_CLIENT, REMEMBERED, WAITING, BusyError, Passwords
 from tests.patience import PATIENCE
 
 
