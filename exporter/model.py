@@ -243,6 +243,10 @@ class Session:
     """DER certificates as the server sent them, the leaf first."""
     dh_bits: int | None = None
     """The size of the finite-field group, where the cipher is a DHE one of TLS 1.2 or older and it was seen."""
+    signed_with_sha1: bool = False
+    """The key exchange of TLS 1.2 is signed with SHA-1."""
+    secure_renegotiation: bool | None = None
+    """The server knows RFC 5746; None with TLS 1.3, which has no renegotiation."""
 
 
 @dataclass(frozen=True, slots=True)

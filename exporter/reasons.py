@@ -384,8 +384,11 @@ REASONS: dict[Reason, Row] = {
     Reason.TLS_CLOSED: Row(
         _TLS, C,
         "The server closed or reset the connection during the TLS handshake.",
-        "A crashing TLS process, an unreadable key, or a firewall that cuts TLS.",
-        "The mail server's log at the time of the probe.",
+        "A private key that does not match the certificate, a PEM file in the wrong order (the server's certificate "
+        "comes first, then the chain), a key that the server cannot read, a TLS process that crashes, or a firewall "
+        "that cuts TLS.",
+        "The mail server's log at the time of the probe; whether `openssl x509 -noout -pubkey` of the certificate and "
+        "`openssl pkey -pubout` of the key print the same.",
     ),
     Reason.TLS_VERSION_UNSUPPORTED: Row(
         _TLS, C,
@@ -408,7 +411,8 @@ REASONS: dict[Reason, Row] = {
     Reason.TLS_HANDSHAKE_FAILED: Row(
         _TLS, C,
         "The TLS handshake failed.",
-        "No cipher, curve or signature in common, a key that does not match its certificate, or no TLS at all.",
+        "No cipher, curve or signature in common, a key that does not match its certificate, a Diffie-Hellman group of "
+        "more than 4096 bits, or no TLS at all.",
         "The alert in the detail; the mail server's log; openssl s_client",
         "validation-failure",
     ),
@@ -421,8 +425,9 @@ REASONS: dict[Reason, Row] = {
     Reason.TLS_WEAK: Row(
         _TLS, W,
         "The session agreed on has no forward secrecy, or uses what OpenSSL's default level would refuse.",
-        "Old cipher settings: RSA key exchange, 3DES, RC4, or a Diffie-Hellman group below 2048 bits.",
-        "The server's cipher settings (RFC 9325).",
+        "Old settings or an old TLS library: RSA key exchange, 3DES, RC4, a Diffie-Hellman group below 2048 bits, a "
+        "key exchange signed with SHA-1, or no secure renegotiation (RFC 5746).",
+        "The server's cipher settings (RFC 9325) and the version of its TLS library.",
     ),
     Reason.CERTIFICATE_EXPIRED: Row(
         _CERTIFICATE, EW,

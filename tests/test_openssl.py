@@ -14,6 +14,7 @@ from OpenSSL._util import lib
 from exporter.model import Session
 from exporter.probe.second_look import client_hello
 from exporter.simulated.certificates import Credentials, KeyKind, Kind
+from exporter.simulated.groups import GROUPS as GROUPS_OF_DH
 from exporter.wire import Tls
 
 if TYPE_CHECKING:
@@ -116,16 +117,15 @@ def test_python_s_own_openssl_is_still_configured(tmp_path: Path) -> None:
 
 def agreed(server: SSL.Context) -> Session:
     """What a probe and a server with this context agree on."""
-    ours, theirs, raw = Tls("mail.example.test"), SSL.Connection(server), b""
+    ours, theirs = Tls("mail.example.test"), SSL.Connection(server)
     theirs.set_accept_state()
     for _ in range(10):
         if ours.shake_hands():
-            return ours.session(raw)
+            return ours.session()
         theirs.bio_write(ours.outgoing())
         with contextlib.suppress(SSL.WantReadError):
             theirs.do_handshake()
-        raw += (answer := theirs.bio_read(65536))
-        ours.feed(answer)
+        ours.feed(theirs.bio_read(65536))
     raise AssertionError("the handshake does not end")
 
 
@@ -155,3 +155,17 @@ def test_a_server_with_one_group_of_tls_1_2_has_forward_secrecy(zoo: "Zoo", grou
 def test_a_certificate_with_a_key_of_each_kind_is_understood(zoo: "Zoo", key: KeyKind, version: int) -> None:
     session = agreed(serving(zoo.issue(Kind(key=key)), "P-521:P-384:P-256", version))
     assert str(session.cipher).startswith(("ECDHE-", "TLS_"))
+
+
+@pytest.mark.parametrize("signature", ["RSA+SHA1", "RSA+SHA256"])
+@pytest.mark.parametrize("suite", ["ECDHE-RSA-AES128-GCM-SHA256", "DHE-RSA-AES128-GCM-SHA256"])
+def test_a_signature_with_sha1_is_accepted_and_told(zoo: "Zoo", suite: str, signature: str, tmp_path: Path) -> None:
+    (tmp_path / "dh.pem").write_text(GROUPS_OF_DH[2048])
+    server = serving(zoo.good_rsa, "P-256:ffdhe2048", SSL.TLS1_2_VERSION)
+    server.set_cipher_list(f"{suite}:@SECLEVEL=0".encode())
+    server.load_tmp_dh(str(tmp_path / "dh.pem"))
+    assert lib.SSL_CTX_set1_sigalgs_list(server._context, signature.encode()) == 1
+    session = agreed(server)
+    assert (session.cipher, session.signed_with_sha1, session.secure_renegotiation) == (
+        suite, signature == "RSA+SHA1", True
+    )  # fmt: skip

@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uvloop
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from exporter.model import Session
 from exporter.simulated.client import Client
@@ -28,8 +26,9 @@ from exporter.simulated.server import Script, Server
 from exporter.trust import Judge
 from exporter.wire import ClosedError, EarlyDataError, HandshakeError, Tls, TlsError, Wire, has_route, is_tls_record
 from exporter.wire.arrival import ROOM, SO_TIMESTAMPNS, STAMP, connected_for, stamp, waited
-from exporter.wire.groups import dh_bits
 from tests.patience import PATIENCE
+from tests.test_handshake import dhe_exchange, message, records, server_hello
+from tests.tls13 import Server13
 
 if TYPE_CHECKING:
     from exporter.simulated.certificates import Zoo
@@ -568,75 +567,6 @@ def test_a_tls_record_is_known_by_its_first_bytes(data: bytes, tls: bool) -> Non
     assert is_tls_record(data) is tls
 
 
-# --- groups ------------------------------------------------------------------------------------------------------
-
-
-def handshake(kind: int, body: bytes) -> bytes:
-    """One handshake message (RFC 5246 7.4)."""
-    return bytes([kind]) + len(body).to_bytes(3) + body
-
-
-def records(data: bytes, size: int = 0x4000, kind: int = 22) -> bytes:
-    """These bytes in records of this size (RFC 5246 6.2.1)."""
-    pieces = [data[at : at + size] for at in range(0, len(data), size)]
-    return b"".join(bytes([kind]) + b"\x03\x03" + len(piece).to_bytes(2) + piece for piece in pieces)
-
-
-def server_key_exchange(dh_p: bytes) -> bytes:
-    """What a server says with DHE: dh_p, then dh_g, dh_Ys and the signature, which nobody reads."""
-    return handshake(12, len(dh_p).to_bytes(2) + dh_p + b"\x00\x01\x02" + b"\x00\x01\x05" + b"signature")
-
-
-HELLO_AND_CERTIFICATE = handshake(2, b"h" * 80) + handshake(11, b"c" * 3000)
-PRIME = b"\xff" * 128
-OLD = HELLO_AND_CERTIFICATE + server_key_exchange(PRIME) + handshake(14, b"")
-
-
-@pytest.mark.parametrize(
-    ("raw", "bits"),
-    [
-        pytest.param(records(OLD), 1024, id="one record"),
-        pytest.param(records(OLD, 1), 1024, id="one byte in each record"),
-        pytest.param(records(OLD, 1000), 1024, id="messages cut by records"),
-        pytest.param(records(server_key_exchange(b"\0\0" + PRIME)), 1024, id="leading zeros count for nothing"),
-        pytest.param(records(server_key_exchange(b"\x7f" + PRIME[1:])), 1023, id="a bit less"),
-        pytest.param(records(handshake(0, b"") + server_key_exchange(PRIME)), 1024, id="after an empty message"),
-        pytest.param(records(HELLO_AND_CERTIFICATE), None, id="no such message"),
-        pytest.param(records(OLD)[:3100], None, id="cut in dh_p"),
-        pytest.param(records(OLD)[:3098], None, id="cut in the length of dh_p"),
-        pytest.param(records(handshake(12, b"")) + records(OLD), None, id="an empty message of the type"),
-        pytest.param(records(b"\x01", kind=20) + records(OLD), None, id="after the change to ciphers"),
-        pytest.param(records(OLD, kind=23), None, id="enciphered"),
-        pytest.param(b"", None, id="nothing"),
-    ],
-)
-def test_a_group_is_found_in_the_bytes_of_a_handshake(raw: bytes, bits: int | None) -> None:
-    assert dh_bits(raw) == bits
-
-
-PIECES = st.binary(max_size=40) | st.sampled_from((b"\x16\x03\x03", b"\x0c\x00\x00", b"\xff\xff", b"\0" * 5, PRIME))
-
-
-@settings(deadline=None, derandomize=True)  # a busy machine fails no test
-@given(st.lists(PIECES, max_size=30).map(b"".join), st.booleans(), st.integers(1, 400))
-def test_hostile_bytes_make_a_size_that_fits_or_none(data: bytes, framed: bool, size: int) -> None:
-    raw = records(data, size) if framed else data
-    assert 0 <= (dh_bits(raw) or 0) <= 8 * len(raw)
-
-
-@settings(deadline=None, derandomize=True)  # a busy machine fails no test
-@given(st.binary(min_size=1, max_size=300), st.integers(1, 400), st.integers(0, 600))
-def test_however_a_group_is_cut_it_is_told_right_or_not_at_all(dh_p: bytes, size: int, kept: int) -> None:
-    whole = records(server_key_exchange(dh_p), size)
-    assert dh_bits(whole) == int.from_bytes(dh_p).bit_length()
-    assert dh_bits(whole[:kept]) in (None, dh_bits(whole))
-
-
-@pytest.mark.parametrize("raw", [b"\x16\x03\x03\0\0" * 3277, records(b"\0" * 16380)], ids=["records", "messages"])
-def test_empty_records_and_messages_are_passed_over_one_by_one(raw: bytes) -> None:
-    assert dh_bits(raw) is None
-
-
 # --- when bytes arrived ---------------------------------------------------------------------------------------
 
 
@@ -737,3 +667,68 @@ def test_an_error_that_another_call_left_behind_is_none_of_a_connection(zoo: "Zo
     assert verdict
     assert "signature failure" in str(verdict.not_trusted)
     assert tls.read() is None
+
+
+# --- what a hostile peer may make us do ---------------------------------------------------------------------------
+
+
+def key_updates(zoo: "Zoo") -> Script:
+    async def script(client: Client) -> None:
+        server = Server13(zoo.good)
+        while server.sender is None:
+            await client.send(server.feed(await client.hear_record()))
+        await client.send(b"".join(server.sender.key_update() for _ in range(5000)))
+        await client.stall()
+
+    return script
+
+
+def test_a_flood_of_key_updates_ends_the_conversation(run: Any, zoo: "Zoo") -> None:
+    ear = run(greeted(key_updates(zoo), prepare=with_tls()))
+    assert (ear.heard, str(error(ear))) == (b"", "more than 64 messages after the handshake")
+
+
+@pytest.mark.parametrize("inside_tls", [False, True])
+def test_others_have_their_turn_after_16_kib(run: Any, zoo: "Zoo", inside_tls: bool) -> None:
+    size = 1024 * 1024
+
+    async def script(client: Client) -> None:
+        if inside_tls:
+            await client.start_tls(zoo.good)
+        for _ in range(size // 8192):
+            await client.send(b"x" * 8192)
+        await client.hang_up()
+
+    async def work() -> tuple[int, int]:
+        async with Server(script) as server:
+            ear, most, last = Ear(), 0, 0
+
+            def turn() -> None:
+                nonlocal most, last
+                most, last = max(most, len(ear.heard) - last), len(ear.heard)
+                if not ear.over.done():
+                    asyncio.get_running_loop().call_soon(turn)
+
+            if inside_tls:
+                with_tls()(ear)
+            ear.wire.connect("127.0.0.1", server.port)
+            turn()
+            await ear.end()
+            return len(ear.heard), most
+
+    heard, most = run(work())
+    assert heard == size
+    assert most <= 2 * 16 * 1024
+
+
+def test_a_group_that_takes_too_long_ends_the_handshake(run: Any) -> None:
+    flight = server_hello() + message(11, b"\x00\x00\x00") + dhe_exchange((1 << 8191 | 1).to_bytes(1024)) + message(14)
+
+    async def script(client: Client) -> None:
+        await client.hear_record()
+        await client.send(records(flight))
+        await client.stall()
+
+    failed = error(run(greeted(script, prepare=with_tls())))
+    assert isinstance(failed, HandshakeError)
+    assert str(failed.cause) == "a Diffie-Hellman group of 8192 bits; more than 4096 are not computed"

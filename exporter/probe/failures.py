@@ -192,24 +192,9 @@ def _handshake(error: HandshakeError, security: Security) -> Ended:
         return Ended(Stage.TLS, Reason.TLS_TIMEOUT)
     if not isinstance(cause, TlsError):
         return Ended(Stage.TLS, Reason.TLS_CLOSED, _detail(cause))
-    if cause.reason.endswith(NO_CLIENT_CERTIFICATE) and _certificate_requested(error.raw):
+    if cause.reason.endswith(NO_CLIENT_CERTIFICATE) and error.certificate_requested:
         return Ended(Stage.TLS, Reason.TLS_CLIENT_CERTIFICATE_REQUIRED, cause.reason)
     return Ended(Stage.TLS, OPENSSL.get(cause.reason, Reason.TLS_HANDSHAKE_FAILED), cause.reason)
-
-
-def _certificate_requested(raw: bytes) -> bool:
-    """Whether the clear part of a TLS 1.2 handshake holds a CertificateRequest (RFC 5246 7.4.4)."""
-    handshake, at = bytearray(), 0
-    while raw[at : at + 1] == b"\x16":
-        end = at + 5 + int.from_bytes(raw[at + 3 : at + 5])
-        handshake += raw[at + 5 : end]
-        at = end
-    at = 0
-    while at + 4 <= len(handshake):
-        if handshake[at] == 0x0D:
-            return True
-        at += 4 + int.from_bytes(handshake[at + 1 : at + 4])
-    return False
 
 
 def _shown(raw: bytes) -> str:

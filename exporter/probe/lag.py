@@ -31,11 +31,11 @@ class LoopLag:
     ) -> None:
         self._loop, self._observe = loop, observe
         self._clock = loop.time  # by which time-outs run
-        self._last, self._returned = self._clock(), -inf
+        self._last, self._returned = self._loop.time(), -inf
         self._timer = loop.call_later(BEAT_SECONDS, self._beat)
 
     def _beat(self) -> None:
-        now = self._clock()
+        now = self._loop.time()
         late = max(0.0, now - self._last - BEAT_SECONDS)
         self._observe(late)
         if now - self._last >= AWAY_SECONDS:
@@ -46,7 +46,7 @@ class LoopLag:
 
     def away_within(self, seconds: float) -> bool:
         """Whether the loop was away in the last so many seconds, also where it has only just come back."""
-        now = self._clock()
+        now = self._loop.time()
         began = now - seconds
         return self._returned - began >= AWAY_SECONDS or now - max(self._last, began) >= AWAY_SECONDS
 

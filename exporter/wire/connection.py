@@ -20,8 +20,7 @@ from exporter.wire.errors import ClosedError, EarlyDataError, HandshakeError, Tl
 from exporter.wire.tls import Tls, is_tls_record
 
 RECEIVE = 16 * 1024
-READS = 64
-"""How often in a row one connection is read before others have their turn."""
+"""Bytes that are read of one connection before others have their turn."""
 MORE = getattr(socket, "MSG_MORE", 0)
 """Linux: what is sent may wait for what follows at once."""
 WAS_CONNECTED = frozenset({errno.ECONNRESET, errno.EPIPE})
@@ -54,7 +53,7 @@ class Wire:
         self._socket: socket.socket | None = None
         self._fd = -1
         self._syn = 0.0
-        self._unsent = b""
+        self._unsent = bytearray()
         self._tls: Tls | None = None
         self._handshaking = False
         self._raw = b""
@@ -110,7 +109,7 @@ class Wire:
             data = self._tls.outgoing()
         self._send(data)
 
-    def _send(self, data: bytes, flags: int = 0) -> None:
+    def _send(self, data: bytes | bytearray, flags: int = 0) -> None:
         if not (self._socket and data):
             return
         if self._unsent:
@@ -126,11 +125,11 @@ class Wire:
             self._loop.call_soon(self._fail, error)  # never while the listener is still asking
             return
         if sent < len(data):
-            self._unsent = data[sent:]
+            self._unsent += data[sent:]
             self._loop.add_writer(self._fd, self._writable)
 
     def _writable(self) -> None:
-        unsent, self._unsent = self._unsent, b""
+        unsent, self._unsent = self._unsent, bytearray()
         self._loop.remove_writer(self._fd)
         self._send(unsent)
 
@@ -141,50 +140,62 @@ class Wire:
 
         `code` is what is known already of what went wrong.
         """
-        for _ in range(READS):
-            if not self._socket:
-                return
-            try:
-                data, ancillary, _, _ = self._socket.recvmsg(RECEIVE, ROOM)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError as error:
-                self._ended(error)
-                return
-            self.waited = waited(ancillary)
-            if len(data) == RECEIVE:
-                self._take(data)
-                continue
-            # that was all: to ask what went wrong is cheaper than to read in vain; once we speak, nobody tells any more
-            code = code or self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if data:
-                self._take(data)
-            if code or not data:
-                self._ended(_end(code))
+        if not self._socket:
             return
+        try:
+            data, ancillary, _, _ = self._socket.recvmsg(RECEIVE, ROOM)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._ended(error)
+            return
+        self.waited = waited(ancillary)
+        if len(data) == RECEIVE:
+            self._loop.remove_reader(self._fd)
+            self._loop.call_soon(self._read_on, code)
+            self._take(data)
+            return
+        # that was all: to ask what went wrong is cheaper than to read in vain; once we speak, nobody tells any more
+        code = code or self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if data:
+            self._take(data)
+        if code or not data:
+            self._ended(_end(code))
+
+    def _read_on(self, code: int) -> None:
+        """Others had their turn."""
+        if self._socket:
+            self._loop.add_reader(self._fd, self._readable)
+            self._readable(code)
 
     def _take(self, data: bytes) -> None:
         if not self._tls:
             self._listener.received(data)
             return
-        self._tls.feed(data)
         if self._handshaking:
             self._raw = (self._raw + data)[:RAW]
-            self._shake_hands()
-        else:
-            self._decrypt()
+        if self._feed(data):
+            (self._shake_hands if self._handshaking else self._decrypt)()
+
+    def _feed(self, data: bytes) -> bool:
+        """Give bytes to TLS, if it takes them."""
+        assert self._tls  # noqa: S101 - asked for where it is there
+        try:
+            self._tls.feed(data)
+        except TlsError as error:
+            self._loop.call_soon(self._ended, error)  # never while the listener is still asking
+            return False
+        return True
 
     def _decrypt(self) -> None:
         """Hand on what the bytes hold, one TLS record after the other."""
-        heard = False
         try:
             while self._tls and (data := self._tls.read()):
-                heard = True
                 self._listener.received(data)
         except (TlsError, ClosedError) as error:
             self._fail(error)
             return
-        if self._tls and not heard:  # a ticket, or what wants an answer: a key update, a renegotiation
+        if self._tls:  # what wants an answer: a key update, a request to renegotiate
             self._send(self._tls.outgoing())
 
     # --- TLS ----------------------------------------------------------------------------------------------------
@@ -207,7 +218,8 @@ class Wire:
             server_name = None
         self._tls = Tls(server_name)
         self._handshaking, self._raw = True, early[:RAW]
-        self._tls.feed(early)
+        if not self._feed(early):
+            return
         if early:  # it may fail at once: never while the listener is still asking
             self._loop.call_soon(self._shake_hands)
         else:
@@ -229,7 +241,7 @@ class Wire:
         if not finished:
             self._send(self._tls.outgoing())
             return
-        agreed, self._handshaking, self._raw = self._tls.session(self._raw), False, b""
+        agreed, self._handshaking, self._raw = self._tls.session(), False, b""
         self._listener.secured(agreed)
         if self._tls:
             self._send(self._tls.outgoing())  # our Finished, unless it has gone out with what the listener wrote
@@ -259,7 +271,8 @@ class Wire:
         """What is to be said of a handshake that ends now, for this cause; None where none is under way."""
         if not (self._tls and self._handshaking):
             return None
-        return HandshakeError(cause, self._raw, self._tls.session(self._raw))
+        asked = self._tls.certificate_requested
+        return HandshakeError(cause, self._raw, self._tls.session(), certificate_requested=asked)
 
     def finish(self) -> None:
         """Say that we have nothing more to say: close_notify inside TLS, then FIN. Reading goes on."""

@@ -22,6 +22,8 @@ class TlsError(Exception):
 class HandshakeError(Exception):
     """The handshake failed. Holds the cause, the first raw bytes of the stage and what was seen till then."""
 
-    def __init__(self, cause: Exception, raw: bytes, session: Session) -> None:
+    def __init__(self, cause: Exception, raw: bytes, session: Session, *, certificate_requested: bool = False) -> None:
         super().__init__(str(cause))
         self.cause, self.raw, self.session = cause, raw, session
+        self.certificate_requested = certificate_requested
+        """The server asked for a certificate of ours, in clear (up to TLS 1.2)."""

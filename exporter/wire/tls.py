@@ -5,14 +5,14 @@ Its OpenSSL is that of `cryptography`'s wheel, the same on every Python: 4.0 sha
 """
 
 import contextlib
-from functools import cache
+from functools import cache, lru_cache
 
 from OpenSSL import SSL, crypto
-from OpenSSL._util import lib  # for what pyOpenSSL has no public call
+from OpenSSL._util import ffi, lib  # for what pyOpenSSL has no public call
 
 from exporter.model import Session
 from exporter.wire.errors import ClosedError, TlsError
-from exporter.wire.groups import dh_bits
+from exporter.wire.handshake import RecordBoundary, ServerFlight
 
 LEGACY_SERVER_CONNECT = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT (openssl/ssl.h), which pyOpenSSL does not name
 OPENSSL = SSL.OpenSSL_version(SSL.OPENSSL_VERSION).split()[1].decode()
@@ -22,6 +22,12 @@ GROUPS = b"X25519:P-256:P-384:X448:P-521:ffdhe2048:ffdhe3072"
 which OpenSSL would send a ClientHello of 1.5 kB: some servers and middleboxes hang on it."""
 PIECE = 4096
 """Bytes read at a time: most messages are shorter, and pyOpenSSL makes room for that many each time."""
+MOST_HANDSHAKE_BYTES = 256 * 1024
+"""OpenSSL takes 100 KiB of certificates, and any number of messages that it ignores."""
+MOST_MESSAGES = 64
+"""Messages after the handshake in one connection: session tickets, key updates, requests to renegotiate."""
+MOST_DH_BITS = 4096
+"""The computation grows with the cube of it, and takes a third of a second at 8,000."""
 
 
 @cache
@@ -37,7 +43,7 @@ def context() -> SSL.Context:
     ctx.set_max_proto_version(0)  # the highest there is
     lib.SSL_CTX_set1_curves_list(ctx._context, GROUPS)
     ctx.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
-    ctx.set_options(LEGACY_SERVER_CONNECT)
+    ctx.set_options(LEGACY_SERVER_CONNECT | SSL.OP_NO_RENEGOTIATION)
     return ctx
 
 
@@ -46,25 +52,42 @@ class Tls:
 
     def __init__(self, server_name: str | None) -> None:
         self._connection = SSL.Connection(context())
+        lib.SSL_clear_mode(self._connection._ssl, lib.SSL_MODE_AUTO_RETRY)  # read one message at a time
         if server_name:
             self._connection.set_tlsext_host_name(server_name.encode())
         self._connection.set_connect_state()
-        self._agreed = False
+        self._flight = ServerFlight()
+        self._fed = self._messages = 0
+        self._agreed = self._rest = self._turned = False
+        self._record = RecordBoundary()
 
     def feed(self, data: bytes) -> None:
-        """Take in what came from the peer."""
-        if data:
-            self._connection.bio_write(data)
+        """Take in what came from the peer.
+
+        Raises:
+            TlsError: it asks too much of us.
+        """
+        if not data:
+            return
+        self._record.feed(data)
+        if not self._agreed:
+            self._fed += len(data)
+            if self._fed > MOST_HANDSHAKE_BYTES:
+                raise TlsError(f"a handshake of more than {MOST_HANDSHAKE_BYTES // 1024} KiB")
+            if not self._flight.over:
+                self._flight.feed(data)
+                self._bound_key_exchange()
+        self._connection.bio_write(data)
+
+    def _bound_key_exchange(self) -> None:
+        bits = self._dh_bits()
+        if bits and bits > MOST_DH_BITS:
+            raise TlsError(f"a Diffie-Hellman group of {bits} bits; more than {MOST_DH_BITS} are not computed")
 
     def outgoing(self) -> bytes:
         """What is to be sent to the peer; empty where there is nothing."""
-        out = b""
-        try:
-            while len(out) % PIECE == 0:
-                out += self._connection.bio_read(PIECE)
-        except SSL.WantReadError:
-            pass  # that was all
-        return out
+        waiting = _waiting(self._connection._from_ssl)
+        return self._connection.bio_read(waiting) if waiting else b""
 
     def shake_hands(self) -> bool:
         """Go on with the handshake; whether it is finished.
@@ -86,15 +109,38 @@ class Tls:
         """Some bytes of one record; None where more must come from the peer first.
 
         Raises:
-            TlsError: what came is no TLS, or an alert.
+            TlsError: what came is no TLS, or an alert, or too much beside the application's data.
             ClosedError: the peer said close_notify.
         """
-        try:
-            return self._connection.recv(PIECE)
-        except SSL.WantReadError:
-            return None
-        except SSL.Error as error:
-            raise _translated(error) from None
+        while (unread := _waiting(self._connection._into_ssl)) or self._rest:
+            try:
+                data = self._connection.recv(PIECE)
+            except SSL.WantReadError:
+                self._rest = False
+                self._note_message(unread)
+            except SSL.Error as error:
+                raise _translated(error) from None
+            else:
+                self._rest = len(data) == PIECE
+                return data
+        return None
+
+    def _note_message(self, unread: int) -> None:
+        """OpenSSL was asked for data, and there is none: it has read a message, or a part of a record, or nothing.
+
+        Nothing: it turns to what it has to answer, once after each record.
+        """
+        left = _waiting(self._connection._into_ssl)
+        if left < unread:
+            self._turned = False
+            if not (left or self._record.complete):
+                return
+        elif not self._turned:
+            self._turned = True
+            return
+        self._messages += 1
+        if self._messages > MOST_MESSAGES:
+            raise TlsError(f"more than {MOST_MESSAGES} messages after the handshake")
 
     def write(self, data: bytes) -> None:
         """Encrypt bytes of ours.
@@ -113,18 +159,47 @@ class Tls:
         with contextlib.suppress(SSL.Error):  # it is broken: there is nothing to say
             self._connection.shutdown()
 
-    def session(self, raw: bytes) -> Session:
-        """What the handshake has shown so far; `raw` are the first bytes of the server in it."""
+    @property
+    def certificate_requested(self) -> bool:
+        """Whether the server asked for a certificate of ours, where it did so in clear (up to TLS 1.2)."""
+        return self._flight.certificate_requested
+
+    def session(self) -> Session:
+        """What the handshake has shown so far."""
         if not self._agreed:
             return Session(chain=self._sent_chain())
-        cipher = self._connection.get_cipher_name() or ""
-        bits = dh_bits(raw) if cipher.startswith("DHE-") else None
-        return Session(self._connection.get_protocol_version_name(), cipher, self._sent_chain(), bits)
+        flight = self._flight
+        return Session(
+            self._connection.get_protocol_version_name(),
+            self._connection.get_cipher_name() or "",
+            self._sent_chain(),
+            self._dh_bits(),
+            signed_with_sha1=flight.signed_with_sha1(dhe=self._dhe()),
+            secure_renegotiation=flight.secure_renegotiation,
+        )
+
+    def _dhe(self) -> bool:
+        return bool(self._flight.key_exchange) and _suite_name(self._flight.suite).startswith(("DHE-", "ADH-"))
+
+    def _dh_bits(self) -> int | None:
+        return self._flight.dh_bits if self._dhe() else None
 
     def _sent_chain(self) -> tuple[bytes, ...]:
         """The DER certificates the server sent, the leaf first; also after a handshake that failed late."""
         chain = self._connection.get_peer_cert_chain() or ()
         return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate) for certificate in chain)
+
+
+def _waiting(bio: object) -> int:
+    """Bytes in a memory BIO."""
+    return int(lib.BIO_get_mem_data(bio, ffi.NULL))
+
+
+@lru_cache(maxsize=256)
+def _suite_name(suite: bytes) -> str:
+    """OpenSSL's name of a cipher suite, empty where it knows none."""
+    found = lib.SSL_CIPHER_find(SSL.Connection(context())._ssl, suite) if len(suite) == 2 else ffi.NULL
+    return ffi.string(lib.SSL_CIPHER_get_name(found)).decode() if found else ""
 
 
 def _translated(error: SSL.Error) -> TlsError | ClosedError:
