@@ -37,9 +37,6 @@ class Loop:
     def time(self) -> float:
         return self.now
 
-    def time(self) -> float:
-        return self.now
-
     def call_later(self, _delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
         self.beat = callback
         return None  # type: ignore[return-value]  # nobody cancels it
