@@ -141,7 +141,7 @@ def _certificate(verdict: Verdict) -> dict[str, Any]:
     return {"valid": verdict.valid, "subject": leaf.subject, "issuer": leaf.issuer, "names": leaf.names,
             "serial": leaf.serial, "fingerprint_sha256": leaf.fingerprint_sha256, "key": leaf.key,
             "not_before": _instant(leaf.not_before), "not_after": _instant(leaf.not_after),
-            "chain_not_after": _instant(verdict.chain_not_after)}  # fmt: skip
+            "chain_not_after": _instant(verdict.chain_not_after), "intermediate_not_sent": verdict.unsent}  # fmt: skip
 
 
 def _dane(result: Result, tlsa: Tlsa) -> dict[str, Any]:
@@ -160,6 +160,6 @@ def _failure(failure: Failure) -> dict[str, Any]:
     return {"finished": failure.finished, "reason": failure.reason, "detail": failure.detail, "transcript": said}
 
 
-def _instant(seconds: float) -> float | None:
+def _instant(seconds: float | None) -> float | None:
     """Unix seconds; JSON knows no infinity."""
-    return seconds if isfinite(seconds) else None
+    return seconds if seconds is not None and isfinite(seconds) else None

@@ -183,15 +183,18 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The facts of one X.509 certificate. Peer text is clean: control and invalid characters replaced."""
+    """The facts of one X.509 certificate. Peer text is clean: control and invalid characters replaced.
+
+    Each is read by itself: a text is empty, a date None where the certificate has none that can be read.
+    """
 
     subject: str
     issuer: str
     serial: str
     fingerprint_sha256: str
     key: str
-    not_before: float
-    not_after: float
+    not_before: float | None
+    not_after: float | None
     names: tuple[str, ...]
     """dNSName and iPAddress subjectAltNames, sorted."""
     issuer_organisation: str = ""
@@ -208,8 +211,8 @@ class Verdict:
 
     certificate: Certificate
     """The leaf."""
-    chain_not_after: float
-    """Earliest expiry on the verified path; where none verifies, among the certificates sent."""
+    chain_not_after: float | None
+    """Earliest expiry on the verified path; where none verifies, among the certificates sent. None: no date there."""
     expired: str | None = None
     not_yet_valid: str | None = None
     host_mismatch: str | None = None
@@ -217,8 +220,10 @@ class Verdict:
     not_trusted: str | None = None
     unsuitable: str | None = None
     weak: str | None = None
-    sent_not_after: float = 0.0
-    """Earliest expiry among the certificates sent; 0 where none could be read."""
+    sent_not_after: float | None = None
+    """Earliest expiry among the certificates sent; None where none could be read."""
+    unsent: str | None = None
+    """Which intermediate the server did not send, so that only this trust store completes the path; no finding."""
 
     @property
     def valid(self) -> bool:

@@ -130,6 +130,9 @@ def board() -> Board:
         pytest.param(failed(Reason.CONNECTION_TIMEOUT, untestable=Untestable.NO_IPV6, ended=None), id="untestable"),
         pytest.param(healthy(verdict=Verdict(replace(LEAF, not_after=math.inf), math.nan)), id="dates beyond JSON"),
         pytest.param(
+            healthy(verdict=Verdict(replace(LEAF, not_before=None, not_after=None), None)), id="dates not readable"
+        ),
+        pytest.param(
             healthy(
                 greeting=Reply(220, (EVIL,)),
                 hello_tls=Hello("EHLO", {"X": EVIL}),

@@ -179,6 +179,8 @@ assert HELLO is not None
 assert HELLO_TLS is not None
 AUTH = Hello("EHLO", {"AUTH": "PLAIN"}, frozenset({"PLAIN"}))
 UNREADABLE = Verdict(replace(LEAF, not_after=NOW - DAY), NOW - 2 * DAY, expired="yesterday")
+UNDATED = Verdict(replace(LEAF, not_before=None, not_after=None), None)
+IN_1970 = Verdict(replace(LEAF, not_before=0.0, not_after=0.0), 0.0)
 ON_TLS_PORT = Peer(HOST, "2001:db8::1", 465, Settings("submissions", security=Security.IMPLICIT,
                                                       expect=Expect(certificate="trusted")))  # fmt: skip
 TIMEOUT = failed(Reason.GREETING_TIMEOUT)
@@ -273,6 +275,12 @@ ROWS: list[tuple[str, str, Result, dict[tuple[str, ...], float]]] = [
     ("smtp_certificate_not_before_timestamp_seconds", "none seen", TIMEOUT, {}),
     ("smtp_certificate_chain_not_after_timestamp_seconds", "valid", healthy(), {(): NOW + 70 * DAY}),
     ("smtp_certificate_chain_not_after_timestamp_seconds", "none seen", TIMEOUT, {}),
+    ("smtp_certificate_not_before_timestamp_seconds", "no date", healthy(verdict=UNDATED), {}),
+    ("smtp_certificate_not_before_timestamp_seconds", "in 1970", healthy(verdict=IN_1970), {(): 0.0}),
+    ("smtp_certificate_not_after_timestamp_seconds", "no date", healthy(verdict=UNDATED), {}),
+    ("smtp_certificate_not_after_timestamp_seconds", "in 1970", healthy(verdict=IN_1970), {(): 0.0}),
+    ("smtp_certificate_chain_not_after_timestamp_seconds", "no date", healthy(verdict=UNDATED), {}),
+    ("smtp_certificate_chain_not_after_timestamp_seconds", "in 1970", healthy(verdict=IN_1970), {(): 0.0}),
     ("smtp_certificate_info", "all of it", healthy(),
      {("mail.example.test", "Example Issuing CA", "0a1b", "ab" * 32, "ecdsa-256"): 1}),
     ("smtp_certificate_info", "none seen", TIMEOUT, {}),

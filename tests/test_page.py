@@ -329,6 +329,16 @@ def test_a_certificate_without_end_has_a_page(board: Board) -> None:
     assert "inf days left" in seen(board).text
 
 
+def test_a_certificate_whose_dates_cannot_be_read_has_a_page(board: Board) -> None:
+    board.add(endpoint())
+    unsent = "'Between' was not sent"
+    board.record(healthy(verdict=Verdict(replace(LEAF, not_before=None, not_after=None), None, unsent=unsent)))
+    page = seen_of(board, endpoint()).text
+    assert "valid, no date of expiry that can be read" in page
+    assert unsent in page
+    assert "days left" not in seen(board).text
+
+
 # --- all endpoints --------------------------------------------------------------------------------------------
 
 

@@ -31,8 +31,8 @@ def check(result: Result, expect: Expect) -> Iterator[Problem]:
         if detail:
             by_address = finding == "host_mismatch" and is_literal(result.peer.host)
             yield from problem(reason, detail, expected=trusted and (expect.user_wants_trust or not by_address))
-    ends = min(verdict.certificate.not_after, verdict.chain_not_after)
+    ends = [end for end in (verdict.certificate.not_after, verdict.chain_not_after) if end is not None]
     if expect.min_days_left is not None and ends and not verdict.expired:
-        days = (ends - result.finished) / DAY
+        days = (min(ends) - result.finished) / DAY
         if days < expect.min_days_left:
             yield from problem(Reason.CERTIFICATE_EXPIRES_SOON, f"{days:.1f} days left")

@@ -109,6 +109,8 @@ def outdated(result: Result, history: History) -> bool | None:
     leaf, others = result.verdict.certificate, [each.verdict.certificate for each in history.siblings if each.verdict]
     if not others:
         return None
+    if leaf.not_before is None or leaf.not_after is None:
+        return False
     used = result.finished - leaf.not_before > USED_UP * (leaf.not_after - leaf.not_before)
     return used and any(_renews(other, leaf) for other in others)
 
@@ -118,6 +120,10 @@ def _renews(new: Certificate, old: Certificate) -> bool:
         new.names == old.names
         and new.issuer_organisation == old.issuer_organisation
         and new.key.partition("-")[0] == old.key.partition("-")[0]
-        and new.not_before > old.not_before
-        and new.not_after > old.not_after
+        and _later(new.not_before, old.not_before)
+        and _later(new.not_after, old.not_after)
     )
+
+
+def _later(new: float | None, old: float | None) -> bool:
+    return new is not None and old is not None and new > old

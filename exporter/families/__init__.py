@@ -132,7 +132,7 @@ FAMILIES: tuple[Family, ...] = (
            readers.of_certificate(lambda leaf: leaf.not_before)),
     Family("smtp_certificate_chain_not_after_timestamp_seconds",
            "The earliest expiry on the verified path; where none verifies, among the certificates sent.",
-           readers.of_result(lambda result: (result.verdict.chain_not_after or None) if result.verdict else None)),
+           readers.of_result(lambda result: result.verdict.chain_not_after if result.verdict else None)),
     Family("smtp_certificate_info", "The certificate: common names, serial, fingerprint and key.",
            readers.certificate_info, ("subject", "issuer", "serial", "fingerprint_sha256", "key")),
     Family("smtp_certificate_outdated",

@@ -37,7 +37,7 @@ def of_result(read: Callable[[Result], float | None]) -> Read:
 
 
 def of_certificate(read: Callable[[Certificate], float | None]) -> Read:
-    return of_result(lambda result: (read(result.verdict.certificate) or None) if result.verdict else None)
+    return of_result(lambda result: read(result.verdict.certificate) if result.verdict else None)
 
 
 def success(state: State) -> Iterator[Sample]:

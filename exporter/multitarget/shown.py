@@ -29,7 +29,7 @@ BLACKBOX: tuple[Family, ...] = (
            lambda state: readers.one(bool(state.assessment.success))),
     Family("probe_duration_seconds", "How long the probe took.", readers.of_result(lambda result: result.duration)),
     Family("probe_ssl_earliest_cert_expiry", "The earliest expiry among the certificates sent, Unix time.",
-           readers.of_result(lambda result: (result.verdict.sent_not_after or None) if result.verdict else None)),
+           readers.of_result(lambda result: result.verdict.sent_not_after if result.verdict else None)),
     Family("probe_ssl_last_chain_expiry_timestamp_seconds",
            "The earliest expiry on the verified path; absent where none verifies.",
            readers.of_result(lambda result: _on_verified_path(result.verdict) if result.verdict else None)),

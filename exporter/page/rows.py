@@ -69,9 +69,8 @@ class Row:
     def days_left(self) -> float | None:
         """Days until the certificate expires; negative afterwards."""
         result = self.state.result
-        if result is None or result.verdict is None:
-            return None
-        return (result.verdict.certificate.not_after - result.finished) / DAY
+        ends = result.verdict.certificate.not_after if result and result.verdict else None
+        return (ends - result.finished) / DAY if result and ends is not None else None
 
     @property
     def bars(self) -> list[tuple[Stage, float, float, float]]:

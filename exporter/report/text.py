@@ -106,10 +106,9 @@ def _facts(result: Result) -> Table:
     }
     if verdict:
         leaf = verdict.certificate
-        days = (leaf.not_after - result.finished) / DAY
-        left = f"{days:.0f} days left" if days >= 0 else f"expired {-days:.0f} days ago"
-        facts["certificate"] = f"{'valid' if verdict.valid else 'NOT VALID'}, {left} ({instant(leaf.not_after)})"
+        facts["certificate"] = f"{'valid' if verdict.valid else 'NOT VALID'}, {_left(leaf.not_after, result.finished)}"
         facts["issued"] = f"to {leaf.subject} by {leaf.issuer}, {leaf.key}"
+        facts["intermediate"] = verdict.unsent or ""
     facts["dane"] = dane(result)[:MOST]
     if result.authenticated is not None:
         facts["login"] = "succeeded" if result.authenticated else "failed"
@@ -122,6 +121,14 @@ def _print_problem(reason: Reason, severity: Severity, detail: str, console: Con
     console.print(f"  [{COLOURS[severity]} bold]{reason}[/]  {severity}", highlight=False)
     facts = {"meaning": row.meaning, "seen": detail[:MOST], "likely cause": row.cause, "first check": row.check}
     console.print(_grid(facts, indent=4))
+
+
+def _left(end: float | None, now: float) -> str:
+    """How long a certificate is still valid."""
+    if end is None:
+        return "without a date of expiry that can be read"
+    days = (end - now) / DAY
+    return f"{f'{days:.0f} days left' if days >= 0 else f'expired {-days:.0f} days ago'} ({instant(end)})"
 
 
 def with_progress(console: Console) -> tuple[Progress, Callable[[int, int], None]]:

@@ -1,6 +1,6 @@
-"""Trust anchors, and the paths from a certificate to one of them, by OpenSSL (RFC 5280 section 6).
+"""Trust anchors: where they are loaded from, and which of them are valid at a time.
 
-A store is loaded once: to see that its files changed, load another. `path` says what a failed verification means.
+A store is loaded once: to see that its files changed, load another.
 """
 
 import hashlib
@@ -8,20 +8,20 @@ import os
 import re
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from OpenSSL import crypto
 
-from exporter.trust.certificate import unchanged, validity
+from exporter.pem import certificates
+from exporter.trust.certificate import unchanged, within
+from exporter.trust.fields import Fields
+from exporter.trust.verifier import store_of
 
-PEM = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----.+?-----END (?:X509 )?CERTIFICATE-----", re.DOTALL)
 HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
 """How files are called in a directory that OpenSSL searches: c_rehash(1)."""
-NO_CHECK_TIME = 0x200000
-"""X509_V_FLAG_NO_CHECK_TIME of <openssl/x509_vfy.h>, to which pyOpenSSL gives no name."""
-
-Anchor = tuple[crypto.X509, tuple[float, float]]
-"""A trusted certificate, and from when until when it is valid."""
+Anchor = tuple[crypto.X509, tuple[float | None, float | None]]
+"""A trusted certificate, and from when until when it is valid, where that can be read."""
 
 
 class TrustStoreError(ValueError):
@@ -32,6 +32,8 @@ class Anchors:
     """Certificates that are trusted: roots, intermediates, or a server's own (PARTIAL_CHAIN)."""
 
     ca_file: str | None = None
+    source = "a TLSA record"
+    """Where they are from, for the operator."""
 
     def __init__(self, anchors: Sequence[Anchor]) -> None:
         self._anchors = anchors
@@ -41,21 +43,26 @@ class Anchors:
         self._valid = self._all
         self._stands = (0.0, 0.0)
 
-    def path(self, leaf: crypto.X509, others: Sequence[crypto.X509], now: float | None) -> list[bytes]:
-        """The DER certificates from leaf to an anchor, where `now` is given to one that is valid then.
+    def stores(self, now: float) -> Iterator[crypto.X509Store]:
+        """The anchors that are valid at that time; then all of them, where others are among them."""
+        valid = self._valid_at(now)
+        yield valid
+        if valid is not self._all:
+            yield self._all
 
-        Other dates are left aside: where several certificates fit, the first of them is taken.
+    def named(self, name_hash: int) -> bool:
+        """Whether an anchor has the subject of that hash."""
+        return name_hash in self._names
 
-        Raises:
-            crypto.X509StoreContextError: there is no path; `errors` holds OpenSSL's code, the depth and its text.
-        """
-        return path_to(self._all if now is None else self._valid_at(now), leaf, others)
+    @cached_property
+    def _names(self) -> frozenset[int]:
+        return frozenset(anchor.subject_name_hash() for anchor, _ in self._anchors)
 
     def _valid_at(self, now: float) -> crypto.X509Store:
         """The anchors that are valid at that time: OpenSSL lets the time of a store be set only once."""
         since, until = self._stands
         if not since <= now < until:
-            valid = [anchor for anchor, (first, last) in self._anchors if first <= now <= last]
+            valid = [anchor for anchor, dates in self._anchors if within(dates, now)]
             self._valid = self._all if len(valid) == self.size else store_of(valid)
             self._stands = unchanged((period for _, period in self._anchors), now)
         return self._valid
@@ -69,30 +76,11 @@ class TrustStore(Anchors):
     """
 
     def __init__(self, ca_file: str | None) -> None:
-        self.ca_file = ca_file
+        self.ca_file, self.source = ca_file, ca_file or "the system's trust store"
         texts = [_content(ca_file)] if ca_file is not None else list(_system_contents())
         self.digest = hashlib.sha256(b"\0".join([os.fsencode(ca_file or ""), *texts])).digest()
         """Tells stores apart: by their file, and by what was in it when they were loaded."""
         super().__init__(_of_file(texts[0], ca_file) if ca_file is not None else _of_system(texts))
-
-
-def store_of(anchors: Iterable[crypto.X509]) -> crypto.X509Store:
-    """An OpenSSL store in which each of these is an anchor, self-signed or not. Dates and X509_STRICT are off."""
-    store = crypto.X509Store()
-    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN | NO_CHECK_TIME)
-    for anchor in anchors:
-        store.add_cert(anchor)
-    return store
-
-
-def path_to(store: crypto.X509Store, leaf: crypto.X509, others: Sequence[crypto.X509]) -> list[bytes]:
-    """The DER certificates from leaf to an anchor of the store, trusted ones first.
-
-    Raises:
-        crypto.X509StoreContextError: as `TrustStore.path`.
-    """
-    path = crypto.X509StoreContext(store, leaf, others).get_verified_chain()
-    return [crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in path]
 
 
 def _content(ca_file: str) -> bytes:
@@ -118,7 +106,7 @@ def _system_contents() -> Iterator[bytes]:
 
 def _of_file(text: bytes, ca_file: str) -> list[Anchor]:
     anchors = []
-    for number, block in enumerate(PEM.findall(text), 1):
+    for number, block in enumerate(certificates(text), 1):
         try:
             anchors.append(_anchor(block))
         except ValueError:
@@ -131,7 +119,7 @@ def _of_file(text: bytes, ca_file: str) -> list[Anchor]:
 def _of_system(texts: Iterable[bytes]) -> list[Anchor]:
     """Each certificate once: the bundle and the directory hold the same ones. A broken one is passed over."""
     anchors = {}
-    for block in (block for text in texts for block in PEM.findall(text)):
+    for block in (block for text in texts for block in certificates(text)):
         try:
             anchors[block] = _anchor(block)
         except ValueError:
@@ -144,4 +132,4 @@ def _anchor(block: bytes) -> Anchor:
         anchor = crypto.load_certificate(crypto.FILETYPE_PEM, block)
     except crypto.Error as error:
         raise ValueError("not a certificate") from error
-    return anchor, validity(anchor)
+    return anchor, Fields.of(crypto.dump_certificate(crypto.FILETYPE_ASN1, anchor)).dates

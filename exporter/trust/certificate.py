@@ -1,143 +1,180 @@
 """One certificate, read: DER to the facts of the contract, whatever its maker did to it.
 
-`cryptography` reads strictly; what it refuses OpenSSL may still have accepted in the handshake: then OpenSSL tells
-the dates and `Reading.flaw` tells what is malformed. Nothing here knows of time, trust or other certificates.
+OpenSSL says whether it is one. The facts are then read field by field, so each of them may be missing: strict parsers
+refuse certificates that OpenSSL and GnuTLS accept. Nothing here knows of time, trust or other certificates.
 """
 
 import hashlib
+import ipaddress
 import math
-import warnings
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import TypeVar
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
-from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from OpenSSL import crypto
+from OpenSSL._util import lib  # the hash of an issuer's name has no public call
 
 from exporter.model import Certificate
+from exporter.peer_text import replace_unprintable
+from exporter.trust.der import first, oid
+from exporter.trust.fields import (
+    COMMON_NAME,
+    DNS_NAME,
+    DSA,
+    IP_ADDRESS,
+    MD5,
+    ORGANISATION,
+    RSA,
+    RSA_PSS,
+    SHA1,
+    Fields,
+    attribute,
+)
 
 MAX_SIZE = 100 * 1024
 """Octets of a certificate that is read at all: as much as OpenSSL takes for a whole chain."""
-MAX_LABEL = 64
-"""Characters of a common name that are kept (contract, section 4)."""
+MAX_CACHED = 8 * 1024
+"""Octets of a certificate whose reading is kept for when it is seen again."""
+MAX_LABEL, MAX_SERIAL = 64, 80
+"""Characters of a common name and hex digits of a serial number that are kept (contract, section 4)."""
 MAX_NAMES = 100
 """Names kept as a fact, each as long as a DNS name may be. All of them are matched."""
 MAX_NAME = 253
 
-KEYS: tuple[tuple[type, str, int], ...] = (
-    (rsa.RSAPublicKey, "rsa-{.key_size}", 2048),
-    (ec.EllipticCurvePublicKey, "ecdsa-{.key_size}", 224),
-    (dsa.DSAPublicKey, "dsa-{.key_size}", 2048),
-    (ed25519.Ed25519PublicKey, "ed25519", 0),
-    (ed448.Ed448PublicKey, "ed448", 0),
-)
+KEYS = {
+    RSA: ("rsa-{}", 2048),
+    RSA_PSS: ("rsa-{}", 2048),
+    DSA: ("dsa-{}", 2048),
+    oid("1.2.840.10045.2.1"): ("ecdsa-{}", 224),
+    oid("1.3.101.112"): ("ed25519", 0),
+    oid("1.3.101.113"): ("ed448", 0),
+    **{oid(f"2.16.840.1.101.3.4.3.{17 + level}"): (f"ml-dsa-{size}", 0) for level, size in enumerate((44, 65, 87))},
+}
 """Kind of key, what a label calls it, bits under which it is weak."""
-WEAK_HASHES = {"md5": "MD5", "sha1": "SHA-1"}
+WEAK_HASHES = {SHA1: "SHA-1", MD5: "MD5"}
+WEAK_SIGNATURES = {
+    oid(dotted): name
+    for name, dotteds in {
+        "MD2": ("1.2.840.113549.1.1.2",),
+        "MD5": ("1.2.840.113549.1.1.4", "1.3.14.3.2.3"),
+        "SHA-1": (
+            *("1.2.840.113549.1.1.5", "1.2.840.10045.4.1", "1.2.840.10040.4.3"),
+            *("1.3.14.3.2.13", "1.3.14.3.2.27", "1.3.14.3.2.29"),
+        ),
+    }.items()
+    for dotted in dotteds
+}
+"""Signature algorithms (RFC 3279 2.2, and older identifiers of the same) and the hash for which they are weak."""
 
-AnExtension = TypeVar("AnExtension", bound=x509.ExtensionType)
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
-    """A certificate as it can be looked at: our facts, OpenSSL's view and `cryptography`'s."""
+    """A certificate as it can be looked at: its octets, OpenSSL's view, its fields."""
 
-    facts: Certificate
+    der: bytes
     openssl: crypto.X509
-    parsed: x509.Certificate | None
-    """None where `flaw` says why not."""
-    flaw: str | None = None
-    """What is malformed (X.690, RFC 5280), although OpenSSL can read it."""
-    subject: bytes = b""
-    """The distinguished names in DER, to find the next of a chain; empty where they cannot be read."""
-    issuer: bytes = b""
+    fields: Fields
+    dates: tuple[float | None, float | None]
+    """notBefore and notAfter, as in `facts`, which take longer to read."""
+
+    @cached_property
+    def facts(self) -> Certificate:
+        """What the contract tells of it."""
+        fields = self.fields
+        names = _names(fields)
+        organisation = _label(fields.issuer, ORGANISATION)
+        not_before, not_after = self.dates
+        key, weakness = _key(fields.key_algorithm, self.openssl)
+        return Certificate(
+            subject=self.subject or replace_unprintable("".join(names[:1]), MAX_LABEL),
+            issuer=_label(fields.issuer, COMMON_NAME) or organisation,
+            serial=f"{int.from_bytes(fields.serial, 'big', signed=True):x}"[:MAX_SERIAL],
+            fingerprint_sha256=hashlib.sha256(self.der).hexdigest(),
+            key=key,
+            not_before=not_before,
+            not_after=not_after,
+            names=tuple(replace_unprintable(name, MAX_NAME) for name in sorted(set(names))[:MAX_NAMES]),
+            issuer_organisation=organisation,
+            weakness=weakness or _weak_signature(fields),
+        )
+
+    @property
+    def subject(self) -> str:
+        """Its common name, fit for a label; empty where it has none."""
+        return _label(self.fields.subject, COMMON_NAME)
+
+    @property
+    def title(self) -> str:
+        """What a sentence calls it: some authorities have no common name."""
+        return self.subject or _label(self.fields.subject, ORGANISATION) or self.facts.subject
 
     @property
     def self_issued(self) -> bool:
         """Subject and issuer are the same name, as of a root (RFC 5280 section 3.2)."""
-        return self.subject == self.issuer != b""
+        return self.fields.subject != b"" and self.named == self.issuer_named
 
-    @property
-    def signed_by_itself(self) -> bool:
-        """Its own key signed it. The signature is verified: equal names prove nothing."""
-        if self.parsed is None:
-            return False
-        try:
-            self.parsed.verify_directly_issued_by(self.parsed)
-        except Exception:  # noqa: BLE001 - hostile keys and signatures fail in many ways, and each of them means no
-            return False
-        return True
+    @cached_property
+    def named(self) -> int:
+        """OpenSSL's hash of the subject: the same for two ways to write a name that it takes for one."""
+        return self.openssl.subject_name_hash()
 
-    @property
-    def names_its_issuer(self) -> bool:
-        """It tells where its issuer's certificate is to be had, as those of public CAs do (RFC 5280 4.2.2.1)."""
-        ways = self.extension(x509.AuthorityInformationAccess) or ()
-        return any(way.access_method == AuthorityInformationAccessOID.CA_ISSUERS for way in ways)
-
-    def extension(self, kind: type[AnExtension]) -> AnExtension | None:
-        """Its extension of this kind, or None."""
-        return None if self.parsed is None or self.flaw else extension(self.parsed, kind)
+    @cached_property
+    def issuer_named(self) -> int:
+        """The same of the issuer."""
+        return int(lib.X509_NAME_hash(lib.X509_get_issuer_name(self.openssl._x509)))
 
 
 def certificate(der: bytes) -> Certificate:
     """The facts of a DER certificate.
 
     Raises:
-        ValueError: not even OpenSSL can read it, or it is over `MAX_SIZE`.
+        ValueError: OpenSSL cannot read it, or it is over `MAX_SIZE`.
     """
     return read(der).facts
 
 
-@lru_cache(maxsize=256)  # mostly intermediates and anchors: a leaf's facts live on in its verdict
 def read(der: bytes) -> Reading:
-    """Read a DER certificate; equal ones share one reading.
+    """Read a DER certificate; equal ones share one reading, unless they are large.
 
     Raises:
-        ValueError: not even OpenSSL can read it, or it is over `MAX_SIZE`.
+        ValueError: OpenSSL cannot read it, or it is over `MAX_SIZE`.
     """
     if len(der) > MAX_SIZE:
         raise ValueError(f"a certificate of {len(der)} octets")
+    return _shared(der) if len(der) <= MAX_CACHED else _read(der)
+
+
+def _read(der: bytes) -> Reading:
     try:
         openssl = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
     except crypto.Error:
         raise ValueError("not a certificate: OpenSSL cannot read it") from None
-    with warnings.catch_warnings(action="ignore"):  # of serial numbers and country codes: peers' faults, not ours
-        try:
-            parsed = x509.load_der_x509_certificate(der)
-            facts = _facts(parsed)
-            names = parsed.subject.public_bytes(), parsed.issuer.public_bytes()
-        except Exception as error:  # noqa: BLE001 - what hostile names raise differs by version, KeyError for one
-            return Reading(_facts_by_openssl(openssl, der), openssl, None, _flaw(error))
-        try:
-            _ = parsed.extensions
-        except Exception as error:  # noqa: BLE001 - as above
-            return Reading(facts, openssl, parsed, _flaw(error), *names)
-    return Reading(facts, openssl, parsed, None, *names)
+    fields = Fields.of(der)
+    return Reading(der, openssl, fields, fields.dates)
 
 
-def validity(openssl: crypto.X509) -> tuple[float, float]:
-    """From when and until when it is valid, in Unix seconds, as OpenSSL reads it.
+_shared = lru_cache(maxsize=256)(_read)
+"""Mostly of intermediates and anchors: a leaf's facts live on in its verdict."""
 
-    Raises:
-        ValueError: it has no such dates.
+
+def within(dates: tuple[float | None, float | None], now: float) -> bool:
+    """It is neither too early nor too late; both ends belong to the validity (RFC 5280 4.1.2.5).
+
+    A date that cannot be read does not count.
     """
-    try:
-        stamps = [openssl.get_notBefore() or b"", openssl.get_notAfter() or b""]
-    except crypto.Error:
-        raise ValueError("not a certificate: OpenSSL cannot read its dates") from None
-    first, last = (datetime.strptime(stamp.decode("ascii"), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC) for stamp in stamps)
-    return first.timestamp(), last.timestamp()
+    begin, end = dates
+    return (begin is None or begin <= now) and (end is None or now <= end)
 
 
-def unchanged(validities: Iterable[tuple[float, float]], now: float) -> tuple[float, float]:
+def unchanged(validities: Iterable[tuple[float | None, float | None]], now: float) -> tuple[float, float]:
     """From when until when (exclusive) none of these begins or ends, around now."""
-    edges = {edge for first, last in validities for edge in (first, math.nextafter(last, math.inf))}
+    edges = {
+        edge
+        for begin, end in validities
+        for edge in (begin, None if end is None else math.nextafter(end, math.inf))
+        if edge is not None
+    }
     return (
         max((edge for edge in edges if edge <= now), default=-math.inf),
         min((edge for edge in edges if edge > now), default=math.inf),
@@ -145,77 +182,45 @@ def unchanged(validities: Iterable[tuple[float, float]], now: float) -> tuple[fl
 
 
 def unreadable(der: bytes) -> Certificate:
-    """All that is known of what cannot be read: its fingerprint. The dates are 0.0."""
-    return Certificate("", "", "", hashlib.sha256(der).hexdigest(), "unknown", 0.0, 0.0, ())
+    """All that is known of what cannot be read: its fingerprint."""
+    return Certificate("", "", "", hashlib.sha256(der).hexdigest(), "unknown", None, None, ())
 
 
-def clean(text: str, limit: int) -> str:
-    """Peer text, fit for a label or a terminal: what is not printable is replaced, and it is cut."""
-    kept = text[:limit]
-    return kept if kept.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in kept)
-
-
-def _flaw(error: Exception) -> str:
-    return clean(str(error) if isinstance(error, ValueError) else repr(error), 200)
-
-
-def extension(parsed: x509.Certificate, kind: type[AnExtension]) -> AnExtension | None:
-    """The extension of this kind, or None where it has none or none can be read."""
-    with suppress(Exception):  # it has none, or none can be read: of the latter `Reading.flaw` tells
-        return parsed.extensions.get_extension_for_class(kind).value
+def address(octets: bytes) -> str | None:
+    """The IP address of an iPAddress subjectAltName; None where it is none (RFC 5280 4.2.1.6)."""
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(octets))
     return None
 
 
-def _facts(parsed: x509.Certificate) -> Certificate:
-    san = extension(parsed, x509.SubjectAlternativeName) or x509.SubjectAlternativeName([])
-    names = [*san.get_values_for_type(x509.DNSName), *map(str, san.get_values_for_type(x509.IPAddress))]
-    organisation = _first(parsed.issuer, NameOID.ORGANIZATION_NAME)
-    key, weakness = _key(parsed)
-    return Certificate(
-        subject=_first(parsed.subject, NameOID.COMMON_NAME) or clean("".join(names[:1]), MAX_LABEL),
-        issuer=_first(parsed.issuer, NameOID.COMMON_NAME) or organisation,
-        serial=f"{parsed.serial_number:x}",
-        fingerprint_sha256=parsed.fingerprint(hashes.SHA256()).hex(),
-        key=key,
-        not_before=parsed.not_valid_before_utc.timestamp(),
-        not_after=parsed.not_valid_after_utc.timestamp(),
-        names=tuple(sorted({clean(name, MAX_NAME) for name in names})[:MAX_NAMES]),
-        issuer_organisation=organisation,
-        weakness=weakness or _weak_signature(parsed),
-    )
+def _names(fields: Fields) -> list[str]:
+    """Its dNSNames, then its iPAddresses, in order."""
+    hosts, addresses = [], []
+    for entry in fields.alternatives:
+        if entry.tag == DNS_NAME and entry.content:
+            hosts.append(entry.content[: MAX_NAME + 1].decode("utf-8", "replace"))
+        elif entry.tag == IP_ADDRESS and (found := address(entry.content)):
+            addresses.append(found)
+    return hosts + addresses
 
 
-def _first(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
-    """The first attribute of that kind in a distinguished name, fit for a label, or nothing."""
-    texts = [attribute.value for attribute in name.get_attributes_for_oid(oid)]
-    return clean(texts[0], MAX_LABEL) if texts and isinstance(texts[0], str) else ""
+def _label(name: bytes, kind: bytes) -> str:
+    """An attribute of a distinguished name, fit for a label, or nothing."""
+    return replace_unprintable(attribute(name, kind, MAX_LABEL), MAX_LABEL)
 
 
-def _key(parsed: x509.Certificate) -> tuple[str, str | None]:
+def _key(algorithm: bytes, openssl: crypto.X509) -> tuple[str, str | None]:
     """What a label calls its key, and why that is weak."""
-    with suppress(ValueError, UnsupportedAlgorithm):
-        key = parsed.public_key()
-        for kind, label, bits in KEYS:
-            if isinstance(key, kind):
-                weak = getattr(key, "key_size", bits) < bits
-                name = label.format(key)
-                return name, f"{name} key" if weak else None
-    return "unknown", None
+    label, least = KEYS.get(algorithm, ("unknown", 0))
+    try:
+        bits = openssl.get_pubkey().bits()
+    except crypto.Error:  # a curve that OpenSSL does not know, or no point on it
+        return "unknown", None
+    name = label.format(bits)
+    return name, f"{name} key" if bits < least else None
 
 
-def _weak_signature(parsed: x509.Certificate) -> str | None:
-    with suppress(UnsupportedAlgorithm):
-        name = getattr(parsed.signature_hash_algorithm, "name", "")
-        return f"{WEAK_HASHES[name]} signature" if name in WEAK_HASHES else None
-    return None
-
-
-def _facts_by_openssl(openssl: crypto.X509, der: bytes) -> Certificate:
-    """What OpenSSL tells of a certificate that `cryptography` refuses.
-
-    Raises:
-        ValueError: it has no dates either.
-    """
-    not_before, not_after = validity(openssl)
-    serial = f"{openssl.get_serial_number():x}"
-    return replace(unreadable(der), serial=serial, not_before=not_before, not_after=not_after)
+def _weak_signature(fields: Fields) -> str | None:
+    algorithm = first(fields.algorithm).content
+    name = WEAK_HASHES.get(fields.hash_of_pss) if algorithm == RSA_PSS else WEAK_SIGNATURES.get(algorithm)
+    return f"{name} signature" if name else None

@@ -6,13 +6,7 @@ record is of, and name and dates are right. Judged once per chain, records and n
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
 
 from exporter.model import Dane, TlsaRecord
 from exporter.trust import tlsa
@@ -20,14 +14,15 @@ from exporter.trust.anchors import Anchors
 from exporter.trust.certificate import Reading, read
 from exporter.trust.findings import expired, not_yet_valid, sentence, unsuitable
 from exporter.trust.names import mismatch
-from exporter.trust.path import MAX_SENT, Path, find_path, readings, walk
+from exporter.trust.path import Path, costly, find_path, readings, walk
 from exporter.trust.standing import Shown, Standing, Standings, fingerprint, until_a_date_passes
+from exporter.trust.verifier import signed_with
 
-LONGEST = 8
-"""Certificates of a chain that a bare key may have signed."""
+LONGEST, MOST = 8, 16
+"""Names on the way up from a certificate, and certificates of these names, that are looked at: who made them made the
+records, too, and a signature may take a millisecond."""
 TOLD = 3
 """Records that a sentence lists."""
-FOR_EVER = datetime(1950, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 Found = dict[str, tuple[Reading, TlsaRecord]]
 """Trusted certificates by their fingerprint, each with the record that it is of."""
 
@@ -70,12 +65,11 @@ def _weigh(
     if own := tlsa.of(chain[0], counting, tlsa.SERVER):
         return Standing(-math.inf, math.inf, Dane(usable, own))
     first = readings(chain[:1])
-    sent = first + readings(chain[1:MAX_SENT])
+    sent = first + readings(chain[1:])
     found = _authorities(chain, sent, counting) if first else {}
     if not found:
         return Standing(-math.inf, math.inf, Dane(usable, None, _nothing_fits(chain[0], records, counting)))
-    anchors = Anchors([(one.openssl, (one.facts.not_before, one.facts.not_after)) for one, _ in found.values()])
-    path = find_path(anchors, sent, now)
+    path = find_path(Anchors([(one.openssl, one.dates) for one, _ in found.values()]), _near(sent), now)
     record = _reached(path, found)
     ages = expired(dated := _dated(path), now), not_yet_valid(dated, now)
     wrong = sentence(_wrong(path, names, next_hops, ages))
@@ -83,6 +77,14 @@ def _weigh(
     dane = dane if wrong else Dane(usable, record)
     looked_at = (*sent, *path.readings, *(one for one, _ in found.values()))
     return until_a_date_passes(dane, looked_at, now, tells_age=any(ages))
+
+
+def _near(sent: Sequence[Reading]) -> Sequence[Reading]:
+    """The leaf, and those above it whose names lead up from it."""
+    leaf, *others = sent
+    names = {one.named for one in walk(leaf, others)[1 : 1 + LONGEST]}
+    near = [leaf, *[one for one in others if one.named in names][:MOST]]
+    return near[:1] if costly(near) else near
 
 
 def _authorities(chain: Sequence[bytes], sent: Sequence[Reading], records: Sequence[TlsaRecord]) -> Found:
@@ -96,7 +98,7 @@ def _authorities(chain: Sequence[bytes], sent: Sequence[Reading], records: Seque
 
 
 def _sent(chain: Sequence[bytes], records: Sequence[TlsaRecord]) -> Iterator[tuple[Reading, TlsaRecord]]:
-    for der in chain[1:MAX_SENT]:
+    for der in chain[1:]:
         if record := tlsa.of(der, records, tlsa.AUTHORITY):
             yield from ((one, record) for one in readings([der]))
 
@@ -106,26 +108,11 @@ def _published(records: Iterable[TlsaRecord]) -> Iterator[tuple[Reading, TlsaRec
 
 
 def _keys(sent: Sequence[Reading], records: Iterable[TlsaRecord]) -> Iterator[tuple[Reading, TlsaRecord]]:
-    """A bare key as the certificate that is missing above what it signed.
-
-    Who signed that is nobody's business: it is trusted as it stands.
-    """
+    """A bare key as the certificate that is missing above what it signed."""
     for record in records:
         for one in walk(sent[0], sent[1:])[:LONGEST] if record.selector == tlsa.KEY else ():
-            with suppress(Exception):  # no such key, name or signature: libraries say so in many ways
-                if one.parsed:
-                    issuer = _bearing(record.data, one.parsed.issuer)
-                    one.parsed.verify_directly_issued_by(issuer)
-                    yield read(issuer.public_bytes(Encoding.DER)), record
-
-
-def _bearing(key: bytes, subject: x509.Name) -> x509.Certificate:
-    first, last = FOR_EVER
-    return (
-        x509.CertificateBuilder(subject, subject, load_der_public_key(key), 1, first, last)  # type: ignore[arg-type]
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(Ed25519PrivateKey.generate(), None)
-    )
+            if issuer := signed_with(one, record.data):
+                yield issuer, record
 
 
 def _dated(path: Path) -> Path:
@@ -144,8 +131,8 @@ def _wrong(
     path: Path, names: Sequence[str], next_hops: Sequence[str], ages: tuple[str | None, str | None]
 ) -> Iterator[str]:
     """What is wrong with the path to a trusted certificate."""
-    if not path.anchored:
-        yield f"no path leads to it: {path.unsuitable or 'the server certificate, or its issuer, is of another CA'}"
+    if not (path.anchored or path.unsuitable):
+        yield "no path leads to it: the server certificate, or its issuer, is of another CA"
         return
     yield from filter(None, (*ages, unsuitable(path)))
     leaf = path.readings[0]

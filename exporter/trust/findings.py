@@ -3,11 +3,8 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
-
-from exporter.trust.certificate import Reading
-from exporter.trust.path import Path, role
+from exporter.trust.path import Path
+from exporter.trust.verifier import not_a_date
 
 SHOWN = 3
 """Findings of one kind that are told."""
@@ -16,49 +13,45 @@ SHOWN = 3
 def expired(path: Path, now: float) -> str | None:
     """Whose time is over, and since when."""
     return sentence(
-        f"{role(one, path)} expired {_span(now - one.facts.not_after)} ago ({_moment(one.facts.not_after)})"
+        f"{path.role(one)} expired {_span(now - last)} ago ({_moment(last)})"
         for one in path.readings
-        if now > one.facts.not_after
+        if (last := one.dates[1]) is not None and now > last
     )
 
 
 def not_yet_valid(path: Path, now: float) -> str | None:
     """Whose time has not come."""
     return sentence(
-        f"{role(one, path)} valid only in {_span(one.facts.not_before - now)} ({_moment(one.facts.not_before)})"
+        f"{path.role(one)} valid only in {_span(first - now)} ({_moment(first)})"
         for one in path.readings
-        if now < one.facts.not_before
+        if (first := one.dates[0]) is not None and now < first
     )
 
 
 def unsuitable(path: Path) -> str | None:
-    """May it serve TLS (RFC 5280 4.2.1.3, 4.2.1.12)? As OpenSSL's purpose sslserver, which pyOpenSSL lacks."""
-    leaf = path.readings[0]
-    usage = leaf.extension(x509.KeyUsage)
-    handshake = usage is None or usage.digital_signature or usage.key_encipherment or usage.key_agreement
+    """May it serve TLS, as OpenSSL's purpose sslserver has it, and are its dates such?"""
+    dates = ((one, not_a_date(one)) for one in path.readings)
     return sentence(
         (
-            *filter(None, (path.unsuitable, leaf.flaw and f"malformed: {leaf.flaw}")),
-            *(() if handshake else ("its keyUsage allows no TLS handshake",)),
-            *(
-                f"{role(one, path)}: extendedKeyUsage lacks serverAuth"
-                for one in path.readings
-                if _not_for_servers(one)
-            ),
+            *filter(None, (path.unsuitable,)),
+            *(f"{path.role(one)}: its {date} is not a valid date" for one, date in dates if date),
         )
     )
 
 
-def _not_for_servers(one: Reading) -> bool:
-    usages = one.extension(x509.ExtendedKeyUsage)
-    return usages is not None and ExtendedKeyUsageOID.SERVER_AUTH not in usages
+def unsent(path: Path) -> str | None:
+    """Which intermediate only this trust store has. Nothing is wrong with the certificate; others will miss it."""
+    if not path.unsent:
+        return None
+    subject = path.unsent[0].title
+    return f"'{subject}' was not sent, and came from {path.source}: senders without it do not trust the certificate"
 
 
 def weak(path: Path) -> str | None:
     """Of the leaf and the intermediates: a root is trusted for being known, not for its signature."""
     leaf, *above = path.readings
     looked_at = [leaf, *(one for one in (above[:-1] if path.anchored else above) if not one.self_issued)]
-    return sentence(f"{role(one, path)}: {one.facts.weakness}" for one in looked_at if one.facts.weakness)
+    return sentence(f"{path.role(one)}: {one.facts.weakness}" for one in looked_at if one.facts.weakness)
 
 
 def sentence(findings: Iterable[str]) -> str | None:

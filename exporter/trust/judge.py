@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from exporter.model import Verdict
 from exporter.trust.anchors import TrustStore
 from exporter.trust.certificate import Reading, unreadable
-from exporter.trust.findings import expired, not_yet_valid, unsuitable, weak
+from exporter.trust.findings import expired, not_yet_valid, unsent, unsuitable, weak
 from exporter.trust.names import mismatch
-from exporter.trust.path import MAX_SENT, find_path, readings
+from exporter.trust.path import find_path, readings
 from exporter.trust.standing import Shown, Standing, Standings, fingerprint, until_a_date_passes
+from exporter.trust.verifier import signed_by_itself
 
 
 class Judge:
@@ -55,16 +56,14 @@ class Judge:
 
 def _weigh(chain: tuple[bytes, ...], name: str, store: TrustStore, now: float) -> Standing[Verdict]:
     if not (first := readings(chain[:1])):
-        facts = unreadable(chain[0])
-        return Standing(
-            -math.inf, math.inf, Verdict(facts, facts.not_after, unsuitable="it cannot be read: no certificate")
-        )
-    leaf, *_ = sent = first + readings(chain[1:MAX_SENT])
+        verdict = Verdict(unreadable(chain[0]), None, unsuitable="it cannot be read: no certificate")
+        return Standing(-math.inf, math.inf, verdict)
+    leaf, *_ = sent = first + readings(chain[1:])
     path = find_path(store, sent, now)
-    self_signed = path.distrust is not None and leaf.signed_by_itself
+    self_signed = path.distrust is not None and signed_by_itself(leaf, flagged=path.self_signed)
     verdict = Verdict(
         certificate=leaf.facts,
-        chain_not_after=min(one.facts.not_after for one in (path.readings if path.anchored else sent)),
+        chain_not_after=_earliest(path.readings if path.anchored else sent),
         expired=expired(path, now),
         not_yet_valid=not_yet_valid(path, now),
         host_mismatch=mismatch(leaf, name),
@@ -72,12 +71,18 @@ def _weigh(chain: tuple[bytes, ...], name: str, store: TrustStore, now: float) -
         not_trusted=None if self_signed else path.distrust,
         unsuitable=unsuitable(path),
         weak=weak(path),
-        sent_not_after=min(one.facts.not_after for one in sent),
+        sent_not_after=_earliest(sent),
+        unsent=unsent(path),
     )
     tells_age = bool(verdict.expired or verdict.not_yet_valid)
     return until_a_date_passes(verdict, (*sent, *path.readings), now, tells_age=tells_age)
 
 
+def _earliest(several: Iterable[Reading]) -> float | None:
+    """The earliest expiry of several, as far as it can be read."""
+    return min((one.dates[1] for one in several if one.dates[1] is not None), default=None)
+
+
 def _self_signed(leaf: Reading, store: TrustStore) -> str:
     where = f"in {store.ca_file}" if store.ca_file else "of this system: get one from a CA, or set tls.ca_file to it"
-    return f"'{leaf.facts.subject}' is signed by its own key and no trust anchor {where}"
+    return f"'{leaf.title}' is signed by its own key and no trust anchor {where}"

@@ -4,22 +4,21 @@ Patterns and their matching are service-identity's. Nothing here looks at dates 
 """
 
 import ipaddress
-from collections.abc import Iterator
 from contextlib import suppress
 
-from cryptography import x509
 from service_identity import CertificateError
-from service_identity.hazmat import DNS_ID, CertificatePattern, DNSPattern, IPAddress_ID, IPAddressPattern
+from service_identity.hazmat import DNS_ID, DNSPattern
 
 from exporter.targets import is_literal
 from exporter.trust.certificate import MAX_NAMES, Reading
+from exporter.trust.fields import DNS_NAME, IP_ADDRESS
 
 NAMES_SHOWN = 4
 
 
 def mismatch(leaf: Reading, name: str) -> str | None:
-    """None where the certificate names the server, else whom it names instead. A malformed one is not judged."""
-    if leaf.flaw or any(_matches(pattern, name) for pattern in _patterns(leaf)):
+    """None where the certificate names the server, else whom it names instead."""
+    if (_has_address if is_literal(name) else _has_host)(leaf, name):
         return None
     names = leaf.facts.names
     count = f"{len(names) - NAMES_SHOWN}" if len(names) < MAX_NAMES else "many"
@@ -29,23 +28,25 @@ def mismatch(leaf: Reading, name: str) -> str | None:
     return f"{shown}, not for {name}{hint}"
 
 
-def _patterns(leaf: Reading) -> Iterator[CertificatePattern]:
-    """What it is valid for. A pattern that is none, like `*` or `f*.example`, spoils only itself."""
-    san = leaf.extension(x509.SubjectAlternativeName) or x509.SubjectAlternativeName([])
-    for host in san.get_values_for_type(x509.DNSName):
-        with suppress(CertificateError):
-            yield DNSPattern.from_bytes(host.encode())
-    for address in san.get_values_for_type(x509.IPAddress):
-        if isinstance(address, ipaddress.IPv4Address | ipaddress.IPv6Address):
-            yield IPAddressPattern(address)
+def _has_address(leaf: Reading, name: str) -> bool:
+    octets = ipaddress.ip_address(name).packed
+    return any(entry.tag == IP_ADDRESS and entry.content == octets for entry in leaf.fields.alternatives)
 
 
-def _matches(pattern: CertificatePattern, name: str) -> bool:
-    with suppress(ValueError):  # of a name that is none
-        if is_literal(name):
-            return IPAddress_ID(name).verify(pattern)
-        if isinstance(pattern, DNSPattern) and b"*" in pattern.pattern and name.startswith("xn--"):
+def _has_host(leaf: Reading, name: str) -> bool:
+    """Whether an entry fits. One that is none, like `*` or octets over 127, spoils only itself."""
+    _, dot, parent = name.partition(".")
+    candidates = {each.encode().lower() for each in (name, f"*{dot}{parent}")}
+    return any(
+        entry.tag == DNS_NAME and entry.content.lower() in candidates and _fits(entry.content, name)
+        for entry in leaf.fields.alternatives
+    )
+
+
+def _fits(pattern: bytes, name: str) -> bool:
+    with suppress(CertificateError, ValueError):  # of a pattern or a name that is none
+        if pattern.startswith(b"*"):
             # service-identity shuts A-labels out of wildcards; RFC 9525 6.3 only wildcards within a label
             name = name.removeprefix("xn--")
-        return DNS_ID(name).verify(pattern)
+        return DNS_ID(name).verify(DNSPattern.from_bytes(pattern))
     return False

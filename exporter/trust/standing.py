@@ -39,7 +39,7 @@ class Standing(Generic[V]):
 
 def until_a_date_passes(verdict: V, looked_at: Iterable[Reading], now: float, *, tells_age: bool) -> Standing[V]:
     """A verdict on these certificates: only a date changes it, and for how long ago it says something was."""
-    since, until = unchanged(((one.facts.not_before, one.facts.not_after) for one in looked_at), now)
+    since, until = unchanged((one.dates for one in looked_at), now)
     return Standing(since, min(until, now + TEXT_STANDS) if tells_age else until, verdict)
 
 

@@ -11,6 +11,8 @@ from OpenSSL import crypto
 
 from exporter.model import TlsaRecord
 from exporter.trust.certificate import read
+from exporter.trust.der import first
+from exporter.trust.fields import Fields
 
 AUTHORITY, SERVER = 2, 3
 """Certificate usages DANE-TA and DANE-EE (RFC 7218). PKIX-TA and PKIX-EE are not for SMTP (RFC 7672 3.1.3)."""
@@ -80,38 +82,12 @@ def public_key(der: bytes) -> bytes | None:
 
     `cryptography` and OpenSSL write keys anew, and not kinds that they do not know.
     """
-    try:
-        _, inside, _ = _element(der, 0)
-        _, at, _ = _element(der, inside)
-        if der[at] == 0xA0:  # the version, which is optional
-            at = _element(der, at)[2]
-        for _ in ("serial", "signature", "issuer", "validity", "subject"):
-            at = _element(der, at)[2]
-        return der[at : _element(der, at)[2]]
-    except (IndexError, ValueError):
-        return None
-
-
-def _element(der: bytes, at: int) -> tuple[int, int, int]:
-    """The tag of the DER element there, where its content begins, and where it ends (X.690 8.1).
-
-    Raises:
-        IndexError, ValueError: there is no whole element.
-    """
-    tag, length, start = der[at], der[at + 1], at + 2
-    if length & 0x80:
-        size = length & 0x7F
-        length, start = int.from_bytes(der[start : start + size], "big"), start + size
-    if start + length > len(der):
-        raise ValueError("cut short")
-    return tag, start, start + length
+    return Fields.of(der).key or None
 
 
 def _is_whole(der: bytes) -> bool:
     """One element and nothing after it."""
-    with suppress(IndexError, ValueError):
-        return _element(der, 0)[2] == len(der)
-    return False
+    return len(der) > 0 and first(der).whole == der
 
 
 def _is_certificate(der: bytes) -> bool:

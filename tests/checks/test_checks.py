@@ -125,6 +125,20 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"verdict": replace(GOOD, chain_not_after=NOW + 5 * DAY), "expect": {"min_days_left": 7.0}},
         {"certificate_expires_soon": W},
     ),
+    "no date to judge by": (
+        {
+            "verdict": replace(GOOD, chain_not_after=None, certificate=replace(LEAF, not_after=None)),
+            "expect": {"min_days_left": 7.0},
+        },
+        {},
+    ),
+    "its intermediate ends soon, its own end cannot be read": (
+        {
+            "verdict": replace(GOOD, chain_not_after=NOW + DAY, certificate=replace(LEAF, not_after=None)),
+            "expect": {"min_days_left": 7.0},
+        },
+        {"certificate_expires_soon": W},
+    ),
     "has ended": (
         {
             "verdict": replace(GOOD, expired="so", certificate=replace(LEAF, not_after=NOW - 1)),

@@ -52,7 +52,7 @@ def test_what_is_offered_is_not_withdrawn() -> None:
     assert assess(healthy(), History(NOW - 60)).problems == ()
 
 
-def serving(not_before: float, not_after: float, port: int = 25, **facts: Any) -> Result:
+def serving(not_before: float | None, not_after: float | None, port: int = 25, **facts: Any) -> Result:
     result = healthy(peer(port=port))
     assert result.verdict
     leaf = replace(LEAF, not_before=not_before, not_after=not_after, **facts)
@@ -73,6 +73,7 @@ NEW = (NOW - DAY, NOW + 89 * DAY)
         pytest.param(serving(*NEW, port=587, key="rsa-4096"), False, id="of the other kind of key"),
         pytest.param(serving(*NEW, port=587, key="ecdsa-384"), True, id="of another size of key"),
         pytest.param(serving(NOW - DAY, NOW + 5 * DAY, port=587), False, id="that ends sooner"),
+        pytest.param(serving(NOW - DAY, None, port=587), False, id="whose end cannot be read"),
         pytest.param(in_clear(healthy()), None, id="no certificate to compare with"),
     ],
 )
@@ -81,6 +82,10 @@ def test_a_certificate_is_outdated_where_its_renewal_is_served(sibling: Result, 
     assert outdated(OLD, known) is wanted
     assert (Reason.CERTIFICATE_OUTDATED in reasons(OLD, known)) is bool(wanted)
     assert assess(OLD, known).certificate_outdated is wanted
+
+
+def test_what_tells_no_dates_is_not_outdated() -> None:
+    assert outdated(serving(None, NOW + DAY), History(siblings=(serving(*NEW, port=587),))) is False
 
 
 def test_no_warning_during_an_ordinary_rollout() -> None:

@@ -13,7 +13,23 @@ from hypothesis import strategies as st
 from exporter.model import Dane, TlsaRecord
 from exporter.simulated.certificates import DAY, KINDS, Credentials, Kind, Zoo
 from exporter.trust.dane import Matcher
+from exporter.trust.der import element
 from exporter.trust.tlsa import considered, public_key, unusable
+from tests.trust.raw import (
+    FOR_SERVERS,
+    ROOT,
+    RSA_SHA256,
+    Raw,
+    alternatives,
+    extension,
+    host,
+    named,
+    new_key,
+    rsa_key,
+    sequence,
+    spki,
+)
+from tests.trust.raw import NOW as ODD_NOW
 
 HOST = "mail.example.test"
 
@@ -281,3 +297,40 @@ def test_no_records_raise_and_only_true_ones_match(zoo: Zoo, data: st.DataObject
             else [*shown.chain, zoo.root.certificate, zoo.intermediate.certificate]
         )
         assert one in [record(one.usage, one.selector, one.matching, each) for each in there]
+
+
+# --- odd certificates -----------------------------------------------------------------------------------------
+
+ODD_NAME = named("R&D for all", 0x13)
+AUTHORITY = replace(ROOT, subject=ODD_NAME, issuer=ODD_NAME)
+SIGNED = replace(Raw(), issuer=ODD_NAME, extensions=(alternatives(host(b"m\xff"), host(HOST)), FOR_SERVERS))
+AUTHORITY_RECORDS = [
+    pytest.param(TlsaRecord(2, 0, 0, AUTHORITY.der), id="the certificate"),
+    pytest.param(TlsaRecord(2, 1, 0, spki(new_key("root"))), id="the key"),
+    pytest.param(TlsaRecord(2, 1, 1, hashlib.sha256(spki(new_key("root"))).digest()), id="a digest of the key"),
+]
+
+
+@pytest.mark.parametrize("authority", AUTHORITY_RECORDS)
+def test_dane_ta_with_an_odd_name_and_behind_many_others(authority: TlsaRecord) -> None:
+    others = [replace(ROOT, subject=named(f"CA {number}")).der for number in range(60)]
+    shown = (SIGNED.der, *others, *((AUTHORITY.der,) if authority.matching else ()))
+    assert matched(shown, authority, now=ODD_NOW) == Dane(1, authority)
+
+
+def test_dane_ta_whose_key_takes_long_is_not_computed_with() -> None:
+    slow = rsa_key(2047)
+    leaf = replace(SIGNED, algorithm=RSA_SHA256, signer="rsa")
+    assert "no certificate that was sent fits" in matched((leaf.der,), TlsaRecord(2, 1, 0, slow), now=ODD_NOW).mismatch
+
+
+@pytest.mark.parametrize(("times", "fits"), [(10, True), (3000, False)])
+def test_dane_ta_with_name_constraints_without_end(times: int, fits: bool) -> None:
+    """Whoever publishes the record made the certificates, too: OpenSSL would compare each name with each."""
+    allowed = element(0xA0, sequence(host("test")), *[sequence(host("example"))] * times)
+    limited = (*AUTHORITY.extensions, extension("2.5.29.30", sequence(allowed)))
+    between = replace(ROOT, subject=named("Between"), issuer=ODD_NAME, key="between", extensions=limited)
+    names = alternatives(host(HOST), *[host("a.test")] * times)
+    leaf = replace(SIGNED, issuer=named("Between"), signer="between", extensions=(names, FOR_SERVERS))
+    dane = matched((leaf.der, between.der, AUTHORITY.der), TlsaRecord(2, 0, 0, AUTHORITY.der), now=ODD_NOW)
+    assert bool(dane.matched) is fits
