@@ -7,10 +7,13 @@ import glob
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
+
+from exporter.pem import certificates
 
 MAX_BYTES = 64 * 2**20
 """Ten thousand targets are about 1 MB."""
@@ -118,12 +121,15 @@ class Beside:
 
 
 def _certificate_fault(data: bytes) -> str:
-    from cryptography import x509
+    from OpenSSL import crypto
 
-    try:
-        return "" if x509.load_pem_x509_certificates(data) else "holds no PEM certificate"
-    except ValueError:
-        return "holds no PEM certificate, or a broken one"
+    blocks = certificates(data)
+    with suppress(crypto.Error):
+        for block in blocks:
+            crypto.load_certificate(crypto.FILETYPE_PEM, block)
+        if blocks:
+            return ""
+    return "holds no PEM certificate, or a broken one"
 
 
 def _password_fault(data: bytes) -> str:

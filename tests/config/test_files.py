@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from exporter.config import files
 from exporter.config.files import MAX_SECRET_BYTES, Beside
 from exporter.simulated.certificates import Zoo
+from tests.trust.raw import ROOT, in_pem, named
 
 
 @pytest.mark.parametrize(("limit", "said"), [(2048, "over 2 KiB long"), (3 * 2**20, "over 3 MiB long")])
@@ -46,6 +48,9 @@ def test_patterns_name_regular_files_in_order(tmp_path: Path) -> None:
 def test_a_ca_file_holds_certificates(tmp_path: Path, zoo: Zoo) -> None:
     beside = Beside(tmp_path, {})
     assert beside.ca_file(str(zoo.ca_file)) == str(zoo.ca_file)
+    odd = tmp_path / "odd.pem"
+    odd.write_text(in_pem(replace(ROOT, subject=named("R&D Root", 0x13)).der))  # OpenSSL takes that `&`
+    assert beside.ca_file("odd.pem") == str(odd)
     (tmp_path / "broken.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     with pytest.raises(ValueError, match="no PEM certificate, or a broken one"):
         beside.ca_file("broken.pem")
