@@ -9,8 +9,8 @@ cd "$(dirname "$0")/.."
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 
 install=(
-  chromium curl dovecot-core iproute2 knot mmdebstrap monitoring-plugins-basic nftables openssl podman prometheus
-  prometheus-alertmanager prometheus-blackbox-exporter runc systemd unbound
+  chromium curl dovecot-core gnutls-bin iproute2 knot mmdebstrap monitoring-plugins-basic nftables openssl podman
+  prometheus prometheus-alertmanager prometheus-blackbox-exporter runc systemd unbound
 )
 declare -A unpack=([postfix]='postfix' [exim]='exim4-base exim4-daemon-light' [opensmtpd]='opensmtpd')
 declare -A binary=([postfix]='usr/lib/postfix/sbin/smtpd' [exim]='usr/sbin/exim4' [opensmtpd]='usr/sbin/smtpd')
