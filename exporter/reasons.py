@@ -102,6 +102,7 @@ class Reason(StrEnum):
     MX_NOT_FOUND = "mx_not_found"
     MX_INVALID = "mx_invalid"
     TLSA_INVALID = "tlsa_invalid"
+    TLSA_UNUSABLE = "tlsa_unusable"
     DNSSEC_INVALID = "dnssec_invalid"
     STS_POLICY_INVALID = "sts_policy_invalid"
     STS_POLICY_FETCH_ERROR = "sts_policy_fetch_error"
@@ -581,6 +582,12 @@ REASONS: dict[Reason, Row] = {
         "The certificate was renewed with a new key, and the TLSA record was not.",
         "Publish the record of the new key beside the old one before a change (RFC 7671 8.1).",
         "tlsa-invalid",
+    ),
+    Reason.TLSA_UNUSABLE: Row(
+        _POLICY, W,
+        "None of the host's TLSA records can be used for SMTP: DANE senders insist on TLS, and verify nothing.",
+        "Usage 0 or 1, which are for browsers, or a record that was cut or mistyped.",
+        "dig _PORT._tcp.HOST TLSA; publish 3 1 1 and the SHA-256 of the key, 64 hex digits (RFC 7672 3.1).",
     ),
     Reason.DNSSEC_INVALID: Row(
         _POLICY, C,

@@ -76,6 +76,7 @@ port_open                expectation            C
 mx_not_found             dns                    C
 mx_invalid               dns                    W
 tlsa_invalid             policy                 E/w
+tlsa_unusable            policy                 W
 dnssec_invalid           policy                 C
 sts_policy_invalid       policy                 W
 sts_policy_fetch_error   policy                 W

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from exporter.checks.problem import problem
 from exporter.model import Expect, Problem, Result
 from exporter.reasons import Reason, Severity
+from exporter.trust.tlsa import none_usable
 
 
 def check(result: Result, _: Expect) -> Iterator[Problem]:
@@ -13,6 +14,8 @@ def check(result: Result, _: Expect) -> Iterator[Problem]:
     dane, sender_comes_here = result.dane, result.peer.port == 25
     if dane and dane.usable and dane.matched is None and result.established:
         yield from problem(Reason.TLSA_INVALID, dane.mismatch, expected=sender_comes_here)
+    if result.lookup and (why := none_usable(result.lookup.tlsa.records)):
+        yield from problem(Reason.TLSA_UNUSABLE, why)
 
 
 def _lookup(result: Result) -> Iterator[Problem]:

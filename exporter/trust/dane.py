@@ -21,8 +21,6 @@ from exporter.trust.verifier import signed_with
 LONGEST, MOST = 8, 16
 """Names on the way up from a certificate, and certificates of these names, that are looked at: who made them made the
 records, too, and a signature may take a millisecond."""
-TOLD = 3
-"""Records that a sentence lists."""
 Found = dict[str, tuple[Reading, TlsaRecord]]
 """Trusted certificates by their fingerprint, each with the record that it is of."""
 
@@ -68,7 +66,9 @@ def _weigh(
     sent = first + readings(chain[1:])
     found = _authorities(chain, sent, counting) if first else {}
     if not found:
-        return Standing(-math.inf, math.inf, Dane(usable, None, _nothing_fits(chain[0], records, counting)))
+        return Standing(
+            -math.inf, math.inf, Dane(usable, None, tlsa.none_usable(records) or _nothing_fits(chain[0], counting))
+        )
     path = find_path(Anchors([(one.openssl, one.dates) for one, _ in found.values()]), _near(sent), now)
     record = _reached(path, found)
     ages = expired(dated := _dated(path), now), not_yet_valid(dated, now)
@@ -143,16 +143,9 @@ def _wrong(
             yield f"it is {mismatch(leaf, names[0])}{nor}"
 
 
-def _nothing_fits(leaf: bytes, records: Sequence[TlsaRecord], counting: Sequence[TlsaRecord]) -> str:
-    if not counting:
-        reasons = dict.fromkeys(filter(None, map(tlsa.unusable, records)))
-        return f"no record can be used: {_listed(reasons)}"
+def _nothing_fits(leaf: bytes, counting: Sequence[TlsaRecord]) -> str:
     key = tlsa.public_key(leaf)
     own = TlsaRecord(3, 1, 1, tlsa.DIGESTS[1](key)) if key else TlsaRecord(3, 0, 1, tlsa.DIGESTS[1](leaf))
-    return f"no certificate that was sent fits {_listed(each.short for each in counting)}; the server's own is {own}"
-
-
-def _listed(texts: Iterable[str]) -> str:
-    every = list(texts)
-    more = f" and {len(every) - TOLD} more" if len(every) > TOLD else ""
-    return ", ".join(every[:TOLD]) + more
+    return (
+        f"no certificate that was sent fits {tlsa.listed(each.short for each in counting)}; the server's own is {own}"
+    )

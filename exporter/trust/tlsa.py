@@ -4,7 +4,7 @@ Bytes and digests only: no paths, no names, no dates.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from OpenSSL import crypto
@@ -28,6 +28,8 @@ DIGESTS: Mapping[int, Callable[[bytes], bytes]] = {
 SIZES = {1: ("SHA-256", 32), 2: ("SHA-512", 64)}
 MOST_FULL = 4
 """Records that hold a whole certificate or key and are looked into."""
+TOLD = 3
+"""Records, or what is wrong with them, that a sentence lists."""
 
 
 def unusable(record: TlsaRecord) -> str | None:
@@ -46,20 +48,32 @@ def unusable(record: TlsaRecord) -> str | None:
     return None if can_be_read(record.data) else f"its data is no {what}"
 
 
+def none_usable(records: Iterable[TlsaRecord]) -> str | None:
+    """Why SMTP can do nothing with any of these; None where one can be used, or there is none."""
+    reasons: dict[str, None] = {}
+    for record in _looked_into(records):
+        if (why := unusable(record)) is None:
+            return None
+        reasons[why] = None
+    return f"no record can be used: {listed(reasons)}" if reasons else None
+
+
 def considered(records: Iterable[TlsaRecord]) -> list[TlsaRecord]:
     """The records that count, DANE-EE first: usable ones, and of each kind only the strongest digest (RFC 7671 9)."""
-    found: list[TlsaRecord] = []
-    full = 0
-    for record in records:
-        full += record.matching == FULL
-        if (record.matching != FULL or full <= MOST_FULL) and unusable(record) is None:
-            found.append(record)
+    found = [record for record in _looked_into(records) if unusable(record) is None]
     strongest: dict[tuple[int, int], int] = {}
     for record in found:
         kind = record.usage, record.selector
         strongest[kind] = max(record.matching, strongest.get(kind, FULL))
     counts = [each for each in found if each.matching in (FULL, strongest[each.usage, each.selector])]
     return sorted(counts, key=lambda each: -each.usage)
+
+
+def listed(texts: Iterable[str]) -> str:
+    """The first of several, for a sentence, and how many more there are."""
+    every = list(texts)
+    more = f" and {len(every) - TOLD} more" if len(every) > TOLD else ""
+    return ", ".join(every[:TOLD]) + more
 
 
 def of(der: bytes, records: Iterable[TlsaRecord], usage: int) -> TlsaRecord | None:
@@ -83,6 +97,15 @@ def public_key(der: bytes) -> bytes | None:
     `cryptography` and OpenSSL write keys anew, and not kinds that they do not know.
     """
     return Fields.of(der).key or None
+
+
+def _looked_into(records: Iterable[TlsaRecord]) -> Iterator[TlsaRecord]:
+    """All but those in full beyond the first few."""
+    full = 0
+    for record in records:
+        full += record.matching == FULL
+        if record.matching != FULL or full <= MOST_FULL:
+            yield record
 
 
 def _is_whole(der: bytes) -> bool:

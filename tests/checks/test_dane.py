@@ -44,7 +44,17 @@ LATE = Ended(Stage.DNS, Reason.DNS_TIMEOUT)
     [
         pytest.param({"dane": FITS}, {}, id="one fits"),
         pytest.param({"dane": FITS_NOT}, {"tlsa_invalid": C}, id="none fits"),
-        pytest.param({"dane": UNUSABLE}, {}, id="none can be used"),
+        pytest.param(
+            {"dane": UNUSABLE, "lookup": looked_up(TlsaRecord(1, 1, 1, bytes(32)), TlsaRecord(3, 1, 1, bytes(31)))},
+            {"tlsa_unusable": W},
+            id="none can be used",
+        ),
+        pytest.param(
+            {**IN_CLEAR, "lookup": looked_up(TlsaRecord(1, 1, 1, bytes(32)))},
+            {"tlsa_unusable": W, "starttls_not_supported": W},
+            id="none can be used, and there is no TLS",
+        ),
+        pytest.param({"dane": FITS, "lookup": looked_up(TlsaRecord(1, 1, 1, bytes(32)), EE)}, {}, id="one of two fits"),
         pytest.param({"dane": FITS_NOT, "established": False}, {}, id="none fits, and there is no TLS"),
         pytest.param({"lookup": without_answer(Reason.DNSSEC_INVALID)}, {"dnssec_invalid": C}, id="bogus"),
         pytest.param(
@@ -99,7 +109,8 @@ def test_records_make_starttls_required_where_a_mail_domain_leads(
 ) -> None:
     result = healthy(**IN_CLEAR, lookup=looked_up(*records, hops=hops))
     result = replace(result, peer=replace(result.peer, port=port))
-    assert said(result) == {"starttls_not_supported": severity}
+    unusable = {} if records == (EE,) else {"tlsa_unusable": W}
+    assert said(result) == {"starttls_not_supported": severity, **unusable}
 
 
 def test_without_records_a_mail_domain_asks_for_nothing() -> None:

@@ -208,6 +208,7 @@ def test_an_alert_for_stages_looks_at_those_and_no_others(name: str) -> None:
 def test_the_reasons_of_mta_sts_are_those_of_its_stage() -> None:
     assert set(STS.split("|")) == {reason for reason, row in REASONS.items() if row.stages == (Stage.POLICY,)} - {
         Reason.TLSA_INVALID,
+        Reason.TLSA_UNUSABLE,
         Reason.DNSSEC_INVALID,
     }
 

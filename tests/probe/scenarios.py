@@ -41,6 +41,7 @@ IMPLICIT = replace(STRICT, module="implicit", security=Security.IMPLICIT, expect
 IN_CLEAR = replace(RELAY, module="in clear", security=Security.NONE)
 LOGIN = replace(SUBMISSION, module="login", auth=AuthSettings("user", password_env=PASSWORD_ENV))
 ANOTHER_KEY, FOR_NOBODY = TlsaRecord(3, 1, 1, bytes(32)), TlsaRecord(1, 1, 1, bytes(32))
+CUT_SHORT = TlsaRecord(3, 1, 1, bytes(31))
 IMPATIENT = replace(RELAY, timeout=SHORT)
 
 
@@ -115,7 +116,6 @@ HEALTHY: tuple[Scenario, ...] = (
     Scenario("healthy, in clear", settings=IN_CLEAR),
     Scenario("healthy, with an offset of dates to spare", settings=expecting(min_days_left=30.0)),
     Scenario("healthy, a banner and extensions", settings=expecting(banner="ESMTP$|Postfix", extensions=("SIZE",))),
-    Scenario("healthy, a TLSA record that nobody can use", settings=STRICT, lookup=_tlsa(FOR_NOBODY)),
     Scenario("healthy_implicit", settings=IMPLICIT),
     Scenario("healthy_submission", settings=SUBMISSION),
     Scenario("healthy_submission, log in", settings=LOGIN),
@@ -535,6 +535,14 @@ BROKEN: tuple[Scenario, ...] = (
     ),
     # --- policy
     Scenario("healthy, a TLSA record of another key", {R.TLSA_INVALID: W}, STRICT, lookup=_tlsa(ANOTHER_KEY)),
+    Scenario("healthy, a TLSA record that nobody can use", {R.TLSA_UNUSABLE: W}, STRICT, lookup=_tlsa(FOR_NOBODY)),
+    Scenario("healthy, a TLSA record cut short", {R.TLSA_UNUSABLE: W}, STRICT, lookup=_tlsa(CUT_SHORT)),
+    Scenario(
+        "healthy, an unusable record beside one of another key",
+        {R.TLSA_INVALID: W},
+        STRICT,
+        lookup=_tlsa(FOR_NOBODY, ANOTHER_KEY),
+    ),
     # --- expectation and internal
     Scenario("healthy, another banner", {R.BANNER_MISMATCH: C}, expecting(banner="^exim")),
     Scenario("healthy, an extension missing", {R.EXTENSION_MISSING: C}, expecting(extensions=("SIZE", "SMTPUTF8"))),
