@@ -13,6 +13,7 @@ from itertools import islice
 from exporter.board import Board
 from exporter.model import Domain, Exchanges, Problem
 from exporter.policies import PolicyCache, records_of
+from exporter.reasons import Reason
 from exporter.resolve import Resolver
 from exporter.schedule import Schedule
 from exporter.state import NO_ANSWER, DomainState
@@ -29,6 +30,9 @@ SOONEST = 30.0
 """Seconds after which a domain is asked again whose MX records may not be kept for an interval."""
 APART = 1.0
 """Seconds between the first starts of endpoints that DNS tells of at once."""
+
+LEFT_ALONE = frozenset({Reason.MX_NOT_FOUND, Reason.MX_INVALID})
+"""What is said of a domain where an MX host is not probed."""
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +99,15 @@ class Domains:
     def close(self) -> None:
         """Ask for no more domains than are asked for now."""
         self._waiting.clear()
+
+    def ask_again(self) -> None:
+        """Ask within a round about the domains some of whose MX hosts were left alone: another rule holds now."""
+        for domain, state in self._board.domains.items():
+            left_alone = any(each.reason in LEFT_ALONE for each in state.problems)
+            if left_alone and self._schedule.starts_in(domain):  # one that is being asked about is left to end
+                self._schedule.remove(domain)
+                interval = min(settings.interval for _, settings in domain.target.ports)
+                self._schedule.add(domain, interval, "", self._turn)
 
     def hosts(self, domain: Domain) -> list[str]:
         """The hosts that a domain names."""

@@ -106,7 +106,10 @@ class Roster:
 
     def limit(self, bounds: Bounds) -> Iterator[None]:
         """Go by these bounds from now on, step by step as `follow`."""
-        return self._sites.limit(bounds)
+        other_hosts = bounds.mx_on_this_machine != self._sites.bounds.mx_on_this_machine
+        yield from self._sites.limit(bounds)
+        if other_hosts:
+            self._domains.ask_again()
 
     def _change(self, key: Key, old: list[Target], new: list[Target], known: dict[str, Domain]) -> None:
         """Change the entries of one host or domain. A mistake of ours must not cost more than these."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -197,8 +198,8 @@ def test_starttls_that_was_offered_is_missed() -> None:
     assert Reason.STARTTLS_WITHDRAWN in {each.reason for each in board.states[peer()].assessment.problems}
 
 
-NOT_OFFERED = {"hello": Hello("EHLO", {}), "session": None, "verdict": None, "hello_tls": None}
-LIMITED = {"ehlo": REFUSED, **NOT_OFFERED}
+NOT_OFFERED: dict[str, Any] = {"hello": Hello("EHLO", {}), "session": None, "verdict": None, "hello_tls": None}
+LIMITED: dict[str, Any] = {"ehlo": REFUSED, **NOT_OFFERED}
 PROBES: dict[str, Callable[[], Result]] = {
     "+": healthy,
     "-": lambda: healthy(**NOT_OFFERED),

@@ -21,7 +21,7 @@ def bench() -> Bench:
 
 
 def domains(*names: str, target: str = "mail", **settings: Any) -> Target:
-    return Target(target, ((25, Settings(resolve="dns", interval=300.0, **settings)),), domains=names)
+    return Target(target, ((25, Settings(resolve="dns", **{"interval": 300.0, **settings})),), domains=names)
 
 
 def mx(*hosts: str) -> Exchanges:
@@ -99,6 +99,19 @@ async def test_an_mx_on_loopback_is_connected_while_that_is_allowed(bench: Bench
         await settle(bench)
         seen.append(bench.addresses("mx.example.test"))
     assert seen == [["127.0.0.1", A], ["127.0.0.1", A], [A], [A]]
+
+
+async def test_domains_whose_hosts_were_left_alone_are_asked_for_at_once_where_that_is_allowed(bench: Bench) -> None:
+    problem = Problem(Reason.MX_NOT_FOUND, Stage.DNS, Severity.CRITICAL, "on this machine")
+    bench.names.mx |= {"one.test": Exchanges(problems=(problem,)), "two.test": mx("mx.example.test")}
+    bench.roster.add(domains("one.test", "two.test", interval=3600.0))
+    await settle(bench)
+    before = bench.names.asked_mx
+    for allowed in (True, True):
+        for _ in bench.roster.limit(Bounds(16, mx_on_this_machine=allowed)):
+            pass
+    await bench.run(62)
+    assert bench.names.asked_mx == before + 1
 
 
 async def test_an_mx_that_leaves_loopback_again_is_probed(bench: Bench) -> None:

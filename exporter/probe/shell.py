@@ -182,7 +182,7 @@ class Shell:
         self._earlier.append(Attempt(self._wire, self.address, self._expires, self))
         self._wire = Wire(self._loop, self)
         while self._earlier[0].expires <= self._loop.time():
-            self.attempt_failed(self._earlier[0], self._timeout())
+            self._drop(self._earlier[0], self._timeout())
         self._connect()
 
     def _go_on_with(self, attempt: Attempt) -> None:
@@ -195,11 +195,14 @@ class Shell:
 
     def attempt_connected(self, attempt: Attempt, own_address: str) -> None:
         """Go on with the attempt that connected first."""
-        self._go_on_with(attempt)
+        self._guard(self._go_on_with, attempt)
         self.connected(own_address)
 
     def attempt_failed(self, attempt: Attempt, error: Exception) -> None:
         """Go on without it."""
+        self._guard(self._drop, attempt, error)
+
+    def _drop(self, attempt: Attempt, error: Exception) -> None:
         self._earlier.remove(attempt)
         attempt.close()
         self._note_failure(attempt.address, error)
@@ -346,7 +349,8 @@ class Shell:
             self._timer.cancel()
             self._timer = None
         self._wire.close()
-        self._give_up_earlier()
+        if self._earlier:
+            self._give_up_earlier()
         self._script.close()
         done, self._done = self._done, _ignore
         done(self)

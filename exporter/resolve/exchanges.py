@@ -141,19 +141,20 @@ def _problems(
 ) -> tuple[Problem, ...]:
     """The problems of the exchanges: each reason once."""
     found = [*findings, *(f"{host} {what}" for host, each in listing.items() for what in each.findings)]
-    local = [host for host, each in listing.items() if each.local]
-    where = f" ({_on_this_machine(local)})" if local else ""
-    more = f"; and {len(found) - MAX_TOLD} more" if len(found) > MAX_TOLD else ""
-    listed = "; ".join(found[:MAX_TOLD]) + more + where
-    invalid = [_problem(Reason.MX_INVALID, listed, Severity.WARNING)] if found else []
-    missing = [] if hosts else [_problem(Reason.MX_NOT_FOUND, f"{domain} has no usable exchange{where}")]
-    return (*missing, *invalid)
+    local = _on_this_machine([host for host, each in listing.items() if each.local])
+    unusable = f"{domain} has no usable exchange"
+    missing = [] if hosts else [_problem(Reason.MX_NOT_FOUND, ": ".join([unusable, *local]))]
+    more = [f"and {len(found) - MAX_TOLD} more"] if len(found) > MAX_TOLD else []
+    told = "; ".join([*found[:MAX_TOLD], *more, *local])
+    return (*missing, *([_problem(Reason.MX_INVALID, told, Severity.WARNING)] if found else []))
 
 
-def _on_this_machine(hosts: Sequence[str]) -> str:
-    """Say which hosts are left alone, and which key allows them."""
-    names = ", ".join(hosts[:MAX_TOLD]) + (f" and {len(hosts) - MAX_TOLD} more" if len(hosts) > MAX_TOLD else "")
-    return f"{names} on this machine: global.mx_on_this_machine: true allows it"
+def _on_this_machine(hosts: Sequence[str]) -> list[str]:
+    """Which hosts are left alone because they are on this machine, and which key allows them; a sentence, or none."""
+    more = f" and {len(hosts) - MAX_TOLD} more" if len(hosts) > MAX_TOLD else ""
+    are = "are" if len(hosts) > 1 else "is"
+    told = f"{', '.join(hosts[:MAX_TOLD])}{more} {are} on this machine (global.mx_on_this_machine: true allows that)"
+    return [told] if hosts else []
 
 
 def _left_out(domain: str, usable: int) -> Iterator[Problem]:

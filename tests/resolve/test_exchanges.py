@@ -7,7 +7,7 @@ from exporter.resolve import Resolver, connectable
 if TYPE_CHECKING:
     from tests.resolve.conftest import Clock, ScriptedDns
 
-HERE = "on this machine: global.mx_on_this_machine: true allows it"
+HERE = "on this machine (global.mx_on_this_machine: true allows that)"
 GOOD = {"mx1.d.example A": "192.0.2.1", "mx2.d.example A": "192.0.2.2"}
 
 
@@ -94,13 +94,13 @@ GOOD = {"mx1.d.example A": "192.0.2.1", "mx2.d.example A": "192.0.2.2"}
         pytest.param(
             GOOD | {"d.example MX": "10 l.d.example., 20 mx1.d.example.", "l.d.example A": "127.0.0.1"},
             [(20, "mx1.d.example")],
-            {"mx_invalid": ("warning", f"l.d.example is on 127.0.0.1: not connected (l.d.example {HERE})")},
+            {"mx_invalid": ("warning", f"l.d.example is on 127.0.0.1: not connected; l.d.example is {HERE}")},
             id="on loopback",
         ),
         pytest.param(
             {"d.example MX": "10 l.d.example.", "l.d.example A": "127.0.0.1 192.0.2.1"},
             [(10, "l.d.example")],
-            {"mx_invalid": ("warning", f"l.d.example is on 127.0.0.1: not connected (l.d.example {HERE})")},
+            {"mx_invalid": ("warning", f"l.d.example is on 127.0.0.1: not connected; l.d.example is {HERE}")},
             id="on loopback and elsewhere",
         ),
         pytest.param(
@@ -115,12 +115,12 @@ GOOD = {"mx1.d.example A": "192.0.2.1", "mx2.d.example A": "192.0.2.2"}
             {
                 "mx_not_found": (
                     "critical",
-                    f"d.example has no usable exchange (a.d.example, b.d.example, c.d.example {HERE})",
+                    f"d.example has no usable exchange: a.d.example, b.d.example, c.d.example are {HERE}",
                 ),
                 "mx_invalid": (
                     "warning",
                     "a.d.example is on 127.0.0.1: not connected; b.d.example is on ::1: not connected; "
-                    f"c.d.example is on 127.0.1.1: not connected (a.d.example, b.d.example, c.d.example {HERE})",
+                    f"c.d.example is on 127.0.1.1: not connected; a.d.example, b.d.example, c.d.example are {HERE}",
                 ),
             },
             id="all on loopback",
@@ -129,8 +129,8 @@ GOOD = {"mx1.d.example A": "192.0.2.1", "mx2.d.example A": "192.0.2.2"}
             {"d.example MX": "NODATA", "d.example A": "127.0.0.1"},
             [],
             {
-                "mx_not_found": ("critical", f"d.example has no usable exchange (d.example {HERE})"),
-                "mx_invalid": ("warning", f"d.example is on 127.0.0.1: not connected (d.example {HERE})"),
+                "mx_not_found": ("critical", f"d.example has no usable exchange: d.example is {HERE}"),
+                "mx_invalid": ("warning", f"d.example is on 127.0.0.1: not connected; d.example is {HERE}"),
             },
             id="no MX, and the domain itself on loopback",
         ),
