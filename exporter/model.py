@@ -461,6 +461,8 @@ class Result:
     """The last answer to EHLO or HELO in clear, whatever it was."""
     ehlo_refusal: Reply | None = None
     """The reply to EHLO, where HELO was tried after it."""
+    unsolicited: Reply | None = None
+    """A reply that no command asked for: from then on replies and commands were out of step."""
     hello: Hello | None = None
     """The same where it was accepted."""
     starttls: Reply | None = None

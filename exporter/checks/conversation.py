@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from exporter.checks.problem import problem
-from exporter.model import Expect, Problem, Reply, Result
+from exporter.model import Ended, Expect, Problem, Reply, Result
 from exporter.phrases import explained, meaning_of, speaks_of_us, wants_certificate
 from exporter.reasons import Reason, Stage
 from exporter.smtp.software import software
@@ -50,6 +50,9 @@ def check(result: Result, _: Expect) -> Iterator[Problem]:
             ended = None
         elif ended.reason is Reason.REPLY_MALFORMED:
             refused = ()
+    if result.unsolicited:
+        said = f"the server sent an unsolicited reply: {result.unsolicited.code} {result.unsolicited.text}"
+        ended = Ended(Stage.EHLO, Reason.REPLY_MALFORMED, said)
     if ended:
         meaning = meaning_of(ended.detail)
         detail = f"{meaning}: {ended.detail}" if meaning else ended.detail

@@ -191,6 +191,7 @@ class Prober:
             greeting=kept(seen.greeting or shell.clear_greeting),
             ehlo=kept(seen.ehlo),
             ehlo_refusal=kept(seen.ehlo_refusal),
+            unsolicited=kept(seen.unsolicited),
             hello=seen.hello,
             starttls=kept(seen.starttls),
             session=replace(shell.session, chain=()) if shell.session else None,

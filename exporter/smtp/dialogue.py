@@ -14,11 +14,12 @@ from exporter.reasons import Stage
 from exporter.smtp.commands import Command, Connect, Handshake, Hear, Judge, Password, Quit, Say
 from exporter.smtp.hello import hello, offers_extensions
 from exporter.smtp.login import Mechanism, choose, login
-from exporter.smtp.reply import MalformedReplyError
 
 Script = Generator[Command, Any, Reply]
 
 SAFE_FOR_LOGIN = ("TLSv1.2", "TLSv1.3")
+GREETING = 220
+"""The code of a greeting (RFC 5321 4.3.2). In reply to EHLO or HELO it is a second one, or that of another server."""
 NO_EHLO = frozenset({500, 501, 502, 504, 550})
 """Answers to EHLO after which HELO is worth a try (RFC 5321 3.2 and what real servers answer)."""
 
@@ -31,6 +32,7 @@ class Seen:
     ehlo: Reply | None = None
     ehlo_refusal: Reply | None = None
     hello: Hello | None = None
+    unsolicited: Reply | None = None
     starttls: Reply | None = None
     session: Session | None = None
     verdict: Verdict | None = None
@@ -55,7 +57,7 @@ def converse(
     """
     own_address: str = yield Connect()
     last = yield from _talk(peer, seen, ehlo_name or _literal(own_address), login_due=login_due)
-    if last.code != 421:  # RFC 5321 3.8: after that the server has closed
+    if last.code != 421 and not seen.unsolicited:  # RFC 5321 3.8: after 421 the server has closed
         yield Quit()
 
 
@@ -66,7 +68,7 @@ def _talk(peer: Peer, seen: Seen, name: str, *, login_due: bool) -> Script:
         yield from _secure(seen)
     last: Reply = yield Hear(Stage.GREETING)
     seen.greeting = last
-    if last.code != 220 or expect.port == "closed":
+    if last.code != GREETING or expect.port == "closed":
         return last
     if security is Security.IMPLICIT:
         return (yield from _inside_tls(seen, name, peer.settings, login_due=login_due))
@@ -88,29 +90,21 @@ def _greet(seen: Seen, name: str, wanted: tuple[str, ...]) -> Script:
     """EHLO, and once HELO where the server does not know EHLO (RFC 5321 3.2, 4.1.1.1)."""
     reply: Reply = yield Say(Stage.EHLO, f"EHLO {name}")
     seen.ehlo = reply  # stands where the server closes instead of answering HELO
-    _require_step(reply)
-    if reply.code // 100 == 2:
+    if reply.code == GREETING:
+        seen.unsolicited = reply
+    elif reply.code // 100 == 2:
         seen.hello = hello("EHLO", reply, wanted)
     elif reply.code in NO_EHLO:
         seen.ehlo_refusal = reply
         reply = yield Say(Stage.EHLO, f"HELO {name}")
         seen.ehlo = reply
-        if offers_extensions(reply):  # the reply to EHLO, so the one before was not
-            raise _unsolicited(seen.ehlo_refusal)
-        _require_step(reply)
-        if reply.code // 100 == 2:
+        if offers_extensions(reply):  # this is the reply to EHLO, so the one before was not
+            seen.unsolicited = seen.ehlo_refusal
+        elif reply.code == GREETING:
+            seen.unsolicited = reply
+        elif reply.code // 100 == 2:
             seen.hello = hello("HELO", reply)
     return reply
-
-
-def _require_step(reply: Reply) -> None:
-    """A 220 is the greeting (RFC 5321 4.3.2), never the reply to EHLO or HELO: a second one, or another server's."""
-    if reply.code == 220:
-        raise _unsolicited(reply)
-
-
-def _unsolicited(reply: Reply) -> MalformedReplyError:
-    return MalformedReplyError.unsolicited(f"{reply.code} {reply.text}".encode())
 
 
 def _secure(seen: Seen) -> Generator[Command, Any, None]:
@@ -123,8 +117,9 @@ def _inside_tls(seen: Seen, name: str, settings: Settings, *, login_due: bool) -
     """RFC 3207 4.2: forget what was said in clear and ask again."""
     reply: Reply = yield Say(Stage.EHLO, f"EHLO {name}")
     seen.ehlo_tls = reply
-    _require_step(reply)
-    if reply.code // 100 != 2:
+    if reply.code == GREETING:
+        seen.unsolicited = reply
+    if reply.code // 100 != 2 or seen.unsolicited:
         return reply
     seen.hello_tls = hello("EHLO", reply, settings.expect.extensions)
     auth, mechanisms = settings.auth, seen.hello_tls.mechanisms

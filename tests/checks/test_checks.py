@@ -277,6 +277,10 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {**REFUSED, "ended": Ended(Stage.EHLO, Reason.EHLO_TIMEOUT)},
         {"ehlo_rejected": C, "ehlo_timeout": C},
     ),
+    "a second greeting": (
+        {**IN_CLEAR, "hello": None, "ehlo": GREETING, "unsolicited": GREETING},
+        {"reply_malformed": C},
+    ),
     "EHLO refused, and out of step": (
         {**REFUSED, "ended": Ended(Stage.EHLO, Reason.REPLY_MALFORMED)},
         {"reply_malformed": C},
@@ -338,9 +342,7 @@ DETAILS: dict[str, tuple[dict[str, Any], str]] = {
     "a PROXY header that the server does not expect": (
         {
             **GREETED,
-            "ended": Ended(
-                Stage.EHLO, Reason.REPLY_MALFORMED, "the server sent an unsolicited reply: 500 what? PROXY TCP4"
-            ),
+            "unsolicited": reply("500 what? PROXY TCP4"),
         },
         "a proxy in between sends a PROXY header, which the server does not expect: "
         "the server sent an unsolicited reply: 500 what? PROXY TCP4",
