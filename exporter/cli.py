@@ -79,7 +79,7 @@ def _run(options: argparse.Namespace) -> int:
                 raise StartError(str(error)) from error
             await Agent(config, web, systemd).run()
         except ConfigErrors as errors:
-            for each in errors.errors:
+            for each in errors.told:
                 print(each, file=sys.stderr)
             return 1
         except StartError as error:
@@ -148,7 +148,7 @@ def _probe(options: argparse.Namespace) -> int:
         config = load(Path(options.config_file)) if options.config_file else defaults()
         asked = _asked(options, config)
     except ConfigErrors as errors:
-        for each in errors.errors:
+        for each in errors.told:
             print(each, file=sys.stderr)
         return 1
     except ValueError as error:
@@ -192,7 +192,7 @@ def _check_config(options: argparse.Namespace) -> int:
     try:
         config = load(options.file)
     except ConfigErrors as errors:
-        for each in errors.errors:
+        for each in errors.told:
             print(each, file=sys.stderr)
         return 1
     ports = sum(len(target.ports) * (1 if target.host else len(target.domains)) for target in config.targets)

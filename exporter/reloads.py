@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY, LOOK_AGAIN = 5.0, 1.0
 """Seconds between two looks at the files, and after one that saw a change: two equal ones make it true."""
-LOGGED = 100
-"""Errors of one reading that are logged; the answer to a request has all."""
 
 Read = Callable[[Config, bytes | None], Awaitable[Config]]
 """Reads the next configuration, given the running one and, where it is not to be read anew, the text of its file."""
@@ -107,7 +105,7 @@ class Reloads:
         try:
             config = await self._read(before, text)
         except ConfigErrors as errors:
-            return self._refused([str(each) for each in errors.errors], errors.sources)
+            return self._refused(errors.told, errors.sources)
         except RuntimeError as error:
             return self._refused([str(error)], None)
         try:
@@ -123,10 +121,8 @@ class Reloads:
 
     def _refused(self, errors: list[str], sources: Sources | None) -> list[str]:
         """Say what is wrong, and remember what was read, so that it is said once."""
-        for each in errors[:LOGGED]:
+        for each in errors:
             log.error("configuration not reloaded, the old one runs on", extra={"error": each})
-        if len(errors) > LOGGED:
-            log.error("configuration not reloaded, the old one runs on", extra={"more_errors": len(errors) - LOGGED})
         running, tried = self.config.sources, sources or Sources()
         patterns = tuple(dict.fromkeys((*running.patterns, *tried.patterns)))
         self._seen = Baseline(Sources(patterns, {**running.digests, **tried.digests}), tried.digests, complete=False)

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from exporter.config.errors import ConfigError, Where, shown
+from exporter.config.errors import LONGEST_SHOWN, ConfigError, Where, shown
 from exporter.config.scalars import describe, plain
 
 MAX_DEPTH = 50
@@ -20,6 +20,10 @@ MAX_DEPTH = 50
 MAX_ALIASED = 1_000_000
 """Nodes that aliases may stand for, in all: an alias bomb holds billions."""
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+
+
+Pair = tuple[yaml.Node, yaml.Node]
+"""Key and value of a mapping."""
 
 
 class _TooDeepError(Exception):
@@ -52,6 +56,8 @@ class Document:
     file: Path
     value: Any
     root: yaml.Node | None = field(repr=False, default=None)
+    _pairs: dict[int, dict[Any, Pair]] = field(repr=False, default_factory=dict)
+    """The parts of mappings that were looked into, by the node of the mapping."""
 
     def error(self, where: Where, message: str, *, key: bool = False) -> ConfigError:
         """Make an error at the part named by `where`, or at the nearest part around it that was written.
@@ -60,7 +66,7 @@ class Document:
         """
         node, found, mark = self.root, where, self.root.start_mark if self.root else None
         for index, step in enumerate(where):
-            pair = _child(node, step)
+            pair = self._child(node, step)
             if pair is None:
                 found = where[:index]
                 break
@@ -73,14 +79,16 @@ class Document:
         """Tell the line of a part, from 1."""
         return self.error(where, "").line or 1
 
-
-def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """Find a part of a collection and the node that names it; None where there is none."""
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step], node.value[step]
-    if isinstance(node, yaml.MappingNode):
-        return next(((key, value) for key, value in node.value if key.value == step), None)
-    return None
+    def _child(self, node: yaml.Node | None, step: str | int) -> Pair | None:
+        """Find a part of a collection and the node that names it; None where there is none."""
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            return node.value[step], node.value[step]
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        if id(node) not in self._pairs:
+            pairs = ((key, value) for key, value in reversed(node.value) if isinstance(key, yaml.ScalarNode))
+            self._pairs[id(node)] = {key.value: (key, value) for key, value in pairs}  # of duplicates the first
+        return self._pairs[id(node)].get(step)
 
 
 def parse(file: Path, data: bytes, report: Callable[[ConfigError], None]) -> Document | None:
@@ -165,6 +173,7 @@ class _Builder:
 
     def _mapping(self, node: yaml.Node, where: Where) -> dict[str, Any]:
         made: dict[str, Any] = {}
+        first: dict[str, yaml.Node] = {}
         for key, child in node.value:
             name = self.value(key, where) if isinstance(key, yaml.ScalarNode) else None
             mark = key.start_mark
@@ -174,10 +183,10 @@ class _Builder:
             elif name == "<<" and key.tag == "plain":
                 self._error_at(mark, where, "merge keys (<<) are not understood: write a module and name it")
             elif name in made:
-                first = _child(node, name)
-                at = first[0].start_mark.line + 1 if first else 0
-                self._error_at(mark, (*where, name), f"duplicate key `{name}`: first given on line {at}")
+                shown_name, line = name[:LONGEST_SHOWN], first[name].start_mark.line + 1
+                self._error_at(mark, (*where, name), f"duplicate key `{shown_name}`: first given on line {line}")
             else:
+                first[name] = key
                 made[name] = self.value(child, (*where, name))
         return made
 

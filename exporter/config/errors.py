@@ -16,6 +16,12 @@ Where = tuple[str | int, ...]
 
 LONGEST_SHOWN = 60
 """Characters of a key in an error."""
+MAX_MESSAGE = 500
+"""Characters of a message."""
+MAX_ERRORS = 1000
+"""Errors after which reading ends: a generator went wrong, and nobody reads on."""
+TOLD = 100
+"""Errors that are written out."""
 
 
 def shown(where: Where) -> str:
@@ -36,8 +42,23 @@ class ConfigError:
     def __str__(self) -> str:
         """Say FILE:LINE:COLUMN: path: message in one line, leaving out what is not known."""
         place = f"{self.file}:{self.line}:{self.column}" if self.line else f"{self.file}"
-        text = ": ".join(part for part in (place, self.path, self.message) if part)
+        message = self.message if len(self.message) <= MAX_MESSAGE else f"{self.message[:MAX_MESSAGE]}..."
+        text = ": ".join(part for part in (place, self.path, message) if part)
         return escape(text)
+
+
+class TooManyErrors(Exception):  # noqa: N818 - ends a reading, and is no error of its own
+    """A reading has found MAX_ERRORS errors."""
+
+
+class ErrorList(list[ConfigError]):
+    """The errors of one reading."""
+
+    def append(self, error: ConfigError) -> None:
+        """Take in one more. Raises TooManyErrors where it is the last that is of interest."""
+        super().append(error)
+        if len(self) >= MAX_ERRORS:
+            raise TooManyErrors
 
 
 class ConfigErrors(Exception):  # noqa: N818  # the plural is the point: all errors at once
@@ -51,7 +72,15 @@ class ConfigErrors(Exception):  # noqa: N818  # the plural is the point: all err
         self.errors = tuple(
             sorted(set(errors), key=lambda e: (str(e.file), e.line or 0, e.column or 0, e.path, e.message))
         )
-        super().__init__("\n".join(map(str, self.errors)))
+        super().__init__("\n".join(self.told))
+
+    @property
+    def told(self) -> list[str]:
+        """The first ones, a line each, and a line that says how many more there are."""
+        more = len(self.errors) - TOLD
+        least = "at least " if len(self.errors) >= MAX_ERRORS else ""
+        tail = [f"and {least}{more} more error{'s' if more > 1 else ''}"] if more > 0 else []
+        return [*map(str, self.errors[:TOLD]), *tail]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Survive the way back from a process that parsed for us."""

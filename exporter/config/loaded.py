@@ -6,6 +6,7 @@ So the agent can have its configuration read by another process (`apart`) and ne
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from exporter.config.sources import Sources
@@ -17,6 +18,10 @@ BUILT_IN_PORTS = {"relay": 25, "submissions": 465, "submission": 587}
 """One port of each."""
 
 
+MAX_COMPARED = 200
+"""Names that a wrong one is compared with."""
+
+
 def module_of(port: int) -> str:
     """Name the built-in module of a port."""
     return MODULE_OF_PORT.get(port, "relay")
@@ -24,7 +29,7 @@ def module_of(port: int) -> str:
 
 def close(name: str, known: Iterable[str]) -> str | None:
     """Find the one of the known names that is most like a wrong one, if any is."""
-    return next(iter(difflib.get_close_matches(name[:64], list(known), 1)), None)
+    return next(iter(difflib.get_close_matches(name[:64], list(islice(known, MAX_COMPARED)), 1)), None)
 
 
 def unknown_module(module: str, names: Iterable[str]) -> str:

@@ -14,6 +14,8 @@ from exporter.config.loaded import module_of, unknown_module
 from exporter.config.model import BUILT_IN, EndpointKeys, Section
 from exporter.model import AuthSettings, Expect, Security, Settings, TlsSettings
 
+MAX_CHAIN = 50
+"""Modules that one builds on, each on the next."""
 DOMAIN_INTERVAL = 300.0
 """Mail domains are other people's servers: `global.interval` is not for them."""
 
@@ -69,14 +71,11 @@ class Merge:
         self.base = base
         self.modules = modules
         self.report = report
+        self.names = dict.fromkeys((*BUILT_IN, *modules))
+        """All modules, the built-in ones first."""
         self.interned: dict[Settings, Settings] = {}
         self.plain: dict[tuple[str, str, bool], Settings | None] = {}
         self.unusable = {name for name in modules if self._check_chain(name)}
-
-    @property
-    def names(self) -> list[str]:
-        """All modules, the built-in ones first."""
-        return [*BUILT_IN, *(name for name in self.modules if name not in BUILT_IN)]
 
     def settings(self, port: int, own: Sequence[Layer] = (), *, domains: bool = False) -> Settings | None:
         """Merge what holds for a port, `own` layers last; None where an error (told) leaves nothing to go by."""
@@ -119,7 +118,7 @@ class Merge:
     def _chain(self, module: str) -> tuple[str | None, list[Layer]]:
         """List the layers of a module, what it builds on first, and the built-in module it names, if it names one."""
         chain: list[Layer] = []
-        while module in self.modules and len(chain) <= len(self.modules):
+        while module in self.modules and len(chain) <= min(len(self.modules), MAX_CHAIN):
             chain.insert(0, self.modules[module])
             if "module" not in self.modules[module].values:
                 return (module if module in BUILT_IN else None), chain
@@ -131,8 +130,9 @@ class Merge:
         root, chain = self._chain(module)
         layer = self.modules[module]
         base = layer.values.get("module")
-        circular = root in self.modules and len(chain) > len(self.modules)
-        if circular:
+        if root in self.modules and len(chain) > MAX_CHAIN:
+            message = f"the module {module!r} builds on more than {MAX_CHAIN} others, or on itself, in the end"
+        elif root in self.modules and len(chain) > len(self.modules):
             message = f"the module {module!r} builds on itself, in the end"
         elif base is not None and base not in self.names:
             message = self.unknown(base)

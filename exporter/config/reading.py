@@ -1,5 +1,6 @@
 """A file to a Config, or all that is wrong with it. Knows which files there are and their order."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 from exporter.config import files
 from exporter.config.document import Document, parse
 from exporter.config.entries import Entries
-from exporter.config.errors import ConfigError, ConfigErrors
+from exporter.config.errors import ConfigError, ConfigErrors, ErrorList, TooManyErrors
 from exporter.config.files import Beside, Role
 from exporter.config.loaded import BUILT_IN_PORTS, Config, Egress, ProbeAccess
 from exporter.config.merge import Layer, Merge, written
@@ -28,8 +29,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ, *, text: bytes | N
     """
     reading = Reading(Beside(path.parent, environ, key=key))
     with left_for_later():  # a million nodes, and no cycles
-        document = reading.document("configuration", path, text)
-        config = reading.config(document) if document else None
+        config = reading.whole(path, text)
     if reading.errors or config is None:
         raise ConfigErrors(reading.errors, reading.sources)
     return replace(config, text=reading.text)
@@ -45,7 +45,7 @@ class Reading:
 
     def __init__(self, beside: Beside) -> None:
         self.beside = beside
-        self.errors: list[ConfigError] = []
+        self.errors = ErrorList()
         self.patterns: tuple[str, ...] = ()
         self.text = b""
         """That of the main file."""
@@ -54,6 +54,13 @@ class Reading:
     def sources(self) -> Sources:
         """What was looked into so far."""
         return Sources(self.patterns, self.beside.digests)
+
+    def whole(self, path: Path, text: bytes | None) -> Config | None:
+        """Read all; None where nothing of use comes of it, for which there is an error."""
+        with contextlib.suppress(TooManyErrors):
+            document = self.document("configuration", path, text)
+            return self.config(document) if document else None
+        return None
 
     def document(self, role: Role, file: Path, data: bytes | None = None) -> Document | None:
         """Read one YAML file; None where that is not possible (told)."""

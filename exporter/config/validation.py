@@ -55,10 +55,11 @@ class Checker:
         try:
             return Checked(model.model_validate(value, context=self.beside))
         except ValidationError as error:
-            found = [each for each in error.errors(include_url=False) if not _is_empty_collection(each)]
+            every = error.errors(include_url=False)
+            found = [each for each in every if not _is_empty_collection(each)]
             for each in found:
                 self.report(_error(each, model, self.document, where))
-            for each in error.errors(include_url=False):
+            for each in every:
                 value = _without(value, each["loc"])
             broken = tuple(each["loc"] for each in found)
         try:

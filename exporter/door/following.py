@@ -74,7 +74,7 @@ class Following:
         try:
             self.settings = self._fit(reading, reading.settings())
         except ConfigErrors as errors:
-            for error in errors.errors:
+            for error in errors.told:
                 log.error("the web configuration has errors, the previous one stays in force", extra={"error": error})  # noqa: TRY400 - no traceback for what an operator wrote
             self._remember((*reading.files, *self._files))
         else:

@@ -4,6 +4,7 @@ Positions, YAML and errors are those of `exporter.config`; the table is `keys`. 
 a secret: what looks like a hash is masked, wherever in an error it stands.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from OpenSSL import SSL
 
 from exporter.config import files
 from exporter.config.document import Document, parse
-from exporter.config.errors import LONGEST_SHOWN, ConfigError, ConfigErrors, Where
+from exporter.config.errors import LONGEST_SHOWN, ConfigError, ConfigErrors, ErrorList, TooManyErrors, Where
 from exporter.door import identity
 from exporter.door.keys import VERSIONS, WEB_CONFIG, Section, kind
 from exporter.door.settings import Settings
@@ -43,7 +44,7 @@ class Reading:
         self.files = [path]
         self.empty = False
         """Nothing is written in it."""
-        self._errors: list[ConfigError] = []
+        self._errors = ErrorList()
         self._document = Document(path, None)
 
     def settings(self) -> Settings:
@@ -53,13 +54,14 @@ class Reading:
             ConfigErrors: everything that is wrong with it.
         """
         settings = Settings()
-        try:
-            if document := parse(self.path, files.read(self.path, LARGEST), self._report):
-                self._document = document
-                self.empty = document.value is None
-                settings = self._judge(self._section(document.value, WEB_CONFIG, ()))
-        except ValueError as error:
-            self._report(ConfigError(self.path, str(error)))
+        with contextlib.suppress(TooManyErrors):
+            try:
+                if document := parse(self.path, files.read(self.path, LARGEST), self._report):
+                    self._document = document
+                    self.empty = document.value is None
+                    settings = self._judge(self._section(document.value, WEB_CONFIG, ()))
+            except ValueError as error:
+                self._report(ConfigError(self.path, str(error)))
         if self._errors:
             raise ConfigErrors(self._errors)
         return settings

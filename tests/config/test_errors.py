@@ -1,13 +1,30 @@
 import pickle
 from pathlib import Path
 
-from exporter.config.errors import ConfigError, ConfigErrors, shown
+import pytest
+
+from exporter.config.errors import MAX_ERRORS, TOLD, ConfigError, ConfigErrors, shown
 
 
 def test_errors_are_sorted_by_file_and_line_and_none_is_told_twice() -> None:
     a2, a10, b1 = (ConfigError(Path(name), "x", line, 1) for name, line in (("a", 2), ("a", 10), ("b", 1)))
     missing = ConfigError(Path("a"), "cannot read a")
     assert ConfigErrors([b1, a10, a2, a10, missing]).errors == (missing, a2, a10, b1)
+
+
+@pytest.mark.parametrize(
+    ("number", "last"),
+    [
+        (TOLD, "c.yaml:100:1: x"),
+        (TOLD + 1, "and 1 more error"),
+        (MAX_ERRORS - 1, "and 899 more errors"),
+        (MAX_ERRORS, "and at least 900 more errors"),
+    ],
+)
+def test_of_many_errors_the_first_are_told_and_how_many_more_there_are(number: int, last: str) -> None:
+    errors = ConfigErrors(ConfigError(Path("c.yaml"), "x", line + 1, 1) for line in range(number))
+    assert errors.told[:TOLD] == [f"c.yaml:{line + 1}:1: x" for line in range(TOLD)]
+    assert errors.told[-1] == last
 
 
 def test_an_error_says_what_is_known_of_its_place() -> None:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from exporter.config import Config, ConfigErrors, Egress, ProbeAccess, Sources, defaults, load, reading
+from exporter.config.errors import MAX_ERRORS, MAX_MESSAGE, TOLD
 from exporter.config.files import digest
 from exporter.config.table import keys
 from exporter.model import Settings
@@ -28,6 +29,51 @@ def test_a_bad_configuration_is_told_all_that_is_wrong(file: Path, monkeypatch: 
     with pytest.raises(ConfigErrors) as raised:
         load(Path(file.name), ENVIRON)
     assert f"{raised.value}\n" == file.with_suffix(".errors").read_text(encoding="utf-8")
+
+
+MANY = 3 * MAX_ERRORS
+ONE = "targets: [{host: a, ports: [25]}]\n"
+GONE_WRONG: dict[str, str] = {
+    "unknown keys": ONE + "".join(f"k{number}: 1\n" for number in range(40_000)),
+    "duplicate keys": ONE + "".join(f"k{number % MANY}: 1\n" for number in range(2 * MANY)),
+    "unknown endpoint keys": f"{ONE}global:\n" + "".join(f"  k{number}: 1\n" for number in range(MANY)),
+    "labels": "targets:\n- labels:\n" + "".join(f"    'k {number}': x\n" for number in range(MANY)),
+    "targets": "targets:\n" + "- {hots: a}\n" * MANY,
+    "targets that are there": "targets:\n" + "- {host: a, ports: [25]}\n" * MANY,
+    "ports": f"targets: [{{host: a, ports: [{'70000, ' * MANY}]}}]\n",
+    "domains": f"targets: [{{domains: [{'a b, ' * MANY}]}}]\n",
+    "modules": f"{ONE}modules:\n" + "".join(f"  m{number}: {{module: x}}\n" for number in range(MANY)),
+    "a chain of modules": f"{ONE}modules:\n"
+    + "".join(f"  m{number}: {{module: m{(number + 1) % MANY}}}\n" for number in range(MANY)),
+    "keys that are no strings": ONE + "".join(f"{number}: 1\n" for number in range(MANY)),
+    "tags": "targets:\n" + "- !x a\n" * MANY,
+    "canaries": f"{ONE}egress: {{canaries: [{'a b, ' * MANY}]}}\n",
+}
+
+
+@pytest.mark.parametrize("text", GONE_WRONG.values(), ids=GONE_WRONG)
+def test_of_thousands_of_errors_the_first_hundred_are_told(tmp_path: Path, text: str) -> None:
+    """Reading ends at MAX_ERRORS, whatever it would cost to find the others."""
+    with pytest.raises(ConfigErrors) as raised:
+        reading.load(tmp_path / "c.yaml", ENVIRON, text=text.encode())
+    assert len(raised.value.told) == TOLD + 1
+    assert raised.value.told[-1] == f"and at least {MAX_ERRORS - TOLD} more errors"
+    assert len(raised.value.errors) == MAX_ERRORS
+
+
+def test_a_domains_file_with_thousands_of_errors_is_left(tmp_path: Path) -> None:
+    (tmp_path / "d.txt").write_text("a b\n" * MANY)
+    with pytest.raises(ConfigErrors) as raised:
+        reading.load(tmp_path / "c.yaml", ENVIRON, text=b"targets: [{domains_file: d.txt}]")
+    assert len(raised.value.errors) == MAX_ERRORS
+
+
+def test_no_message_is_long(tmp_path: Path) -> None:
+    with pytest.raises(ConfigErrors) as raised:
+        reading.load(
+            tmp_path / "c.yaml", ENVIRON, text=b"targets: [{host: a, ports: [25], module: %s}]" % (b"m" * 100_000)
+        )
+    assert all(len(line) < len(str(tmp_path)) + MAX_MESSAGE + 200 for line in raised.value.told)
 
 
 def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config import ConfigErrors
+from exporter.config.errors import MAX_ERRORS, TOLD
 from exporter.door.reading import Reading
 from exporter.simulated.certificates import Zoo
 from tests.door.conftest import CANARY, HASH, Write
@@ -23,6 +24,11 @@ def pem(zoo: Zoo, write: Write) -> None:
     write(zoo.good.pem_file.read_bytes(), "good.pem")
     write(zoo.good_rsa.pem_file.read_bytes(), "other.pem")
     write(zoo.ca_file.read_bytes(), "ca.pem")
+
+
+def test_of_thousands_of_errors_the_first_hundred_are_told(write: Write) -> None:
+    told = wrong(write("".join(f"k{number}: 1\n" for number in range(3 * MAX_ERRORS))))
+    assert (len(told), told[-1]) == (TOLD + 1, f"and at least {MAX_ERRORS - TOLD} more errors")
 
 
 def test_an_empty_file_leaves_the_door_open(write: Write) -> None:
