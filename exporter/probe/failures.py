@@ -107,7 +107,7 @@ def ended(
     reason = known.get(type(error), known.get(ClosedError, Reason.INTERNAL_ERROR))
     if reason is Reason.GREETING_CLOSED and silence >= SILENCE and security is not Security.IMPLICIT:
         return Ended(stage, reason, f"after {silence:.0f} s of silence: perhaps a PROXY protocol listener")
-    return Ended(stage, reason, _detail(error))
+    return Ended(stage, reason, detail(error))
 
 
 def untestable(error: Exception, address: str) -> Untestable | None:
@@ -119,9 +119,12 @@ def untestable(error: Exception, address: str) -> Untestable | None:
     return Untestable.LOCAL_RESOURCES if code in LOCAL_RESOURCES or isinstance(cause, LoopAwayError) else None
 
 
-def _detail(error: Exception) -> str:
+def detail(error: Exception) -> str:
+    """What an error says, in words of people rather than of libraries; empty where its kind says all."""
     match error:
-        case MalformedReplyError():
+        case HandshakeError():
+            return detail(error.cause)
+        case MalformedReplyError() | LoopAwayError():
             return str(error)
         case TlsError():
             return error.reason
@@ -191,7 +194,7 @@ def _handshake(error: HandshakeError, security: Security) -> Ended:
     if isinstance(cause, TimeoutError):
         return Ended(Stage.TLS, Reason.TLS_TIMEOUT)
     if not isinstance(cause, TlsError):
-        return Ended(Stage.TLS, Reason.TLS_CLOSED, _detail(cause))
+        return Ended(Stage.TLS, Reason.TLS_CLOSED, detail(cause))
     if cause.reason.endswith(NO_CLIENT_CERTIFICATE) and error.certificate_requested:
         return Ended(Stage.TLS, Reason.TLS_CLIENT_CERTIFICATE_REQUIRED, cause.reason)
     return Ended(Stage.TLS, OPENSSL.get(cause.reason, Reason.TLS_HANDSHAKE_FAILED), cause.reason)

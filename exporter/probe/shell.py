@@ -221,7 +221,7 @@ class Shell:
         else:
             self.connected_to, self._failed_to = False, address
             self.ended = failures.ended(Stage.CONNECT, error, self._peer.settings.security, self._peer.port)
-        self.transcript.remark(Stage.CONNECT, f"{address}: {str(error) or 'no answer'}")
+        self.transcript.remark(Stage.CONNECT, f"{address}: {failures.detail(error) or 'no answer'}")
 
     def _not_connected(self, error: Exception) -> None:
         """Try the next address, go on with an earlier attempt, or give up."""
@@ -292,7 +292,7 @@ class Shell:
         if stage is not Stage.QUIT:
             self.untestable = failures.untestable(error, self.address)
         if self.untestable:
-            self.transcript.remark(stage, str(error))
+            self.transcript.remark(stage, failures.detail(error))
         elif stage is not Stage.QUIT and self.clear_greeting is None:
             silence = 0.0 if self._parser.pending else self.watch.stages.get(stage, 0.0)
             ended = self.ended = failures.ended(

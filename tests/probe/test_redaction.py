@@ -1,27 +1,20 @@
 """A password is hidden wherever a server repeats it, in each form that it might take."""
 
-import json
 from base64 import b64encode, urlsafe_b64encode
 from dataclasses import replace
-from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
-from exporter import exposition, facts, page
-from exporter.board import Board
-from exporter.model import Endpoint, Hello, Result, TlsSettings
-from exporter.multitarget.shown import debug
+from exporter.model import Hello, TlsSettings
 from exporter.probe.redaction import MAX_CLEAN, MAX_CLEAN_CHARACTERS, MAX_WINDOWS, WINDOW, Redactor
-from exporter.report.look import Seen
-from exporter.report.text import print_text
 from exporter.simulated.certificates import Kind
 from exporter.simulated.healthy import SmtpServer, saying
 from tests.probe.scenarios import LOGIN, PASSWORD_ENV
-from tests.results import NOW, healthy
+from tests.results import healthy
+from tests.surfaces import surfaces
 
 if TYPE_CHECKING:
     from exporter.simulated.certificates import Zoo
@@ -157,26 +150,6 @@ def tattling(zoo: "Zoo", word: str) -> SmtpServer:
     )
 
 
-def surfaces(result: Result) -> str:
-    board, one = Board(), Endpoint("mail", result.peer)
-    board.add(one)
-    board.record(result)
-    state, peer, screen = board.endpoints[one], result.peer, StringIO()
-    print_text(Seen(board), Console(file=screen, width=500))
-    named = (one.target, peer.host, peer.address, str(peer.port))
-    return "".join(
-        (
-            repr(result),
-            *exposition.render(board, NOW, openmetrics=False),
-            *page.render(board, NOW),
-            *page.render_endpoint(board, NOW, named),
-            json.dumps(facts.with_past(one, state, NOW)),
-            debug(state, peer.settings),
-            screen.getvalue(),
-        )
-    )
-
-
 @pytest.mark.parametrize("word", SAID, ids=["itself", "upper case", "reversed", "hexadecimal", "base64"])
 async def test_what_a_server_repeats_is_nowhere_from_the_first_probe_on(
     word: str, serve: "Serve", probe: "Probe", zoo: "Zoo", monkeypatch: pytest.MonkeyPatch
@@ -186,7 +159,7 @@ async def test_what_a_server_repeats_is_nowhere_from_the_first_probe_on(
     settings = replace(LOGIN, tls=TlsSettings(str(zoo.ca_file)))
     for login in (True, False):
         result = await probe(server.port, settings)
-        shown = surfaces(result)
+        shown = repr(result) + surfaces(result)
         assert result.authenticated is False
         assert ("AUTH" in repr(server.conversations[-1].heard)) is login
         assert not parts(shown.lower(), word.lower())
@@ -201,4 +174,4 @@ async def test_what_is_told_before_a_login_is_possible_is_hidden_too(
     """The agent may have been restarted: the server has known the password for long."""
     monkeypatch.setenv(PASSWORD_ENV, WORD)
     result = await probe((await serve(SmtpServer(greeting=saying(f"554 {WORD}")))).port, LOGIN)
-    assert not parts(surfaces(result), WORD)
+    assert not parts(repr(result) + surfaces(result), WORD)

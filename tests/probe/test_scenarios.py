@@ -1,7 +1,9 @@
 """Each row of the table, probed over loopback by the real Prober and judged by the real checks."""
 
 import asyncio
+import logging
 import os
+import re
 import socket
 import struct
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter.checks import assess
+from exporter.logs import Json
 from exporter.model import Session, Verdict
 from exporter.probe import second_look
 from exporter.probe.prober import Prober
@@ -21,11 +24,18 @@ from exporter.simulated.scripts import SCRIPTS
 from exporter.trust import Judge
 from exporter.wire import Wire
 from tests.probe.scenarios import BROKEN, HEALTHY, PASSWORD_ENV, SCENARIOS, Scenario, by_reason
+from tests.surfaces import surfaces
 
 if TYPE_CHECKING:
     from exporter.simulated.certificates import Zoo
     from tests.conftest import Serve
     from tests.probe.conftest import Probe
+
+
+DEBUG_TEXT = re.compile(
+    r"Traceback|<class|<\w+\.|object at 0x|\w+Error\b|\w+Exception\b|\[Errno|\b_ssl\.c|\bbytearray\(|\bb['\"]|\{ ?kind:"
+)
+"""What libraries write for developers: names of exceptions and types, values as in their code."""
 
 
 class FailingJudge(Judge):
@@ -50,8 +60,14 @@ def resetting_port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.id for scenario in SCENARIOS])
 async def test_says_exactly_what_its_row_says(
-    scenario: Scenario, serve: "Serve", probe: "Probe", zoo: "Zoo", monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario,
+    serve: "Serve",
+    probe: "Probe",
+    zoo: "Zoo",
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     monkeypatch.setenv(PASSWORD_ENV, scenario.password)
     if scenario.looked_at_again:
         monkeypatch.setattr(second_look, "SILENCE", 0.0)
@@ -81,6 +97,8 @@ async def test_says_exactly_what_its_row_says(
     assert (found, assessment.untestable) == (scenario.problems, scenario.untestable)
     failed = "critical" in scenario.problems.values()
     assert assessment.success is (None if scenario.untestable else not failed)
+    said = surfaces(result) + "\n".join(map(Json().format, caplog.records))
+    assert scenario.judge_fails or DEBUG_TEXT.findall(said) == [], "what a library says is for developers"
 
 
 def test_every_script_of_the_test_bed_has_a_row() -> None:
