@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from exporter.config.files import read
+
+MAX_FILE_BYTES = 16 * 2**20
+"""Blocklists in hosts files come to a few MiB."""
 MAX_NAMESERVERS = 3
 MAX_NDOTS = 15
 
@@ -123,8 +127,8 @@ class Followed(Generic[T]):
             seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
             if seen == self._seen:
                 return False
-            text = self._path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            text = read(self._path, MAX_FILE_BYTES).decode("utf-8", "replace")
+        except (OSError, ValueError):
             seen, text = None, ""
         before, self._seen, self.content = self.content, seen, self._parse(text)
         return self.content != before

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from OpenSSL import crypto
 
+from exporter.config.files import read
 from exporter.pem import certificates
 from exporter.trust.certificate import unchanged, within
 from exporter.trust.fields import Fields
@@ -85,9 +86,9 @@ class TrustStore(Anchors):
 
 def _content(ca_file: str) -> bytes:
     try:
-        return Path(ca_file).read_bytes()
-    except OSError as error:
-        raise TrustStoreError(f"{ca_file}: {error.strerror or error}") from None
+        return read(Path(ca_file))
+    except ValueError as error:
+        raise TrustStoreError(str(error).removeprefix("cannot read ")) from None
 
 
 def _system_contents() -> Iterator[bytes]:
@@ -99,8 +100,8 @@ def _system_contents() -> Iterator[bytes]:
             files += sorted(file for file in Path(directory).iterdir() if HASHED.fullmatch(file.name))
     for file in files:
         try:
-            yield file.read_bytes()
-        except OSError:
+            yield read(file)
+        except ValueError:
             continue  # as OpenSSL does: a missing default place is no error
 
 

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,8 @@ def test_a_followed_file_is_parsed_again_when_it_changed_and_tells_whether_that_
     path.unlink()
     seen.append((followed.look(), followed.content))
     assert seen == [(False, []), (True, ["a", "b"]), (False, ["a", "b"]), (True, ["c"]), (True, [])]
+
+
+def test_a_pipe_counts_as_empty(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "file")
+    assert Followed(tmp_path / "file", str.split).content == []

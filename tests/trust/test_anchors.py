@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,9 +43,17 @@ def test_a_ca_file_that_cannot_be_used_is_a_clear_error(tmp_path: Path, content:
     assert str(raised.value) == f"{tmp_path}/{message}"
 
 
-def test_a_directory_is_no_ca_file(tmp_path: Path) -> None:
-    with pytest.raises(TrustStoreError, match="Is a directory"):
-        TrustStore(str(tmp_path))
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["directory", "pipe"])
+def test_only_a_regular_file_is_a_ca_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "anchors.pem")
+    with pytest.raises(TrustStoreError, match=r"anchors.pem: not a regular file"):
+        TrustStore(str(tmp_path / "anchors.pem"))
+
+
+def test_a_pipe_among_the_systems_files_is_passed_over(nowhere: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pem")
+    nowhere.setenv("SSL_CERT_FILE", str(tmp_path / "pipe.pem"))
+    assert TrustStore(None).size == 0
 
 
 def test_text_and_keys_between_the_certificates_do_not_matter(tmp_path: Path, zoo: Zoo) -> None:
