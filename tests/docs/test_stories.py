@@ -21,7 +21,7 @@ import pytest
 from tests.docs.markdown import ROOT, Block, blocks, pages
 from tests.patience import PATIENCE
 from tests.real.conftest import require
-from tests.real.opensmtpd import can_mount
+from tests.real.machine import can_mount
 
 NOT_HERE = ("as root", "needs Docker", "needs a cluster", "on the mail server", "needs the internet")
 """The first line of a block that is not run: `# as root`."""

@@ -16,7 +16,8 @@ import pytest
 from exporter.simulated.certificates import Zoo
 from tests.real.dovecot import run_dovecot
 from tests.real.exim import run_exim
-from tests.real.opensmtpd import can_mount, run_opensmtpd
+from tests.real.machine import can_mount
+from tests.real.opensmtpd import run_opensmtpd
 from tests.real.postfix import run_postfix
 from tests.real.processes import PACKAGES, Server
 from tests.real.prometheus import Prometheus, Start, run_prometheus

@@ -21,7 +21,7 @@ from exporter.simulated.dialogues import refusing
 from exporter.simulated.healthy import SmtpServer
 from tests.real.agent import Agent, running
 from tests.real.conftest import require
-from tests.real.opensmtpd import can_mount
+from tests.real.machine import can_mount
 
 if TYPE_CHECKING:
     from exporter.simulated.certificates import Zoo

@@ -21,7 +21,7 @@ import pytest
 
 from tests.patience import PATIENCE
 from tests.real.conftest import NewDirectory, require
-from tests.real.opensmtpd import can_mount
+from tests.real.machine import can_mount
 from tests.real.processes import free_ports, listening_ports, wait_until
 
 ROOT = Path(__file__).parents[2]
