@@ -48,9 +48,10 @@ fuzz: $(VENV)/.installed-dev ## minutes of hostile bytes at every stage of a pro
 scenarios: $(VENV)/.installed-dev ## the table of reasons and the scenarios that end in them
 	@$(BIN)/python -m tools.scenarios
 
-tools: ## the Debian packages that `make test` needs, installed where it is root and they are missing
+tools: ## what `make test` needs from Debian and npm, installed where it is root and it is missing
 	@tools/debian-packages.sh
 	@tools/axe.sh
+	@tools/haraka.sh
 	@tools/kubectl.sh
 	@tools/debian-root.sh
 

@@ -1,20 +1,28 @@
 #!/bin/bash
 # The Debian packages that `make test` needs, or only those named (`make bench`): says nothing where all is there;
 # otherwise installs it, as root.
-# Mail servers conflict with one another under apt, so they are unpacked side by side into .cache/mta/NAME, never
-# installed: no maintainer script of theirs runs, only their libraries and system accounts are added.
+# Mail servers conflict with one another under apt, and servers that are installed start with the machine. So both are
+# unpacked into .cache/mta/NAME: no maintainer script runs, only their libraries and system accounts are added.
 # Where it is not root, or there is no apt, it says what is missing, and fails when CI=true.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 
 install=(
-  chromium curl dovecot-core gnutls-bin iproute2 knot mmdebstrap monitoring-plugins-basic nftables openssl podman
-  prometheus prometheus-alertmanager prometheus-blackbox-exporter runc systemd unbound
+  chromium curl dovecot-core dovecot-submissiond gnutls-bin iproute2 knot m4 mmdebstrap monitoring-plugins-basic
+  nftables openssl podman prometheus prometheus-alertmanager prometheus-blackbox-exporter runc systemd unbound
 )
-declare -A unpack=([postfix]='postfix' [exim]='exim4-base exim4-daemon-light' [opensmtpd]='opensmtpd')
-declare -A binary=([postfix]='usr/lib/postfix/sbin/smtpd' [exim]='usr/sbin/exim4' [opensmtpd]='usr/sbin/smtpd')
-accounts=(postfix Debian-exim opensmtpd opensmtpq) # compiled in, or named in main.cf
+declare -A unpack=(
+  [courier]='courier-authlib courier-base courier-mta' [exim]='exim4-base exim4-daemon-light' [haproxy]=haproxy
+  [nginx]='libnginx-mod-mail nginx' [opensmtpd]=opensmtpd [postfix]=postfix [redis]='redis-server redis-tools'
+  [sendmail]='sendmail-bin sendmail-cf' [stunnel]=stunnel4
+)
+declare -A binary=(
+  [courier]=usr/lib/courier/courier/modules/esmtp/courieresmtpd [exim]=usr/sbin/exim4 [haproxy]=usr/sbin/haproxy
+  [nginx]=usr/sbin/nginx [opensmtpd]=usr/sbin/smtpd [postfix]=usr/lib/postfix/sbin/smtpd [redis]=usr/bin/redis-server
+  [sendmail]=usr/libexec/sendmail/sendmail [stunnel]=usr/bin/stunnel4
+)
+accounts=(courier postfix Debian-exim opensmtpd opensmtpq) # compiled in, or named in main.cf
 groups=(postdrop)
 mta=.cache/mta
 if [[ $# != 0 ]]; then install=("$@") unpack=() accounts=() groups=(); fi
@@ -27,7 +35,7 @@ missing_packages() {
 
 runs() { # runs SERVER: its program is unpacked, and every library it wants is there
   local libraries
-  libraries=$(LD_LIBRARY_PATH=$mta/$1/usr/lib/$1 ldd "$mta/$1/${binary[$1]}" 2>/dev/null) && [[ $libraries != *'not found'* ]]
+  libraries=$(LD_LIBRARY_PATH=$mta/$1/usr/lib:$mta/$1/usr/lib/$1 ldd "$mta/$1/${binary[$1]}" 2>/dev/null) && [[ $libraries != *'not found'* ]]
 }
 
 missing_servers() {
@@ -55,18 +63,21 @@ forbid_services() { # nothing that is installed here may start a service
   chmod 755 $policy
 }
 
-libraries_of() { # the lib* packages that these depend on, whatever they are called in this release
-  apt-cache depends --no-recommends --no-suggests "$@" | sed -nE 's/^ *\|?(Pre)?Depends: (lib.*)/\2/p'
+libraries_of() { # the libraries that these depend on, whatever they are called in this release
+  apt-cache depends --no-recommends --no-suggests "$@" | sed -nE 's/^ *\|?(Pre)?Depends: ((lib|lua-).*)/\2/p'
 }
 
-unpack_server() {
-  local server=$1 packages=(${unpack[$1]}) debs
+unpack_servers() { # unpack_servers SERVER...
+  local packages=() debs server package
+  for server; do packages+=(${unpack[$server]}); done
   debs=$(mktemp -d)
   (cd "$debs" && apt_get download "${packages[@]}")
   apt_get install -y --no-install-recommends netbase $(libraries_of "${packages[@]}")
-  rm -rf "${mta:?}/$server"
-  mkdir -p "$mta/$server"
-  for deb in "$debs"/*.deb; do dpkg-deb -x "$deb" "$mta/$server"; done
+  for server; do
+    rm -rf "${mta:?}/$server"
+    mkdir -p "$mta/$server"
+    for package in ${unpack[$server]}; do dpkg-deb -x "$debs/$package"_*.deb "$mta/$server"; done
+  done
   rm -r "$debs"
 }
 
@@ -88,7 +99,8 @@ echo "tools: $needed"
 forbid_services
 mapfile -t packages < <(missing_packages)
 [[ ${#packages[@]} == 0 ]] || apt_get install -y --no-install-recommends "${packages[@]}"
-for server in $(missing_servers); do unpack_server "$server"; done
+mapfile -t servers < <(missing_servers)
+[[ ${#servers[@]} == 0 ]] || unpack_servers "${servers[@]}"
 add_accounts
 needed=$(missing | sort | tr '\n' ' ')
 [[ -z $needed ]] || { echo "tools: still missing: $needed" >&2; exit 1; }
