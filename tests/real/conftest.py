@@ -14,13 +14,20 @@ from pathlib import Path
 import pytest
 
 from exporter.simulated.certificates import Zoo
+from tests.real.courier import run_courier
 from tests.real.dovecot import run_dovecot
+from tests.real.dovecot_submission import SUBMISSION_LOGIN, run_submission
 from tests.real.exim import run_exim
+from tests.real.haproxy import run_haproxy
+from tests.real.haraka import HARAKA, has_node, run_haraka
 from tests.real.machine import can_mount
+from tests.real.nginx import run_nginx
 from tests.real.opensmtpd import run_opensmtpd
 from tests.real.postfix import run_postfix
 from tests.real.processes import PACKAGES, Server
 from tests.real.prometheus import Prometheus, Start, run_prometheus
+from tests.real.sendmail import run_sendmail
+from tests.real.stunnel import run_stunnel
 
 HERE = Path(__file__).parent
 
@@ -53,6 +60,16 @@ def require(*, there: object, otherwise: str) -> None:
     pytest.skip(f"NOT TESTED: {otherwise}")
 
 
+def require_package(name: str) -> None:
+    """Leave out what needs a server that `make tools` unpacks, and has not."""
+    require(there=(PACKAGES / name).is_dir(), otherwise=f"{name} is missing: make tools")
+
+
+def require_machine() -> None:
+    """Leave out what needs a machine of its own."""
+    require(there=os.geteuid() == 0 and can_mount(), otherwise="a machine of its own needs root and a mount namespace")
+
+
 @pytest.fixture(scope="session")
 def new_directory() -> Iterator[NewDirectory]:
     """Make directories that servers may enter after they gave up root; pytest's own are private."""
@@ -78,7 +95,7 @@ def dovecot(new_directory: NewDirectory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def postfix(new_directory: NewDirectory, zoo: Zoo, dovecot: Server) -> Iterator[Server]:
     """Postfix; its listeners are the rows of tests.real.postfix.LISTENERS."""
-    require(there=(PACKAGES / "postfix").is_dir(), otherwise="Postfix is missing: make tools")
+    require_package("postfix")
     with run_postfix(new_directory("postfix"), zoo, dovecot.directory / "auth") as server:
         yield server
 
@@ -87,7 +104,7 @@ def postfix(new_directory: NewDirectory, zoo: Zoo, dovecot: Server) -> Iterator[
 def exim(new_directory: NewDirectory, zoo: Zoo) -> Iterator[Server]:
     """Exim; its listeners are tests.real.exim.LISTENERS."""
     require(there=os.geteuid() == 0, otherwise="Exim needs root")
-    require(there=(PACKAGES / "exim").is_dir(), otherwise="Exim is missing: make tools")
+    require_package("exim")
     with run_exim(new_directory("exim"), zoo) as server:
         yield server
 
@@ -95,9 +112,70 @@ def exim(new_directory: NewDirectory, zoo: Zoo) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def opensmtpd(new_directory: NewDirectory, zoo: Zoo) -> Iterator[Server]:
     """OpenSMTPD; its listeners are tests.real.opensmtpd.LISTENERS."""
-    require(there=os.geteuid() == 0 and can_mount(), otherwise="OpenSMTPD needs root and a mount namespace")
-    require(there=(PACKAGES / "opensmtpd").is_dir(), otherwise="OpenSMTPD is missing: make tools")
+    require_machine()
+    require_package("opensmtpd")
     with run_opensmtpd(new_directory("opensmtpd"), zoo) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sendmail(new_directory: NewDirectory, zoo: Zoo) -> Iterator[Server]:
+    """Sendmail; its listeners are the rows of tests.real.sendmail.LISTENERS."""
+    require_machine()
+    require_package("sendmail")
+    with run_sendmail(new_directory("sendmail"), zoo) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def courier(new_directory: NewDirectory, zoo: Zoo) -> Iterator[Server]:
+    """Courier's esmtpd, `healthy`."""
+    require_machine()
+    require_package("courier")
+    with run_courier(new_directory("courier"), zoo) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def dovecot_submission(new_directory: NewDirectory, zoo: Zoo) -> Iterator[Server]:
+    """Dovecot as a submission server; its listeners are the rows of tests.real.dovecot_submission.LISTENERS."""
+    require(there=os.geteuid() == 0, otherwise="Dovecot needs root")
+    require(there=SUBMISSION_LOGIN.exists(), otherwise="dovecot-submissiond is missing: make tools")
+    with run_submission(new_directory("submission"), zoo) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nginx(new_directory: NewDirectory, zoo: Zoo) -> Iterator[Server]:
+    """nginx as a mail proxy; its listeners are the rows of tests.real.nginx.LISTENERS."""
+    require(there=os.geteuid() == 0, otherwise="nginx needs root")
+    require_package("nginx")
+    with run_nginx(new_directory("nginx"), zoo) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def haproxy(new_directory: NewDirectory, postfix: Server) -> Iterator[Server]:
+    """HAProxy before Postfix; its listeners are the rows of tests.real.haproxy.LISTENERS."""
+    require_package("haproxy")
+    with run_haproxy(new_directory("haproxy"), postfix.port("healthy")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def stunnel(new_directory: NewDirectory, zoo: Zoo, postfix: Server) -> Iterator[Server]:
+    """The program stunnel before Postfix; its listeners are the rows of tests.real.stunnel.LISTENERS."""
+    require_package("stunnel")
+    with run_stunnel(new_directory("stunnel"), zoo, postfix.port("behind_tls")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def haraka(new_directory: NewDirectory, zoo: Zoo) -> Iterator[Server]:
+    """Haraka; its listeners are tests.real.haraka.LISTENERS."""
+    require(there=has_node() and HARAKA.is_dir(), otherwise="Haraka, or a Node.js for it, is missing: make tools")
+    require_package("redis")
+    with run_haraka(new_directory("haraka"), zoo) as server:
         yield server
 
 

@@ -13,25 +13,29 @@ from tests.real.processes import PACKAGES, Server, free_ports, running
 
 PACKAGE = PACKAGES / "exim"
 
-LISTENERS = ("healthy", "submission", "implicit", "no_tls", "expired", "slow", "rejecting")
-"""`slow` greets after 1 s; `rejecting` greets with 550, and closes."""
+LISTENERS = ("healthy", "submission", "implicit", "no_tls", "expired", "slow", "rejecting", "ehlo_drop", "limit")
+"""`slow` greets after 1 s; `rejecting` greets with 550, and closes; `ehlo_drop` answers EHLO so; `limit` takes one
+connection from an address."""
 
 CONFIGURATION = """
 exim_path = EXIM
 spool_directory = DIRECTORY/spool
+log_selector = +smtp_connection
 log_file_path = DIRECTORY/%s.log
 pid_file_path = DIRECTORY/exim.pid
 primary_hostname = mail.example.test
 local_interfaces = <; 127.0.0.1 ; ::1
 daemon_smtp_ports = PORTS
-smtp_accept_max = 0
+smtp_accept_max = 100
 tls_on_connect_ports = P_IMPLICIT
 tls_advertise_hosts = ${if !eq{$received_port}{P_NO_TLS}{*}}
 tls_certificate = DIRECTORY/${if eq{$received_port}{P_EXPIRED}{expired}{good}}.pem
 auth_advertise_hosts = ${if and{{def:tls_in_cipher}{inlist{$received_port}{P_SUBMISSION:P_IMPLICIT}}}{*}}
 host_lookup =
 rfc1413_query_timeout = 0s
+smtp_accept_max_per_host = ${if eq{$received_port}{P_LIMIT}{1}{0}}
 acl_smtp_connect = client
+acl_smtp_helo = hello
 acl_smtp_rcpt = recipient
 
 begin acl
@@ -39,6 +43,11 @@ client:
   drop condition = ${if eq{$received_port}{P_REJECTING}}
   accept condition = ${if eq{$received_port}{P_SLOW}}
     delay = 1s
+  accept
+
+hello:
+  drop condition = ${if eq{$received_port}{P_EHLO_DROP}}
+    message = this host is not welcome
   accept
 
 recipient:

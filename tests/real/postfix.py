@@ -32,8 +32,14 @@ LISTENERS: Mapping[str, str] = {
     "rejecting": "smtpd -o smtpd_client_restrictions=reject -o smtpd_delay_reject=no",
     "auth_in_clear": "smtpd -o smtpd_sasl_auth_enable=yes",
     "postscreen": "postscreen",
+    "postscreen_limit": "postscreen -o postscreen_client_connection_count_limit=1 -o postscreen_greet_wait=60s",
+    "behind_tls": "smtpd -o smtpd_tls_security_level=none -o smtpd_sasl_auth_enable=yes",
+    "p521": "smtpd -o tls_eecdh_auto_curves=secp521r1",
+    "p521_tls12": "smtpd -o tls_eecdh_auto_curves=secp521r1 -o smtpd_tls_protocols=TLSv1.2",
+    "x448": "smtpd -o tls_eecdh_auto_curves=X448",
 }
-"""Listener -> the program behind it and its options. `slow` greets after 1 s, `postscreen` after a teaser and 2 s."""
+"""Listener -> the program behind it and its options. `slow` greets after 1 s, `postscreen` after a teaser and 2 s;
+`postscreen_limit` takes one connection from an address; `behind_tls` is for a TLS proxy before it."""
 
 MAIN = """
 compatibility_level = 3.6

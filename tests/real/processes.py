@@ -20,7 +20,7 @@ PACKAGES = Path(__file__).parents[2] / ".cache/mta"
 """Where `make tools` unpacks the mail servers."""
 PORTS = range(10240, 32768)
 """Below Linux's ephemeral ports: no outgoing connection takes one between choice and use."""
-PORTS_PER_PROCESS = 64
+PORTS_PER_PROCESS = 256
 LISTEN = "0A"
 """The state of a listening socket in /proc/net/tcp."""
 LIFELINE = ("sh", "-c", 'read -r _; kill "$0" 2>/dev/null')
@@ -42,8 +42,8 @@ class Server:
         return self.ports[listener]
 
     def log(self, lines: int = 60) -> str:
-        """Give the end of each of its logs."""
-        texts = [path.read_text(errors="replace") for path in sorted(self.directory.glob("*.log"))]
+        """Give the end of each of its logs, those in subfolders included."""
+        texts = [path.read_text(errors="replace") for path in sorted(self.directory.rglob("*.log"))]
         return "\n".join(line for text in texts for line in text.splitlines()[-lines:])
 
 

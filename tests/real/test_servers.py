@@ -78,6 +78,36 @@ def test_exim_certificate(exim: Server, zoo: Zoo, listener: str, verdict: int) -
     assert s_client(exim.port(listener), zoo, "-starttls", "smtp") == ("TLSv1.3", verdict)
 
 
+@pytest.mark.parametrize(
+    ("server", "listener"),
+    [
+        ("sendmail", "healthy"),
+        ("courier", "healthy"),
+        ("dovecot_submission", "submission"),
+        ("nginx", "submission"),
+        ("haproxy", "healthy"),
+        ("haraka", "healthy"),
+    ],
+)
+def test_certificate_after_starttls(request: pytest.FixtureRequest, zoo: Zoo, server: str, listener: str) -> None:
+    port = request.getfixturevalue(server).port(listener)
+    assert s_client(port, zoo, "-starttls", "smtp") == ("TLSv1.3", OK)
+
+
+@pytest.mark.parametrize(
+    ("server", "listener"), [("nginx", "submissions"), ("stunnel", "healthy"), ("haraka", "implicit")]
+)
+def test_certificate_of_implicit_tls(request: pytest.FixtureRequest, zoo: Zoo, server: str, listener: str) -> None:
+    assert s_client(request.getfixturevalue(server).port(listener), zoo) == ("TLSv1.3", OK)
+
+
+@pytest.mark.parametrize("group", ["P-521", "X448", "ffdhe2048", "ffdhe3072"])
+def test_stunnel_knows_one_group(stunnel: Server, zoo: Zoo, group: str) -> None:
+    port = stunnel.port(group.replace("-", "").lower())
+    assert s_client(port, zoo, "-groups", group) == ("TLSv1.3", OK)
+    assert openssl(port, zoo, "-groups", "X25519:P-256:P-384").returncode == 1
+
+
 def test_postfix_speaks_tls_from_the_start(postfix: Server, zoo: Zoo) -> None:
     assert s_client(postfix.port("submissions"), zoo) == ("TLSv1.3", OK)
 
