@@ -29,7 +29,7 @@ FINITE = {
 }
 """Functions whose results are kept for ever, and why there can be only so many."""
 DECIDE_WHEN = ("schedule.py", "canaries.py", "roster.py", "domains.py", "resolve/", "wire/", "smtp/", "systemd.py",
-               "probe/shell.py", "probe/stopwatch.py", "probe/second_look.py")  # fmt: skip
+               "probe/connector.py", "probe/shell.py", "probe/stopwatch.py", "probe/second_look.py")  # fmt: skip
 """Where something is due, or takes too long."""
 WRITING = {"write_text", "write_bytes", "mkdir", "touch", "unlink", "rename", "hardlink_to", "symlink_to"}
 

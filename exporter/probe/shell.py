@@ -5,22 +5,19 @@ as `internal_error` and nobody else's.
 """
 
 import asyncio
-import errno
 import logging
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from exporter.model import Ended, Peer, Reply, Security, Session, Verdict
 from exporter.probe import failures
-from exporter.probe.attempts import DELAY_SHARE, MOST_ADDRESSES, Attempt
-from exporter.probe.lag import LoopAwayError, LoopLag
+from exporter.probe.connector import Connector
+from exporter.probe.lag import LoopLag
 from exporter.probe.redaction import Redactor
-from exporter.probe.stopwatch import Stopwatch
-from exporter.probe.transcript import Transcript
-from exporter.reasons import Reason, Stage, Untestable
+from exporter.reasons import Reason, Stage
 from exporter.smtp.commands import Command, Connect, Handshake, Hear, Judge, Password, Quit, Say
 from exporter.smtp.reply import MalformedReplyError, ReplyParser, ReplyTooLongError
-from exporter.wire import EarlyDataError, HandshakeError, Wire, has_route
+from exporter.wire import EarlyDataError, HandshakeError
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +30,7 @@ _LATER = object()
 """What performing a command gives when its answer comes by a callback."""
 
 
-class Shell:
+class Shell(Connector):
     """One conversation from connect to close. `done` is called exactly once, with the shell."""
 
     def __init__(
@@ -49,25 +46,14 @@ class Shell:
         redactor: Redactor,
         done: Callable[["Shell"], None],
     ) -> None:
-        self._loop, self._peer, self._script = loop, peer, script
-        self._addresses = list(addresses[:MOST_ADDRESSES])
-        self._lag, self._judge, self._password, self._done = lag, judge, password, done
-        self._wire = Wire(loop, self)
-        self._earlier: list[Attempt] = []
-        """Attempts that go on beside that of `_wire`, the oldest first."""
+        super().__init__(loop, peer, addresses, lag, redactor)
+        self._script, self._judge, self._password, self._done = script, judge, password, done
         self._parser = ReplyParser()
         self._command: Command = Connect()
-        self._timer: asyncio.TimerHandle | None = None
-        self.watch = Stopwatch()
-        self.transcript = Transcript(self.watch.lasted, redactor)
-        self.address = self.own_address = self._failed_to = ""
-        self.connected_to: bool | None = None
         self.session: Session | None = None
         self.verdict: Verdict | None = None
         self.established = False
         self.clear_greeting: Reply | None = None
-        self.ended: Ended | None = None
-        self.untestable: Untestable | None = None
 
     def start(self, waited: float) -> None:
         """Begin. The time-out of the whole probe has run since it `waited` for DNS, so many seconds."""
@@ -156,89 +142,6 @@ class Shell:
         self.transcript.heard(self._command.stage, reply)
         return reply
 
-    def _connect(self) -> None:
-        """Try the next address. `ended` and `untestable` keep what became of those before."""
-        settings, now = self._peer.settings, self._loop.time()
-        self.address = self._addresses.pop(0)
-        self._expires = min(now + settings.connect_timeout, self._deadline)
-        self._set_timer(min(now + settings.connect_timeout * (DELAY_SHARE if self._addresses else 1), self._deadline))
-        source = next((source for source in settings.source_address if (":" in source) == (":" in self.address)), None)
-        self.transcript.remark(Stage.CONNECT, f"connecting to {self.address} port {self._peer.port}")
-        try:
-            if ":" in self.address and not has_route(self.address):
-                raise OSError(errno.ENETUNREACH, "no route for IPv6 on this machine")  # noqa: TRY301 - one handler
-            self.watch.skip()
-            self._wire.connect(self.address, self._peer.port, source)
-        except OSError as error:
-            self._loop.call_soon(self._failed_at_once, self._wire, error)
-
-    def _failed_at_once(self, wire: Wire, error: OSError) -> None:
-        if wire is self._wire:  # no earlier attempt has connected meanwhile
-            self.failed(error)
-
-    def _connect_beside(self) -> None:
-        """Try the next address while the attempts before go on, each until its own time is up (RFC 8305 5)."""
-        self.watch.lap(Stage.CONNECT)
-        self._earlier.append(Attempt(self._wire, self.address, self._expires, self))
-        self._wire = Wire(self._loop, self)
-        while self._earlier[0].expires <= self._loop.time():
-            self._drop(self._earlier[0], self._timeout())
-        self._connect()
-
-    def _go_on_with(self, attempt: Attempt) -> None:
-        """Listen to an earlier attempt instead."""
-        self._wire.close()
-        self._earlier.remove(attempt)
-        self._wire, self.address = attempt.wire, attempt.address
-        self._wire.tell(self)
-        self._set_timer(attempt.expires)
-
-    def attempt_connected(self, attempt: Attempt, own_address: str) -> None:
-        """Go on with the attempt that connected first."""
-        self._guard(self._go_on_with, attempt)
-        self.connected(own_address)
-
-    def attempt_failed(self, attempt: Attempt, error: Exception) -> None:
-        """Go on without it."""
-        self._guard(self._drop, attempt, error)
-
-    def _drop(self, attempt: Attempt, error: Exception) -> None:
-        self._earlier.remove(attempt)
-        attempt.close()
-        self._note_failure(attempt.address, error)
-
-    def _give_up_earlier(self) -> None:
-        for attempt in self._earlier:
-            attempt.close()
-        self._earlier.clear()
-
-    def _note_failure(self, address: str, error: Exception) -> None:
-        """Sort the failure of one address."""
-        untestable = failures.untestable(error, address)
-        if untestable:
-            if self.untestable is not Untestable.LOCAL_RESOURCES:
-                self.untestable = untestable
-        else:
-            self.connected_to, self._failed_to = False, address
-            self.ended = failures.ended(Stage.CONNECT, error, self._peer.settings.security, self._peer.port)
-        self.transcript.remark(Stage.CONNECT, f"{address}: {failures.detail(error) or 'no answer'}")
-
-    def _not_connected(self, error: Exception) -> None:
-        """Try the next address, go on with an earlier attempt, or give up."""
-        self._wire.close()
-        self._note_failure(self.address, error)
-        if self._addresses and self._loop.time() < self._deadline:
-            self._connect()
-            return
-        if self._earlier:
-            self._go_on_with(self._earlier[-1])
-            return
-        if self.untestable is Untestable.LOCAL_RESOURCES:  # that address may be well
-            self.connected_to = self.ended = None
-        elif self.ended:  # one that could be tried has failed: that counts
-            self.untestable, self.address = None, self._failed_to
-        self._finish()
-
     def _quit(self) -> None:
         self._set_timer(min(self._loop.time() + QUIT_PATIENCE, self._deadline))
         self._parser.clear()
@@ -315,11 +218,6 @@ class Shell:
 
     # --- time ---------------------------------------------------------------------------------------------------
 
-    def _set_timer(self, when: float) -> None:
-        if self._timer:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._time_is_up)
-
     def _time_is_up(self) -> None:
         if self._command.stage is Stage.QUIT and Stage.QUIT not in self.watch.stages:
             self._guard(self._farewell)
@@ -328,10 +226,6 @@ class Shell:
         else:
             error = self._timeout()
             self.failed(self._wire.handshake_error(error) or error)
-
-    def _timeout(self) -> TimeoutError:
-        """Time is up: for the server, unless we were away ourselves."""
-        return LoopAwayError() if self._lag.away_within(self.watch.lasted()) else TimeoutError()
 
     # --- the end ------------------------------------------------------------------------------------------------
 
