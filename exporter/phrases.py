@@ -115,6 +115,7 @@ TOO_EARLY = (
 """In such a refusal: the server waited before it greeted, and the ClientHello came too early."""
 
 _PROXY = "a PROXY protocol listener says this to a client that sends no PROXY header"
+_WORD_LMTP = r"(?<![.-])\bLMTP\b(?![.-]\w)"  # no part of a host name
 _LMTP = "this is LMTP, not SMTP"
 _POLICY = "a policy of the provider, not a wrong password"
 
@@ -124,7 +125,7 @@ HINTS = (
         "500 5.0.0 'XXXXXXXX': command not understood",
         "something on the path rewrote our command (a firewall's SMTP inspection)",
     ),
-    Hint(r"\bLHLO\b|\bLMTP\b", "500 5.5.1 This is a LMTP server, use LHLO", _LMTP),
+    Hint(rf"\bLHLO\b|{_WORD_LMTP}", "500 5.5.1 This is a LMTP server, use LHLO", _LMTP),
     Hint(
         r"\bPROXY (TCP[46]|UNKNOWN)\b",
         '500 5.5.1 Command unrecognized: "PROXY TCP4 192.0.2.1 192.0.2.9 40000 25"',
@@ -166,7 +167,7 @@ HINTS = (
 )
 """What the operator should know about a reply; the first row that matches counts."""
 
-LMTP_GREETING = Hint(r"\bLMTP\b|\bDovecot\b.* ready", "220 mail.example.test Dovecot ready.", _LMTP)
+LMTP_GREETING = Hint(rf"{_WORD_LMTP}|\bDovecot\b.* ready", "220 mail.example.test Dovecot ready.", _LMTP)
 """A greeting after which EHLO and HELO are unknown commands."""
 
 

@@ -204,6 +204,7 @@ def test_explains_what_other_servers_say(text: str, hint: str) -> None:
 PLAIN = [
     "550 5.7.1 <XXXX.example.net>: Helo command rejected: Access denied",
     "500 5.5.2 Error: bad syntax",
+    "550 5.7.1 lmtp.example.net does not like mail-lmtp.example.net",
     "502 5.5.1 Command not implemented: xxxx",
     "421 4.3.0 Mail system error",
     "421 4.3.2 All server ports are busy",
@@ -225,7 +226,7 @@ def test_adds_nothing_to_what_speaks_for_itself(text: str) -> None:
         ("220 mail.example.test LMTP Cyrus v3.6.1 ready", "500 Unrecognized command", True),
         (LMTP_GREETING.example, "550 5.7.1 Go away", False),
         ("220 mail.example.test ESMTP Postfix", "502 5.5.2 Unknown command", False),
-        ("220 lmtp ESMTP", "550 no", False),
+        ("220 lmtp.example.test ESMTP", "500 what?", False),
     ],
 )
 def test_tells_lmtp_by_its_greeting(greeting: str, refusal: str, lmtp: bool) -> None:

@@ -1,11 +1,20 @@
-"""What an error means at a stage, and what is said of it: rows, without a network."""
+"""What an error means at a stage, and what is said of it."""
+
+from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.model import Security, Session
+from exporter.model import Security, Session, Settings
+from exporter.probe import failures
 from exporter.probe.failures import SILENCE, ended
 from exporter.reasons import Reason, Stage
+from exporter.simulated.scripts import SCRIPTS
 from exporter.wire import ClosedError, EarlyDataError, HandshakeError, TlsError
+
+if TYPE_CHECKING:
+    from exporter.simulated.certificates import Zoo
+    from tests.conftest import Serve
+    from tests.probe.conftest import Probe
 
 R = Reason
 NO_TLS = b"421 4.0.0 mail.example.test TLS initialization failed.\r\n"
@@ -76,3 +85,15 @@ def test_what_answers_in_clear_on_a_port_with_implicit_tls(raw: bytes, reason: R
 def test_a_close_after_a_silence_tells_of_proxy_listeners(silence: float, security: Security, told: bool) -> None:
     found = ended(Stage.GREETING, ClosedError(), security, 25, silence=silence)
     assert (found.reason, "PROXY protocol" in found.detail) == (R.GREETING_CLOSED, told)
+
+
+@pytest.mark.parametrize(
+    ("script", "told"), [("greeting_closed", True), ("greeting_closed_after_teaser", False)], ids=["silent", "teaser"]
+)
+async def test_a_probe_knows_whether_there_was_silence(
+    serve: "Serve", probe: "Probe", zoo: "Zoo", monkeypatch: pytest.MonkeyPatch, script: str, told: bool
+) -> None:
+    monkeypatch.setattr(failures, "SILENCE", 1e-9)
+    result = await probe((await serve(SCRIPTS[script](zoo))).port, Settings())
+    assert result.ended is not None
+    assert (result.ended.reason, "PROXY protocol" in result.ended.detail) == (R.GREETING_CLOSED, told)
