@@ -348,6 +348,16 @@ def test_a_reload_that_removes_who_connects_on_another_port_ends_the_excuse_and_
     assert (told, set(words(board).values())) == ([], {"critical"})
 
 
+def test_what_is_shown_of_those_excused_is_written_anew_before_their_next_probe() -> None:
+    elsewhere = mx(9, 9, 587)
+    board, _ = board_with(*(timed_out(mx(number, number)) for number in (1, 2, 3)))
+    for state in board.states.values():
+        state.samples = ("as it was",)
+    board.add(endpoint(of=elsewhere))
+    board.record(healthy(elsewhere, address=elsewhere.address))
+    assert [state.samples for state in board.states.values()] == [None] * 4
+
+
 def test_two_hosts_behind_one_firewall_stay_critical() -> None:
     elsewhere = mx(1, 1, 587)
     board, _ = board_with(healthy(elsewhere, address=elsewhere.address), timed_out(mx(1, 1)), timed_out(mx(2, 1)))

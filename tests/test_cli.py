@@ -392,7 +392,7 @@ sys.modules["exporter.cli"] = exporter.cli
 from exporter.config import apart
 async def received(*_):
     os.kill(os.getpid(), number)
-    await asyncio.sleep(60)
+    await asyncio.sleep(3600)
 apart._received = received
 """,
     "while trust anchors are read": """
@@ -400,14 +400,14 @@ from exporter.engine import Engine
 async def trust(*_):
     os.kill(os.getpid(), number)
     threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
-    await asyncio.sleep(60)
+    await asyncio.sleep(3600)
 Engine._trust = trust
 """,
     "while the web configuration is read": """
 from exporter.door import Door
 async def latest(*_):
     os.kill(os.getpid(), number)
-    await asyncio.sleep(60)
+    await asyncio.sleep(3600)
 Door.open = latest
 """,
 }
@@ -417,20 +417,19 @@ Door.open = latest
 @pytest.mark.parametrize("program", SIGNALLED.values(), ids=SIGNALLED)
 def test_a_signal_ends_a_start_at_once_with_0(here: Path, number: int, program: str) -> None:
     (here / "c.yaml").write_text(GOOD)
-    began = time.monotonic()
     ended = subprocess.run(
         [sys.executable, "-c", f"import asyncio, os, sys, threading, time; number = {number:d}\n{program}\n"
          "import exporter.__main__; exporter.__main__.main()", "run", "--config.file=c.yaml",
          "--web.listen-address=127.0.0.1:0", "--log.level=warn"],
-        capture_output=True, text=True, timeout=40, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
-    assert (ended.returncode, ended.stdout, ended.stderr, time.monotonic() - began < 30) == (0, "", "", True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
 def test_a_command_that_a_signal_ends_has_not_succeeded(here: Path) -> None:
     program = SIGNALLED["while modules are imported"].replace("number", f"{signal.SIGTERM:d}")
     command = f"import os, sys\n{program}\nimport exporter.__main__; exporter.__main__.main()"
-    ended = subprocess.run([sys.executable, "-c", command, "probe", "127.0.0.1"], timeout=40, check=False)
+    ended = subprocess.run([sys.executable, "-c", command, "probe", "127.0.0.1"], timeout=PATIENCE, check=False)
     assert ended.returncode == -signal.SIGTERM
 
 

@@ -12,7 +12,7 @@ from exporter.model import Domain, Exchanges, Problem, Settings, Target
 from exporter.reasons import Reason, Severity, Stage
 from exporter.resolve import Addresses
 from exporter.sites import Bounds
-from tests.roster_bench import A, B, Bench
+from tests.roster_bench import A, B, Bench, host
 
 
 @pytest.fixture
@@ -294,3 +294,49 @@ async def test_closing_asks_for_none_of_the_domains_that_wait(bench: Bench) -> N
     await bench.roster.close()
     await asyncio.sleep(0)
     assert len(asked) == AT_ONCE
+
+
+async def test_a_domain_that_is_asked_holds_no_place_of_a_probe(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answers = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: str) -> Exchanges:
+        asked.set()
+        await answers.wait()
+        return mx("mx.example.test")
+
+    monkeypatch.setattr(bench.names, "exchanges", slow)
+    bench.schedule.limit(at_once=1, per_address=1)
+    bench.roster.add(domains("example.test"))
+    bench.roster.add(host(B))
+    await bench.run(62)
+    assert asked.is_set()
+    assert [peer.host for peer, _, _ in bench.probes.asked] == [B]
+    answers.set()
+    await bench.run(2)
+
+
+async def test_hosts_that_dns_tells_of_at_once_start_a_second_apart(bench: Bench) -> None:
+    hosts = [f"mx{number}.example.test" for number in range(4)]
+    bench.names.mx["example.test"] = mx(*hosts)
+    bench.roster.add(domains("example.test"))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    bench.loop.run(0)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    starts = [bench.schedule.starts_in(state.peer) for state in bench.board.states.values()]
+    assert starts == pytest.approx([0.0, 1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize(("own", "tried"), [(True, ("127.0.0.1", A)), (False, (A,))], ids=["a target", "an MX only"])
+async def test_an_endpoint_of_any_address_may_be_on_this_machine_where_a_target_names_it(
+    bench: Bench, own: bool, tried: tuple[str, ...]
+) -> None:
+    """Both name the same host, with other settings: what is allowed to one is not to the other."""
+    bench.names.answers["mx.example.test"] = Addresses(("127.0.0.1", A))
+    bench.names.mx["example.test"] = mx("mx.example.test")
+    bench.roster.add(domains("example.test", addresses="any"))
+    bench.roster.add(host("mx.example.test", "own", resolve="dns", addresses="any"))
+    await settle(bench)
+    interval = 60.0 if own else 300.0
+    assert {addresses for peer, addresses, _ in bench.probes.asked if peer.settings.interval == interval} == {tried}

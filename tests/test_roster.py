@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from exporter.model import (
 from exporter.reasons import Reason, Severity, Stage
 from exporter.resolve import MX_NOT_SIGNED, NOT_TESTABLE, Addresses
 from exporter.sites import Bounds
+from exporter.targets import Name
 from tests.results import failed, healthy
 from tests.roster_bench import FAILURE, HOST, NOT_FOUND, SIX, A, B, Bench, host
 
@@ -210,6 +212,24 @@ async def test_a_probe_knows_what_it_waited_for(bench: Bench) -> None:
     lookup = bench.probes.asked[0][2]
     assert lookup is not None
     assert lookup.seconds >= 0
+
+
+async def test_addresses_that_dns_told_are_used_for_an_hour_while_it_tells_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [5000.0]
+    monkeypatch.setattr("exporter.sites.time", SimpleNamespace(monotonic=lambda: now[0]))
+    sites, target, name = bench.roster._sites, host(), Name(HOST, "system", "any")
+    bench.roster.add(target)
+    sites.answered(name, Addresses((A,)))
+    assert [sites.remembered(name, 5000.0 + late) for late in (0, 3600, 3601)] == [(A,), (A,), ()]
+    now[0] += 3000
+    sites.answered(name, Addresses((A,), FAILURE))
+    assert [sites.remembered(name, 5000.0 + late) for late in (3600, 3601)] == [(A,), ()]
+    await follow(bench, (target,), ())
+    await follow(bench, (), (target,))
+    sites.answered(name, Addresses((B,), FAILURE))
+    assert sites.remembered(name, 5000.0 + 3601) == (B,), "a name that went and came back is another one"
 
 
 # --- mistakes of ours -----------------------------------------------------------------------------------------

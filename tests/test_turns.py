@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.turns import LONG, Room, Turn
+from exporter.turns import Room, Turn
 
 
 def turn(key: str, *, took: float = 0.0, address: str = "") -> Turn:
@@ -23,7 +23,7 @@ def taken(room: Room) -> list[Turn]:
 
 @pytest.mark.parametrize(
     ("took", "order"),
-    [(LONG - 0.1, ["before", "other"]), (LONG, ["other", "before"])],
+    [(2.9, ["before", "other"]), (3.0, ["other", "before"])],
     ids=["under 3 s: first come, first served", "3 s or more: after the others"],
 )
 def test_who_took_long_goes_after_the_others(took: float, order: list[str]) -> None:
@@ -64,3 +64,29 @@ def test_a_paused_run_goes_on_before_those_that_took_long_too() -> None:
     room.pause(paused)
     room.come(paused)
     assert taken(room) == [paused]
+
+
+# --- intervals that grow ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("per_address", "turns", "factor"),
+    [(1, 1, 1.0), (2, 2, 1.0), (1, 2, 4 / 0.9), (2, 3, 3 / 0.9)],
+    ids=["one place, one turn", "as many turns as places", "two turns for one place", "three turns for two places"],
+)
+def test_intervals_grow_where_there_are_more_turns_than_places(per_address: int, turns: int, factor: float) -> None:
+    room = Room(10, per_address)
+    for number in range(turns):
+        room.add(each := turn(str(number), address="192.0.2.1"))
+        room.note(each, 120.0)  # twice its interval
+    assert room.crowded("192.0.2.1") == pytest.approx(factor)
+
+
+def test_a_turn_that_goes_takes_its_load_along() -> None:
+    room, several = Room(10, 1), [turn(key, address="192.0.2.1") for key in ("goes", "stays", "stays too")]
+    for each in several:
+        room.add(each)
+        room.note(each, 54.0)
+    assert room.crowded("192.0.2.1") == pytest.approx(3.0)
+    room.remove(several[0])
+    assert room.crowded("192.0.2.1") == pytest.approx(2.0)

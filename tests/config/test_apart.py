@@ -15,6 +15,7 @@ import pytest
 from exporter.config import ConfigErrors, apart, load_apart
 from exporter.config.reading import load
 from exporter.targets import shard
+from tests.patience import PATIENCE
 
 TARGETS = 3 * apart.PIECE + 1
 
@@ -108,7 +109,7 @@ def test_a_child_without_a_parent_ends_and_says_nothing(path: Path, asked: objec
         ours.send(asked)
         ours.recv()
     ours.close()
-    assert (*child.communicate(timeout=30), child.returncode) == (b"", b"", 0)
+    assert (*child.communicate(timeout=PATIENCE), child.returncode) == (b"", b"", 0)
 
 
 def test_a_child_that_reads_for_ever_ends_with_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:

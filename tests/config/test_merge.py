@@ -155,9 +155,15 @@ def test_an_interval_alone_is_no_login(read: Read) -> None:
     assert only(read("{global: {auth: {interval: 10m}}, targets: [{host: a, ports: [25]}]}")).auth is None
 
 
-def test_a_password_in_another_place_replaces_the_one_above() -> None:
-    below = {"auth": {"username": "u", "password_file": "f"}}
-    assert overlay(below, {"auth": {"password_env": "E"}}) == {"auth": {"username": "u", "password_env": "E"}}
+@pytest.mark.parametrize("above", [{"password_file": "g"}, {"password_env": "E"}], ids=lambda keys: next(iter(keys)))
+@pytest.mark.parametrize("below", [{"password_file": "f"}, {"password_env": "D"}], ids=lambda keys: next(iter(keys)))
+def test_a_password_in_another_place_replaces_the_one_above(below: dict[str, str], above: dict[str, str]) -> None:
+    assert overlay({"auth": {"username": "u", **below}}, {"auth": above}) == {"auth": {"username": "u", **above}}
+
+
+def test_a_login_in_several_layers_keeps_its_password() -> None:
+    login = {"username": "u", "password_file": "f"}
+    assert overlay({"auth": login}, {"auth": {"mechanism": "PLAIN"}}) == {"auth": {**login, "mechanism": "PLAIN"}}
 
 
 def test_without_starttls_nothing_is_expected_of_it(read: Read) -> None:

@@ -14,6 +14,7 @@ from exporter.board import Board
 from exporter.model import Endpoint, Peer, Result, Settings
 from exporter.probe.prober import Prober
 from exporter.trust import Judge
+from tests.patience import PATIENCE
 
 ROUNDS = 5
 """How often each server is probed, one time after the other."""
@@ -31,7 +32,7 @@ async def main(floods: list[int], healthy: list[int]) -> dict[str, Any]:
 
     async def probe(port: int) -> Result:
         done: asyncio.Future[Result] = loop.create_future()
-        peer = Peer("mail.example.test", "127.0.0.1", port, Settings(timeout=20.0))
+        peer = Peer("mail.example.test", "127.0.0.1", port, Settings(timeout=PATIENCE))
         board.add(Endpoint("flood", peer))
         prober.probe(peer, ("127.0.0.1",), None, done.set_result)
         board.record(await done)

@@ -262,9 +262,10 @@ async def test_times_are_those_of_the_first_connection_and_the_transcript_tells_
     server = await serve(in_turn(Client.hang_up, Client.stall))
     began = time.time()
     result = await probe(server.port, RELAY)
-    assert result.duration == pytest.approx(sum(result.stages.values()), abs=0.05)
+    second_ended = time.time()
     assert set(result.stages) == {Stage.CONNECT, Stage.GREETING}
-    assert began <= result.started <= result.finished < began + second_look.PATIENCE
+    assert sum(result.stages.values()) <= result.duration <= second_ended - began - second_look.PATIENCE
+    assert began <= result.started <= result.finished <= second_ended - second_look.PATIENCE
     assert result.steps[-1].lines == ("a ClientHello on a second connection was not answered by TLS",)
     assert result.steps[-1].at >= second_look.PATIENCE - 0.01
 

@@ -24,6 +24,7 @@ from exporter.simulated.scripts import SCRIPTS
 from exporter.simulated.server import Script, Server
 from exporter.smtp.dialogue import converse
 from exporter.trust import Judge
+from tests.cpu_time_loop import CpuTimeLoop
 from tests.patience import PATIENCE
 from tests.probe.scenarios import IMPLICIT, IN_CLEAR, LOGIN, PASSWORD_ENV, RELAY, SCENARIOS, STRICT
 
@@ -177,9 +178,11 @@ async def test_the_deadline_is_for_the_whole_probe(serve: "Serve", probe: "Probe
         await asyncio.sleep(0.03)
 
     server = await serve(SmtpServer(on={"EHLO": slow}), sleep=nap)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     result = await probe(server.port, replace(IN_CLEAR, timeout=0.15))
     assert result.ended is not None
-    assert (result.ended.reason, result.duration < 0.4) == (Reason.EHLO_TIMEOUT, True)
+    assert (result.ended.reason, loop.time() - began < 0.4) == (Reason.EHLO_TIMEOUT, True)
 
 
 # --- our own bugs ------------------------------------------------------------------------------------------------
@@ -335,9 +338,9 @@ async def test_the_transcript_of_a_giant_is_cut(serve: "Serve", probe: "Probe") 
     ids=["250", "220", "empty lines", "NUL", "digits"],
 )
 async def test_a_flood_ends_bounded(serve: "Serve", probe: "Probe", script: Script) -> None:
-    result = await probe((await serve(script)).port, replace(RELAY, timeout=5.0))
+    result = await probe((await serve(script)).port, RELAY)
     assert len(result.steps) < 20
-    assert result.duration < 4
+    assert result.ended is None or result.ended.reason not in {Reason.GREETING_TIMEOUT, Reason.EHLO_TIMEOUT}
 
 
 @pytest.mark.parametrize("stage", ["greeting", "EHLO", "STARTTLS", "tls", "inside", "AUTH", "QUIT"])
@@ -355,7 +358,8 @@ def test_random_bytes_at_any_stage_give_a_result(zoo: "Zoo", monkeypatch: pytest
             await client.send(data)
             await client.hang_up()
 
-        asyncio.run(_examine(script_of(noisy)))
+        with asyncio.Runner(loop_factory=CpuTimeLoop) as runner:
+            runner.run(_examine(script_of(noisy)))
 
     def script_of(noisy: Script) -> Script:
         match stage:

@@ -22,6 +22,7 @@ POLICY = Policy("enforce", frozenset({"mx1.example.test", "*.example.net"}), 864
         pytest.param(GOOD.replace(": ", ":"), id="no space"),
         pytest.param(GOOD.replace("\n", " \t\n"), id="space at the end of lines"),
         pytest.param(GOOD + "\n\n", id="empty lines"),
+        pytest.param(GOOD.replace("mode:", "\nmode:"), id="an empty line in the middle"),
         pytest.param("\n".join(reversed(GOOD.strip().split("\n"))), id="another order"),
         pytest.param(GOOD + "x-more.1: anything, \u00fc: ;\n", id="a field it does not know"),
         pytest.param(GOOD + "mode: none\nmax_age: 1\nversion: 2\n", id="of those that stand twice the first counts"),

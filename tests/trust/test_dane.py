@@ -176,6 +176,14 @@ def test_one_record_of_two_is_enough(zoo: Zoo, now: float) -> None:
         assert matched(chain(zoo.good), *records, now=now) == Dane(2, new)
 
 
+def test_of_two_authorities_the_one_at_the_end_of_the_path_is_told(zoo: Zoo, now: float) -> None:
+    other = record(2, 0, 1, zoo["old_intermediate"].certificate)
+    issuer = record(2, 0, 1, zoo.intermediate.certificate)
+    server, *above = chain(zoo.good, zoo["old_intermediate"].certificate)
+    for sent in ((server, *above), (server, *reversed(above))):
+        assert matched(sent, other, issuer, now=now) == Dane(2, issuer)
+
+
 def test_dane_ee_goes_before_dane_ta(zoo: Zoo, now: float) -> None:
     authority, own = record(2, 0, 1, zoo.intermediate.certificate), record(3, 1, 1, zoo.good.certificate)
     assert matched(chain(zoo.good), authority, own, now=now).matched == own
