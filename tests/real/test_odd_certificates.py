@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.trust import Judge
+from tests.patience import PATIENCE
 from tests.real.conftest import NewDirectory, require
 from tests.trust.odd import ACCEPTED, REFUSED
 from tests.trust.raw import NAME, ROOT, in_pem
@@ -23,7 +24,7 @@ def root(new_directory: NewDirectory) -> Path:
 
 
 def accepted_by(*command: str | Path) -> bool:
-    return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
+    return subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False).returncode == 0
 
 
 def by_openssl(leaf: Path, root: Path) -> bool:
