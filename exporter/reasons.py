@@ -467,9 +467,9 @@ REASONS: dict[Reason, Row] = {
     ),
     Reason.CERTIFICATE_UNSUITABLE: Row(
         _CERTIFICATE, EW,
-        "The certificate may not serve TLS: its key usage, constraints or a critical extension forbid it.",
+        "OpenSSL does not let the certificate serve TLS: its usage, constraints, dates or key forbid it.",
         "A client or signing certificate was installed, or a CA's name constraints exclude this name.",
-        "openssl x509 -noout -text -in FILE: Extended Key Usage, Basic and Name Constraints.",
+        "openssl verify -purpose sslserver -untrusted CHAIN FILE; openssl x509 -noout -text -in FILE.",
         "validation-failure",
     ),
     Reason.CERTIFICATE_WEAK: Row(

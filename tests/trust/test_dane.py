@@ -110,7 +110,7 @@ def test_dane_ta_that_is_not_sent_must_be_whole_in_dns(
     ("kind", "wrong"),
     [
         ("wrong_host", "but: it is valid for other.example.org, not for mail.example.test"),
-        ("no_san", "but: it is names no host in its subjectAltName, not for mail.example.test"),
+        ("no_san", "but: it is valid for no name, as its subjectAltName holds none, not for mail.example.test"),
         ("expired", "but: expired 10 days ago"),
         ("not_yet_valid", "but: valid only in 5 days"),
         ("client_only", "but: extendedKeyUsage lacks serverAuth"),
