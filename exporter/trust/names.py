@@ -23,7 +23,7 @@ def mismatch(leaf: Reading, name: str) -> str | None:
     names = leaf.facts.names
     count = f"{len(names) - NAMES_SHOWN}" if len(names) < MAX_NAMES else "many"
     more = f" and {count} more" if len(names) > NAMES_SHOWN else ""
-    shown = f"valid for {', '.join(names[:NAMES_SHOWN])}{more}" if names else "valid for no name, as its subjectAltName holds none"
+    shown = f"valid for {', '.join(names[:NAMES_SHOWN])}{more}" if names else "valid for no name at all"
     hint = ": set tls.server_name to the name it is to have" if is_literal(name) else ""
     return f"{shown}, not for {name}{hint}"
 

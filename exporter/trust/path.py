@@ -24,8 +24,8 @@ MAX_DEPTH = 100
 """Certificates of a path, as with OpenSSL."""
 MAX_UNTRUSTED = 4
 """Certificates that are verified of a path to no anchor: real ones are shorter."""
-MAX_PRODUCT = 1 << 24
-"""Octets of names times octets of name constraints: OpenSSL compares each with each, here a million times at most."""
+MAX_PRODUCT = 1 << 25
+"""Octets of names times octets of name constraints: OpenSSL compares each with each, here a million times or so."""
 
 NO_ISSUER = frozenset(
     {

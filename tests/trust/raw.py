@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, cached_property
+from itertools import count
+from math import gcd
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -82,18 +84,28 @@ AN_AUTHORITY = constraints(element(1, b"\xff"))
 
 @cache
 def new_key(name: str = "server") -> PrivateKey:
-    """A key by any name: the same name is the same key. Those called rsa... are RSA keys."""
-    return rsa.generate_private_key(65537, 2048) if name.startswith("rsa") else ec.generate_private_key(ec.SECP256R1())
+    """A key by any name. `rsa` is an RSA key, `rsa/65` one with an exponent of 65 bits."""
+    if not name.startswith("rsa"):
+        return ec.generate_private_key(ec.SECP256R1())
+    key = rsa.generate_private_key(65537, 2048)
+    _, _, bits = name.partition("/")
+    return with_exponent(key.private_numbers(), 1 << int(bits) - 1) if bits else key
+
+
+def with_exponent(numbers: rsa.RSAPrivateNumbers, least: int) -> rsa.RSAPrivateKey:
+    """The key of the same primes whose public exponent is the least that will do from there on."""
+    p, q = numbers.p, numbers.q
+    order = (p - 1) * (q - 1)
+    exponent = next(each for each in count(least | 1, 2) if gcd(each, order) == 1)
+    d = pow(exponent, -1, order)
+    public = rsa.RSAPublicNumbers(exponent, p * q)
+    return rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public).private_key(
+        unsafe_skip_rsa_key_validation=True
+    )
 
 
 def spki(key: PrivateKey) -> bytes:
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-def rsa_key(exponent_bits: int) -> bytes:
-    """The SubjectPublicKeyInfo of an RSA key that nobody has."""
-    numbers = sequence(integer((1 << 2047) | 1), integer((1 << exponent_bits - 1) | 1))
-    return sequence(sequence(identifier("1.2.840.113549.1.1.1"), b"\5\0"), element(3, b"\0", numbers))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from tests.trust.raw import (
     host,
     named,
     new_key,
-    rsa_key,
     sequence,
     spki,
 )
@@ -110,7 +109,7 @@ def test_dane_ta_that_is_not_sent_must_be_whole_in_dns(
     ("kind", "wrong"),
     [
         ("wrong_host", "but: it is valid for other.example.org, not for mail.example.test"),
-        ("no_san", "but: it is valid for no name, as its subjectAltName holds none, not for mail.example.test"),
+        ("no_san", "but: it is valid for no name at all, not for mail.example.test"),
         ("expired", "but: expired 10 days ago"),
         ("not_yet_valid", "but: valid only in 5 days"),
         ("client_only", "but: extendedKeyUsage lacks serverAuth"),
@@ -236,6 +235,7 @@ def test_a_thousand_records(zoo: Zoo, now: float) -> None:
     assert len(dane.mismatch) < 300
     full = [replace(record(2, 0, 0, zoo.root.certificate), data=b"\x30\x01" + bytes([n % 256])) for n in range(500)]
     assert len(considered((*many, *full))) == 1000
+    assert len(considered([record(2, 0, 0, zoo.root.certificate)] * 500)) == 4
 
 
 # --- time -----------------------------------------------------------------------------------------------------
@@ -326,13 +326,14 @@ def test_dane_ta_with_an_odd_name_and_behind_many_others(authority: TlsaRecord) 
     assert matched(shown, authority, now=ODD_NOW) == Dane(1, authority)
 
 
-def test_dane_ta_whose_key_takes_long_is_not_computed_with() -> None:
-    slow = rsa_key(2047)
-    leaf = replace(SIGNED, algorithm=RSA_SHA256, signer="rsa")
-    assert "no certificate that was sent fits" in matched((leaf.der,), TlsaRecord(2, 1, 0, slow), now=ODD_NOW).mismatch
+@pytest.mark.parametrize(("bits", "fits"), [(64, True), (65, False), (2000, False)])
+def test_dane_ta_whose_key_takes_long_is_not_computed_with(bits: int, fits: bool) -> None:
+    key = f"rsa/{bits}"
+    leaf = replace(SIGNED, algorithm=RSA_SHA256, signer=key)
+    assert bool(matched((leaf.der,), TlsaRecord(2, 1, 0, spki(new_key(key))), now=ODD_NOW).matched) is fits
 
 
-@pytest.mark.parametrize(("times", "fits"), [(10, True), (3000, False)])
+@pytest.mark.parametrize(("times", "fits"), [(10, True), (1000, False)])
 def test_dane_ta_with_name_constraints_without_end(times: int, fits: bool) -> None:
     """Whoever publishes the record made the certificates, too: OpenSSL would compare each name with each."""
     allowed = element(0xA0, sequence(host("test")), *[sequence(host("example"))] * times)

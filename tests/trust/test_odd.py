@@ -1,6 +1,7 @@
 """What OpenSSL accepts is accepted, whatever a strict parser thinks of it; each fact is read by itself."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from exporter.model import Certificate, Verdict
 from exporter.trust import Judge, TrustStore, certificate
+from exporter.trust.certificate import Reading, read
 from exporter.trust.der import element
+from exporter.trust.path import walk
 from tests.trust.odd import ACCEPTED, REFUSED, Odd
 from tests.trust.raw import (
     ECDSA_SHA1,
@@ -27,7 +30,6 @@ from tests.trust.raw import (
     identifier,
     in_pem,
     named,
-    rsa_key,
     sequence,
     utc,
 )
@@ -166,21 +168,37 @@ def test_a_key_that_signed_itself_under_another_name_is_an_unknown_authority(ca_
 # --- work is bounded ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("bits", "slow"), [(17, False), (64, False), (65, True), (2047, True)])
+@pytest.mark.parametrize(("bits", "slow"), [(17, False), (64, False), (65, True), (2000, True)])
 def test_signatures_of_a_key_with_a_large_exponent_are_not_verified(ca_file: str, bits: int, slow: bool) -> None:
-    between = replace(ROOT, subject=named("Between"), key_info=rsa_key(bits))
-    leaf = replace(Raw(), issuer=named("Between"), algorithm=RSA_SHA256, signer="rsa")
-    assert judged(ca_file, leaf, between).not_trusted == (
-        f"'Between', the issuer of 'mail.example.test', was sent, but is not accepted: "
-        f"the exponent of its RSA key has {bits} bits, over 64"
-        if slow
-        else "no path to a trust anchor: certificate signature failure"
+    key = f"rsa/{bits}"
+    between = replace(ROOT, subject=named("Between"), key=key)
+    leaf = replace(Raw(), issuer=named("Between"), algorithm=RSA_SHA256, signer=key)
+    told = (
+        "'Between', the issuer of 'mail.example.test', was sent, but is not accepted: the exponent of its RSA key has "
     )
-    own = judged(ca_file, replace(OWN, key_info=rsa_key(bits), algorithm=RSA_SHA256, signer="rsa"))
-    assert findings(own) == {"not_trusted"}
+    assert judged(ca_file, leaf, between).not_trusted == (f"{told}{bits} bits, over 64" if slow else None)
+    own = judged(ca_file, replace(OWN, key=key, algorithm=RSA_SHA256, signer=key))
+    assert findings(own) == {"not_trusted" if slow else "self_signed"}
 
 
-@pytest.mark.parametrize(("times", "looked_at"), [(1, True), (2000, False)])
+@pytest.mark.parametrize(("above", "looked_at"), [(1, True), (2, True), (3, False), (150, False)])
+def test_of_a_path_to_no_anchor_only_the_lowest_are_verified(ca_file: str, above: int, looked_at: bool) -> None:
+    """The one so far above the leaf is no authority."""
+    chain = [replace(Raw(), issuer=named("0"), signer="root")]
+    for number in range(above + 2):
+        broken = () if number == above else ROOT.extensions
+        chain.append(replace(ROOT, subject=named(str(number)), issuer=named(str(number + 1)), extensions=broken))
+    verdict = judged(ca_file, *chain)
+    assert findings(verdict) == {"not_trusted", *(["unsuitable"] if looked_at else [])}
+    assert len(walk(*_leaf_and_others(chain))) == min(len(chain), 100)
+
+
+def _leaf_and_others(chain: Sequence[Raw]) -> tuple[Reading, list[Reading]]:
+    leaf, *others = [read(one.der) for one in chain]
+    return leaf, others
+
+
+@pytest.mark.parametrize(("times", "looked_at"), [(1, True), (1000, False)])
 def test_names_are_compared_with_constraints_while_they_are_few(ca_file: str, times: int, looked_at: bool) -> None:
     """Nobody vouches for the authority: what its constraints say is of little worth."""
     forbidden = element(0xA1, *[sequence(host("example.test"))] * times)
