@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ import pytest
 from exporter.trust import Judge
 from tests.patience import PATIENCE
 from tests.real.conftest import NewDirectory, require
-from tests.trust.odd import ACCEPTED, REFUSED
-from tests.trust.raw import NAME, ROOT, in_pem
+from tests.trust.odd import ACCEPTED, AUTHORITIES, REFUSED
+from tests.trust.raw import NAME, ROOT, Raw, in_pem
 
 EVERY = {**ACCEPTED, **REFUSED}
 
@@ -37,14 +38,25 @@ def by_gnutls(leaf: Path, root: Path) -> bool:
     return accepted_by("certtool", "--verify", "--load-ca-certificate", root, *asked, "--infile", leaf)
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_openssl_and_gnutls_agree(root: Path, name: str) -> None:
+def judged(der: bytes, root: Path) -> tuple[bool, bool, bool]:
+    """Whether we, OpenSSL and GnuTLS accept a certificate below a root."""
     require(there=shutil.which("certtool"), otherwise="gnutls-bin is missing: make tools")
-    der = EVERY[name].raw.der
     leaf = root.with_name("leaf.pem")
     leaf.write_text(in_pem(der))
     verdict = Judge().judge((der,), NAME, str(root), time.time())
-    assert verdict is not None
-    openssl, gnutls = by_openssl(leaf, root), by_gnutls(leaf, root)
-    assert verdict.valid or not (openssl and gnutls)
-    assert verdict.valid is openssl
+    return verdict is not None and verdict.valid, by_openssl(leaf, root), by_gnutls(leaf, root)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_what_openssl_and_gnutls_accept_we_accept(root: Path, name: str) -> None:
+    ours, openssl, gnutls = judged(EVERY[name].raw.der, root)
+    assert ours or not (openssl and gnutls)
+    assert ours is openssl
+
+
+@pytest.mark.parametrize("name", AUTHORITIES)
+def test_an_authority_that_openssl_and_gnutls_take_we_take(root: Path, name: str) -> None:
+    subject = AUTHORITIES[name]
+    odd = root.with_name("odd.pem")
+    odd.write_text(in_pem(replace(ROOT, subject=subject, issuer=subject).der))
+    assert judged(replace(Raw(), issuer=subject).der, odd) == (True, True, True)

@@ -240,3 +240,14 @@ REFUSED: Mapping[str, Odd] = {
         "its key gives the parameters of its curve instead of a name",
     ),
 }
+
+AUTHORITIES: Mapping[str, bytes] = {
+    "PrintableString with &": named("R&D Root", 0x13),
+    "IA5String in Latin-1": named("Wurzel für alle".encode("latin-1"), 0x16),
+    "T61String in Latin-1": named("Wurzel für alle".encode("latin-1"), 0x14),
+    "no common name": sequence(element(0x31, attribute("2.5.4.11", "unit*", 0x13))),
+    "a multi-valued RDN out of order": sequence(
+        element(0x31, attribute(ORGANISATION, "zzz"), attribute(COMMON_NAME, "Root"))
+    ),
+}
+"""Names of authorities that OpenSSL accepts."""

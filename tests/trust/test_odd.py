@@ -14,7 +14,7 @@ from exporter.trust import Judge, TrustStore, certificate
 from exporter.trust.certificate import Reading, read
 from exporter.trust.der import element
 from exporter.trust.path import walk
-from tests.trust.odd import ACCEPTED, REFUSED, Odd
+from tests.trust.odd import ACCEPTED, AUTHORITIES, REFUSED, Odd
 from tests.trust.raw import (
     ECDSA_SHA1,
     NAME,
@@ -90,14 +90,8 @@ def test_what_openssl_refuses_is_told_in_one_plain_sentence(ca_file: str, one: O
 
 # --- authorities ----------------------------------------------------------------------------------------------
 
-NAMES = {
-    "PrintableString with &": named("R&D Root", 0x13),
-    "T61String in Latin-1": named("Wurzel für alle".encode("latin-1"), 0x14),
-    "no common name": sequence(element(0x31, sequence(element(6, b"\x55\x04\x0b"), element(0x13, b"unit*")))),
-}
 
-
-@pytest.mark.parametrize("name", [pytest.param(name, id=kind) for kind, name in NAMES.items()])
+@pytest.mark.parametrize("name", [pytest.param(name, id=kind) for kind, name in AUTHORITIES.items()])
 def test_an_authority_of_an_odd_name_is_an_authority(tmp_path: Path, name: bytes) -> None:
     path = tmp_path / "root.pem"
     path.write_text(in_pem(replace(ROOT, subject=name, issuer=name).der))
