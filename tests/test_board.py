@@ -200,13 +200,20 @@ def test_starttls_that_was_offered_is_missed() -> None:
 
 NOT_OFFERED: dict[str, Any] = {"hello": Hello("EHLO", {}), "session": None, "verdict": None, "hello_tls": None}
 LIMITED: dict[str, Any] = {"ehlo": REFUSED, **NOT_OFFERED}
+TURNED_AWAY: dict[str, Any] = NOT_OFFERED | {
+    "greeting": Reply(220, ("mail.example.test ESMTP Sendmail 8.17.1",)),
+    "hello": Hello("EHLO", {"ENHANCEDSTATUSCODES": ""}),
+}
 PROBES: dict[str, Callable[[], Result]] = {
     "+": healthy,
     "-": lambda: healthy(**NOT_OFFERED),
     "x": lambda: failed(Reason.GREETING_TIMEOUT),
     "r": lambda: healthy(**LIMITED),
+    "s": lambda: healthy(**TURNED_AWAY),
 }
-"""A probe that was offered STARTTLS, one that was not, one without an answer, one that was refused for its rate."""
+"""A probe that was offered STARTTLS, one that was not, one without an answer, one that was refused for its rate, and
+one that Sendmail turned away.
+"""
 
 
 def withdrawn(board: Board, probes: str, start: float = NOW) -> str:
@@ -229,6 +236,7 @@ def withdrawn(board: Board, probes: str, start: float = NOW) -> str:
         pytest.param("--+-", "...!", id="one that begins to offer it, and ends"),
         pytest.param("+-" + "x+" * 10, ".!" + ".!" * 9 + "..", id="what was not reached is not judged, nor counted"),
         pytest.param("+-+r+++++++++++", ".!!!!!!!!!!!...", id="a refusal of us says nothing"),
+        pytest.param("+-" + 70 * "s" + "+", ".!" + 70 * "." + "!", id="nor does one by Sendmail, for however long"),
     ],
 )
 def test_how_long_starttls_counts_as_withdrawn(board: Board, probes: str, holds: str) -> None:

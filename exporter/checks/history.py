@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from exporter.checks.conversation import turned_away
 from exporter.checks.problem import problem
 from exporter.model import NO_DEMANDS, Certificate, Demands, Expect, Problem, Result, Security
 from exporter.reasons import Reason
@@ -85,10 +86,11 @@ def _withdrawn(result: Result, expect: Expect, history: History) -> str | None:
 
 
 def starttls_offered(result: Result) -> bool | None:
-    """Whether STARTTLS was offered; None where it is not used, or EHLO was not answered."""
+    """Whether STARTTLS was offered; None where it is not used, EHLO was not answered, or what is offered is hidden."""
     if result.hello is None or result.peer.settings.security is not Security.STARTTLS:
         return None
-    return "STARTTLS" in result.hello.extensions
+    offered = "STARTTLS" in result.hello.extensions
+    return None if not offered and turned_away(result) else offered
 
 
 def _evidence(result: Result, history: History) -> str | None:
