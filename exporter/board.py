@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from exporter.checks import assess
 from exporter.checks.demands import strictest
-from exporter.checks.history import History, after_probe, starttls_offered
+from exporter.checks.history import STEADY, History, after_probe, starttls_offered
 from exporter.egress import Egress, Vote, Way, vote_of
 from exporter.failure import Failure, keep
 from exporter.lending import Lendable
@@ -138,18 +138,18 @@ class Board:
     def _assess_anew(self, state: State, result: Result) -> None:
         """Ask the checks about a new result, and remember what it says of STARTTLS. A refusal of us says nothing."""
         offered, before = starttls_offered(result), state.offers
-        if offered is None:
-            self._assess(state, result)
-            return
-        state.offers = after_probe(before, offered=offered)
+        if offered is not None:
+            state.offers = after_probe(before, offered=offered)
         self._assess(state, result)
+        if offered:
+            state.starttls_offered = result.finished
+        if offered is None or state.offers is STEADY:
+            return
         withdrawn = any(each.reason is Reason.STARTTLS_WITHDRAWN for each in state.assessment.problems)
         if state.assessment.untestable:
             state.offers = before
         elif withdrawn != before.withdrawn:
             state.offers = replace(state.offers, withdrawn=withdrawn)
-        if offered:
-            state.starttls_offered = result.finished
 
     def _assess(self, state: State, result: Result) -> None:
         """Ask the checks. A refusal is an excuse for an hour after the last probe that was tested, then no more."""

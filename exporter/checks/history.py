@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from exporter.checks.conversation import turned_away
 from exporter.checks.problem import problem
@@ -40,14 +39,17 @@ class Offers:
         return f"not offered in {self.missing.bit_count()} of the last {self.probes} probes" if self.probes else ""
 
 
-NEVER_ASKED = Offers()
+NEVER_ASKED, STEADY = Offers(), Offers(COUNTED)
+"""Of an endpoint that was not probed, and of one that has always offered it: nearly all share the latter."""
 
 
-@lru_cache(maxsize=1 << 10)  # nearly all endpoints share one
 def after_probe(offers: Offers, *, offered: bool) -> Offers:
     """Take in one more probe."""
+    if offered and offers is STEADY:
+        return offers
     missing = (offers.missing << 1 | (not offered)) & ((1 << COUNTED) - 1)
-    return Offers(min(offers.probes + 1, COUNTED), missing, offers.withdrawn)
+    after = Offers(min(offers.probes + 1, COUNTED), missing, offers.withdrawn)
+    return STEADY if after == STEADY else after
 
 
 @dataclass(frozen=True, slots=True)
