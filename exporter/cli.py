@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter import __version__, flags, logs
+from exporter.peer_text import escape
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _fail(message: str, code: int = 1) -> int:
-    print(f"smtp-exporter: {message}", file=sys.stderr)
+    print(f"smtp-exporter: {escape(message)}", file=sys.stderr)
     return code
 
 

@@ -6,12 +6,15 @@ A redactor holds salted hashes of the parts of passwords, never the text. The ti
 the password is.
 """
 
+import operator
 from base64 import b64encode
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Hashable, Iterator
+from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from itertools import chain, groupby
+from typing import Any
 
-from exporter.model import Certificate, Hello, Result, Verdict
+from exporter.model import Hello, Reply, Result, Verdict
 
 WINDOW = 8
 """Characters: a part of a password that is this long is hidden as well, since servers cut what they repeat."""
@@ -21,8 +24,9 @@ DENSE = 1024
 """Characters of a secret of which every window is kept; of what follows every WINDOW-th one."""
 MAX_WINDOWS = 1 << 18
 """Windows that a redactor keeps: passwords that were replaced long ago are forgotten."""
-MAX_CLEAN, MAX_CLEAN_CHARACTERS = 512, 256
-"""Texts that are remembered to hold no secret, and how long each may be: servers say the same every minute."""
+MAX_CLEAN, MAX_CLEAN_CHARACTERS = 256, 256
+"""Texts, replies and verdicts that are known to hold no secret: servers say the same every minute."""
+REPEATED = (Reply, Verdict)
 STARS = "***"
 
 REGISTERED = frozenset(
@@ -35,6 +39,10 @@ REGISTERED = frozenset(
     """.split()  # noqa: SIM905 - a list literal is a page long
 )
 """Keywords and mechanisms that any server may say, so they tell no password, and verdicts rest on them."""
+OURS = frozenset(
+    {"peer", "lookup", "address", "own_address", "verb", "who", "version", "cipher", "fingerprint_sha256", "key"}
+)
+"""Fields of results in whose text no peer has a say, or that nobody can choose."""
 
 
 def forms(secret: str) -> Iterator[str]:
@@ -57,18 +65,24 @@ def _folded(text: str) -> str:
     return "".join(lower if len(lower := c.lower()) == 1 else c for c in text)
 
 
+@cache
+def _searched(kind: type) -> tuple[str, ...]:
+    """The fields of values of a type that may hold text of a peer."""
+    if not is_dataclass(kind):
+        return ()
+    return tuple(each.name for each in fields(kind) if each.name not in OURS)
+
+
 class Redactor:
     """Knows the passwords of one account, as hashes. Immutable, but for what it remembers to be clean."""
 
-    __slots__ = ("_clean", "_windows")
+    __slots__ = ("_clean", "_windows", "active")
 
     def __init__(self, windows: dict[int, frozenset[int]] | None = None) -> None:
         self._windows = windows or {}
-        self._clean: set[str] = set()
-
-    def __bool__(self) -> bool:
-        """Whether there is anything to hide."""
-        return bool(self._windows)
+        self.active = bool(windows)
+        """There is something to hide."""
+        self._clean: set[Hashable] = set()
 
     def including(self, secret: str) -> "Redactor":
         """A redactor that hides this as well, unless it is shorter than SHORTEST."""
@@ -85,12 +99,13 @@ class Redactor:
 
     def text(self, text: str, limit: int | None = None) -> str:
         """The text, cut at `limit` characters, with stars in the place of what is secret."""
-        if not self._windows or text in self._clean:
+        if not self.active or text in self._clean:
             return text[:limit]
         seen = text if limit is None else text[: limit + WINDOW]  # a secret that the cut would leave a part of
         hidden = self._hidden(_folded(seen))
         if not hidden:
-            self._remember(seen)
+            if len(seen) <= MAX_CLEAN_CHARACTERS:
+                self._remember(seen)
             return text[:limit]
         runs = groupby(range(len(text[:limit])), key=hidden.__contains__)
         return "".join(STARS if secret else "".join(text[at] for at in run) for secret, run in runs)
@@ -104,61 +119,49 @@ class Redactor:
                     hidden.update(range(at, at + size))
         return hidden
 
-    def _remember(self, text: str) -> None:
-        if len(text) <= MAX_CLEAN_CHARACTERS:
-            if len(self._clean) >= MAX_CLEAN:
-                self._clean.clear()
-            self._clean.add(text)
+    def _remember(self, clean: Hashable) -> None:
+        if len(self._clean) >= MAX_CLEAN:
+            self._clean.clear()
+        self._clean.add(clean)
 
     # --- what a probe brings ------------------------------------------------------------------------------------
 
     def result(self, result: Result) -> Result:
-        """A result without secrets; those of its replies are hidden where the transcript takes them in."""
-        if not self:
-            return result
-        return replace(
-            result,
-            hello=self._hello(result.hello),
-            hello_tls=self._hello(result.hello_tls),
-            verdict=self._verdict(result.verdict),
-            dane=result.dane and replace(result.dane, mismatch=self.text(result.dane.mismatch)),
-            auth_unavailable=self._optional(result.auth_unavailable),
-            ended=result.ended and replace(result.ended, detail=self.text(result.ended.detail)),
-        )
+        """A result without secrets. What holds none stays the same object, which many results may share."""
+        found: Result = self._without_secrets(result) if self.active else result
+        return found
 
-    def _optional(self, text: str | None) -> str | None:
-        return text and self.text(text)
+    def _without_secrets(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is str:
+            return self.text(value)
+        if kind is tuple:
+            parts = tuple(map(self._without_secrets, value))
+            return value if all(map(operator.is_, parts, value)) else parts
+        if kind is Hello:
+            return self._hello(value)
+        if kind in REPEATED and value in self._clean:
+            return value
+        changed = {
+            name: part
+            for name in _searched(kind)  # type: ignore[arg-type]  # a type is hashable
+            if (part := self._without_secrets(before := getattr(value, name))) is not before
+        }
+        if changed:
+            return replace(value, **changed)
+        if kind in REPEATED:
+            self._remember(value)
+        return value
 
     def _tells(self, word: str) -> bool:
         return word not in REGISTERED and self.text(word) != word
 
-    def _hello(self, hello: Hello | None) -> Hello | None:
+    def _hello(self, hello: Hello) -> Hello:
         """Keywords and mechanisms are dropped where they hold a secret, as others that no server may say."""
-        return hello and replace(
-            hello,
-            extensions={word: self.text(value) for word, value in hello.extensions.items() if not self._tells(word)},
-            mechanisms=frozenset(word for word in hello.mechanisms if not self._tells(word)),
-        )
-
-    def _verdict(self, verdict: Verdict | None) -> Verdict | None:
-        return verdict and replace(
-            verdict,
-            certificate=self._certificate(verdict.certificate),
-            host_mismatch=self._optional(verdict.host_mismatch),
-            self_signed=self._optional(verdict.self_signed),
-            not_trusted=self._optional(verdict.not_trusted),
-            unsuitable=self._optional(verdict.unsuitable),
-        )
-
-    def _certificate(self, leaf: Certificate) -> Certificate:
-        return replace(
-            leaf,
-            subject=self.text(leaf.subject),
-            issuer=self.text(leaf.issuer),
-            serial=self.text(leaf.serial),
-            names=tuple(map(self.text, leaf.names)),
-            issuer_organisation=self.text(leaf.issuer_organisation),
-        )
+        extensions = {word: self.text(value) for word, value in hello.extensions.items() if not self._tells(word)}
+        mechanisms = frozenset(word for word in hello.mechanisms if not self._tells(word))
+        same = extensions == hello.extensions and mechanisms == hello.mechanisms
+        return hello if same else replace(hello, extensions=extensions, mechanisms=mechanisms)
 
 
 NOTHING_SECRET = Redactor()

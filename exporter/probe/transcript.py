@@ -41,7 +41,7 @@ class Transcript:
 
     def kept(self, reply: Reply | None) -> Reply | None:
         """A reply as a result keeps it: without secrets, cut where it is absurdly long."""
-        if reply is None or not (self.redactor or len(reply.lines) > MAX_KEPT_LINES or _size(reply) > MAX_TEXT):
+        if reply is None or not (self.redactor.active or len(reply.lines) > MAX_KEPT_LINES or _size(reply) > MAX_TEXT):
             return reply
         kept, room = list[str](), MAX_TEXT
         for line in reply.lines[:MAX_KEPT_LINES]:
@@ -54,7 +54,7 @@ class Transcript:
     def heard(self, stage: Stage, reply: Reply) -> None:
         """Note a reply, without secrets and cut."""
         size = _size(reply)
-        if self.redactor or size > MAX_LINE or size > self._room or len(reply.lines) > MAX_LINES:
+        if self.redactor.active or size > MAX_LINE or size > self._room or len(reply.lines) > MAX_LINES:
             reply = self._cut(reply)
         else:
             self._room -= size

@@ -119,7 +119,7 @@ async def test_peers_with_the_same_login_share_what_is_known_of_it_until_the_las
     known.forget(peer(file))
     assert known.account(peer(file)) is first
     assert PASSWORD not in first.redactor.text(f"no {PASSWORD}")
-    assert not known.account(peer(file.parent)).redactor  # type: ignore[union-attr]  # it has a login
+    assert not known.account(peer(file.parent)).redactor.active  # type: ignore[union-attr]  # it has a login
 
 
 async def test_one_thread_waits_for_a_file_server_however_many_probes_come(file: Path, hung: list[int]) -> None:
