@@ -52,7 +52,8 @@ def check(result: Result, _: Expect) -> Iterator[Problem]:
             refused = ()
     if result.unsolicited:
         said = f"the server sent an unsolicited reply: {result.unsolicited.code} {result.unsolicited.text}"
-        ended = Ended(Stage.EHLO, Reason.REPLY_MALFORMED, said)
+        stage = Stage.STARTTLS if result.unsolicited == result.starttls else Stage.EHLO
+        ended = Ended(stage, Reason.REPLY_MALFORMED, said)
     if ended:
         meaning = meaning_of(ended.detail)
         detail = f"{meaning}: {ended.detail}" if meaning else ended.detail

@@ -78,6 +78,9 @@ def _talk(peer: Peer, seen: Seen, name: str, *, login_due: bool) -> Script:
     if security is Security.STARTTLS and "STARTTLS" in seen.hello.extensions and expect.starttls != "forbidden":
         last = yield Say(Stage.STARTTLS, "STARTTLS")
         seen.starttls = last
+        if offers_extensions(last):  # a second reply to EHLO
+            seen.unsolicited = last
+            return last
         if last.code // 100 == 2:  # RFC 3207 4: now nothing but TLS
             yield from _secure(seen)
             return (yield from _inside_tls(seen, name, peer.settings, login_due=login_due))

@@ -281,6 +281,10 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {**IN_CLEAR, "hello": None, "ehlo": GREETING, "unsolicited": GREETING},
         {"reply_malformed": C},
     ),
+    "a second reply to EHLO": (
+        {**IN_CLEAR, "starttls": reply("250-mail\n250 SIZE"), "unsolicited": reply("250-mail\n250 SIZE")},
+        {"reply_malformed": C},
+    ),
     "EHLO refused, and out of step": (
         {**REFUSED, "ended": Ended(Stage.EHLO, Reason.REPLY_MALFORMED)},
         {"reply_malformed": C},

@@ -344,6 +344,11 @@ BROKEN: tuple[Scenario, ...] = (
         script=_script(SmtpServer(on={"EHLO": saying("502 5.5.2 what?", "250 hello")})),
     ),
     Scenario(
+        "a second reply to EHLO",
+        {R.REPLY_MALFORMED: C},
+        script=_script(after_starttls(saying("250-mail.example.test", "250 STARTTLS"))),
+    ),
+    Scenario(
         "a second greeting inside TLS",
         {R.REPLY_MALFORMED: C},
         script=lambda zoo: SmtpServer(zoo.good, inside_tls={"EHLO": saying("220 backend.example.test ESMTP")}),

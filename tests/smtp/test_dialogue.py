@@ -279,6 +279,7 @@ OUT_OF_STEP: dict[str, tuple[Settings, list[Any], str]] = {
     "a second greeting": (RELAY, ["220 mail", "220 mail"], "220 mail"),
     "a reply before that to EHLO": (RELAY, ["220 mail", "502 PROXY what?", OFFER], "502 PROXY what?"),
     "a greeting that answers HELO": (RELAY, ["220 mail", "502 what", "220 mail"], "220 mail"),
+    "a second reply to EHLO": (RELAY, ["220 mail", OFFER, OFFER], OFFER),
     "a greeting inside TLS": (RELAY, ["220 mail", OFFER, "220 go", TLS13, VALID, "220 backend"], "220 backend"),
     "a second greeting with implicit TLS": (IMPLICIT, [TLS13, VALID, "220 mail", "220 mail"], "220 mail"),
 }
