@@ -11,6 +11,7 @@ import itertools
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 
 import dns.exception
 import dns.flags
@@ -55,7 +56,8 @@ async def ask(name: str, rdtype: Type, servers: Sequence[Nameserver], patience: 
         if server in refused:
             continue
         try:
-            answer, rcode = await _converse(question, server, ears, loop.time() + patience / tries)
+            until = loop.time() + patience / tries
+            answer, rcode = await _converse(question, server, ears, until, fallback=server not in silent)
         except TimeoutError:
             silent[server] = f"no answer from {server}"
         except (OSError, EOFError) as error:
@@ -91,33 +93,41 @@ async def _unchecked(question: Question, server: Nameserver, patience: float, ea
     return Answer("bogus") if again.said == "failure" else again
 
 
-async def _converse(question: Question, server: Nameserver, ears: Ears, until: float, more: int = 0) -> Heard:
-    """Ask one server until a time on the loop's clock; once more where it does not know EDNS. `more`: flags."""
-    answer, rcode = await _exchange(question, question.query(more), server, ears, until)
+async def _converse(
+    question: Question, server: Nameserver, ears: Ears, until: float, more: int = 0, *, fallback: bool = False
+) -> Heard:
+    """Ask one server until a time on the loop's clock; once more where it does not know EDNS. `more`: flags.
+
+    `fallback`: also where it is silent.
+    """
+    answer, rcode = await _exchange(question, question.query(more), server, ears, until, fallback=fallback)
     if rcode in NO_EDNS:
         return await _exchange(question, question.query(more, edns=False), server, ears, until)
     return answer, rcode
 
 
-async def _exchange(question: Question, query: bytes, server: Nameserver, ears: Ears, until: float) -> Heard:
+async def _exchange(
+    question: Question, query: bytes, server: Nameserver, ears: Ears, until: float, *, fallback: bool = False
+) -> Heard:
     """Send a query over UDP from a fresh port and wait for its response; over TCP where that was truncated.
 
-    After half the time without a response the query is sent without EDNS: some servers, and firewalls before them,
-    drop what they do not know.
+    With `fallback` it is sent without EDNS after half the time without a response: some servers, and firewalls before
+    them, drop what they do not know.
     """
     loop = asyncio.get_running_loop()
-    halfway = (loop.time() + until) / 2
+    halfway = (loop.time() + until) / 2 if fallback else inf
     with socket.socket(server.family, socket.SOCK_DGRAM) as sock:
         sock.settimeout(0)
         sock.connect(server.sockaddr)  # of UDP: sends nothing, but lets only this server's datagrams in
         sock.send(query)
-        again = loop.call_at(halfway, _send, sock, without_edns(query))
+        again = loop.call_at(halfway, _send, sock, without_edns(query)) if fallback else None
         try:
             async with asyncio.timeout_at(until):
                 if understood := await _hear(question, query, sock, ears):
                     return understood
         finally:
-            again.cancel()
+            if again:
+                again.cancel()
     return await _over_tcp(question, query if loop.time() < halfway else without_edns(query), server, until)
 
 

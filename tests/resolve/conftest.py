@@ -28,14 +28,15 @@ class ScriptedDns(asyncio.DatagramProtocol):
     A value is a word (see `answers` and `_fill`), or the data of the records ("192.0.2.1 192.0.2.2", "10 mx.example.,
     20 mx2.example."), or whole records, each ending in a semicolon ("a.example. 60 CNAME b.example.; ...;").
     "signed ..." has the AD flag, "once ..., then ..." is another word the next time, "octets ..." is
-    data in hex. Names that are not in the table do not exist. `asked` lists the questions heard; `unchecked` those with
-    the CD flag, for which "NAME TYPE CD" is looked up first.
+    data in hex. Names that are not in the table do not exist. `asked` lists the questions heard; `without_edns` those
+    without EDNS; `unchecked` those with the CD flag, for which "NAME TYPE CD" is looked up first.
     """
 
     def __init__(self) -> None:
         self.says: dict[str, str] = {}
         self.asked: list[str] = []
         self.unchecked: list[str] = []
+        self.without_edns: list[str] = []
         self.over_tcp: list[str] = []
         self.port = 0
         self.tcp = "answered"
@@ -95,6 +96,7 @@ class ScriptedDns(asyncio.DatagramProtocol):
         )
         checked = not query.flags & dns.flags.CD
         (self.asked if checked else self.unchecked).append(asked)
+        self.without_edns += [asked] if query.edns < 0 else []
         self._heard.set()
         word = self.says.get(asked, "NXDOMAIN")
         word = word if checked else self.says.get(f"{asked} CD", word)

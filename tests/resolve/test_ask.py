@@ -202,6 +202,7 @@ async def test_silence_is_a_time_out(dns_server: "ScriptedDns") -> None:
     dns_server.says["a.example A"] = "silence"
     answer = await ask("a.example", "A", [nameserver(dns_server.address)], 0.05)
     assert (answer.said, answer.detail) == ("timeout", f"A a.example: no answer from {dns_server.address}")
+    assert (len(dns_server.asked), len(dns_server.without_edns)) == (4, 1)
 
 
 async def test_a_nameserver_that_does_not_run_is_a_time_out_and_the_detail_says_why(closed_port: str) -> None:
