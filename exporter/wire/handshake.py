@@ -8,9 +8,14 @@ HANDSHAKE = 22
 """The type of a record (RFC 5246 6.2.1). Others may come in between: a warning, a ChangeCipherSpec."""
 SERVER_HELLO, SERVER_KEY_EXCHANGE, CERTIFICATE_REQUEST, SERVER_HELLO_DONE = 2, 12, 13, 14
 """Types of handshake messages (RFC 5246 7.4)."""
+KEPT = (SERVER_HELLO, SERVER_KEY_EXCHANGE)
 MAX_MESSAGE_BYTES = 100 * 1024
 """OpenSSL takes no longer ServerKeyExchange."""
+UNREAD_BYTES = 16 * 1024
+"""How much of a connection is kept to find the end of its last record."""
 TLS_1_2 = b"\x03\x03"
+TLS_1_3 = b"\x13"
+"""The first byte of its cipher suites (RFC 8446 B.4)."""
 RENEGOTIATION_INFO = 0xFF01
 """The extension of RFC 5746 3.2."""
 SHA1 = 2
@@ -20,87 +25,71 @@ SHA1 = 2
 class ServerFlight:
     """The first messages of a server, read as they come."""
 
-    __slots__ = (
-        "_body_left", "_header", "_message", "_record_left", "certificate_requested", "hello", "key_exchange", "over",
-    )  # fmt: skip
+    __slots__ = ("_message", "_rest", "_skip", "certificate_requested", "hello", "key_exchange", "over", "suite")
 
     def __init__(self) -> None:
         self.hello = self.key_exchange = b""
         """ServerHello and ServerKeyExchange; empty until they are complete."""
+        self.suite = b""
+        """The cipher suite chosen, two bytes; fewer where no ServerHello came."""
         self.certificate_requested = False
         self.over = False
         """Nothing more comes in clear."""
-        self._header, self._message = bytearray(), bytearray()
-        self._record_left = self._body_left = 0
+        self._rest, self._message, self._skip = b"", bytearray(), 0
 
     def feed(self, data: bytes) -> None:
-        """Read on."""
-        view = memoryview(data)
-        while view and not self.over:
-            if not self._record_left:
-                view = self._read_record_header(view)
-                continue
-            fragment, view = view[: self._record_left], view[self._record_left :]
-            self._record_left -= len(fragment)
-            if self._header[0] == HANDSHAKE:
-                self._read_messages(fragment)
+        """Read on: each record once it is complete, as OpenSSL does."""
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        at, size = 0, len(data)
+        while not self.over and size >= at + 5:
+            end = at + 5 + (data[at + 3] << 8 | data[at + 4])
+            if end > size:
+                break
+            if data[at] == HANDSHAKE:
+                whole = not self._message and not self._skip and at + 9 + int.from_bytes(data[at + 6 : at + 9]) == end
+                if whole:  # the usual case: one message
+                    self._take(data[at + 5], data, at + 9, end)
+                else:
+                    self._read(data[at + 5 : end])
+            at = end
+        self._rest = data[at:]
 
-    def _read_record_header(self, view: memoryview) -> memoryview:
-        if len(self._header) == 5:
-            self._header.clear()
-        missing = 5 - len(self._header)
-        self._header += view[:missing]
-        if len(self._header) == 5:
-            self._record_left = int.from_bytes(self._header[3:])
-        return view[missing:]
-
-    def _read_messages(self, fragment: memoryview) -> None:
+    def _read(self, fragment: bytes) -> None:
         """Messages may be cut by records, and share them (RFC 5246 6.2.1)."""
-        message = self._message
-        while fragment and not self.over:
-            if self._body_left:
-                passed_over = min(self._body_left, len(fragment))
-                self._body_left -= passed_over
-                fragment = fragment[passed_over:]
-                continue
-            size = int.from_bytes(message[1:4]) if len(message) >= 4 else 0
-            missing = 4 + size - len(message)
-            message += fragment[:missing]
-            fragment = fragment[missing:]
-            if len(message) >= 4:
-                self._read_message()
+        messages, at = self._message, self._skip
+        messages += fragment
+        while not self.over and len(messages) >= at + 4:
+            end = at + 4 + int.from_bytes(messages[at + 1 : at + 4])
+            if messages[at] in KEPT:
+                self.over = end - at > MAX_MESSAGE_BYTES
+                if end > len(messages):
+                    break
+            self._take(messages[at], messages, at + 4, end)
+            at = end
+        self._skip = max(0, at - len(messages))
+        del messages[:at]
 
-    def _read_message(self) -> None:
-        """Take in the message, if it is complete and one of those that matter."""
-        message = self._message
-        kind, size = message[0], int.from_bytes(message[1:4])
-        if kind not in (SERVER_HELLO, SERVER_KEY_EXCHANGE):
-            self.certificate_requested |= kind == CERTIFICATE_REQUEST
-            self.over = kind == SERVER_HELLO_DONE
-            self._body_left = size
-            message.clear()
-        elif size > MAX_MESSAGE_BYTES:
+    def _take(self, kind: int, data: bytes | bytearray, start: int, end: int) -> None:
+        """Take in the first ServerHello and ServerKeyExchange: OpenSSL takes no second one."""
+        if kind == SERVER_KEY_EXCHANGE:
+            self.key_exchange = self.key_exchange or bytes(data[start:end])
+        elif kind == CERTIFICATE_REQUEST:
+            self.certificate_requested = True
+        elif kind == SERVER_HELLO_DONE:
             self.over = True
-        elif len(message) == 4 + size:
-            if kind == SERVER_HELLO:  # the first of each kind counts: OpenSSL takes no second one
-                self.hello = self.hello or bytes(message[4:])
-                self.over = self.suite[:1] == b"\x13"  # TLS 1.3 (RFC 8446 B.4): what follows is encrypted
-            else:
-                self.key_exchange = self.key_exchange or bytes(message[4:])
-            message.clear()
+        elif kind == SERVER_HELLO and not self.hello:
+            self.hello = body = bytes(data[start:end])
+            at = 35 + int.from_bytes(body[34:35])  # after version, random and session id (RFC 5246 7.4.1.3)
+            self.suite = body[at : at + 2]
+            self.over = self.suite[:1] == TLS_1_3  # what follows is encrypted
 
     # --- what the messages say ------------------------------------------------------------------------------------
 
     @property
-    def suite(self) -> bytes:
-        """The cipher suite chosen, two bytes; fewer where no ServerHello came (RFC 5246 7.4.1.3)."""
-        at = 35 + int.from_bytes(self.hello[34:35])  # after version, random and session id
-        return self.hello[at : at + 2]
-
-    @property
     def secure_renegotiation(self) -> bool | None:
         """Whether the server knows RFC 5746; None where none came, or TLS 1.3 was chosen."""
-        if not self.hello or self.suite[:1] == b"\x13":
+        if not self.hello or self.suite[:1] == TLS_1_3:
             return None
         extensions = self.hello[35 + self.hello[34] + 5 :] if len(self.hello) > 34 else b""
         while len(extensions) >= 4:
@@ -130,26 +119,31 @@ class ServerFlight:
 
 
 class RecordBoundary:
-    """Where the records of a peer end (RFC 8446 5.1)."""
+    """Where the records of a peer end (RFC 8446 5.1). It is rarely asked, so it reads what it was fed only then."""
 
-    __slots__ = ("_header", "_left")
+    __slots__ = ("_fed", "_header", "_left", "_unread")
 
     def __init__(self) -> None:
-        self._left, self._header = 0, b""
+        self._fed: list[bytes] = []
+        self._unread, self._left, self._header = 0, 0, b""
+
+    def feed(self, data: bytes) -> None:
+        """Go on to the end of these bytes."""
+        self._fed.append(data)
+        self._unread += len(data)
+        if self._unread > UNREAD_BYTES:
+            self._read()
 
     @property
     def complete(self) -> bool:
         """Whether the last record is complete."""
+        self._read()
         return not (self._left or self._header)
 
-    def feed(self, data: bytes) -> None:
-        """Go on to the end of these bytes."""
-        if self._header:
-            data, self._header = self._header + data, b""
-        at, size = self._left, len(data)
+    def _read(self) -> None:
+        data = self._header + b"".join(self._fed)
+        self._fed.clear()
+        at, size, self._unread = self._left, len(data), 0
         while at + 5 <= size:
             at += 5 + (data[at + 3] << 8 | data[at + 4])
-        if at < size:
-            self._header, self._left = data[at:], 0
-        else:
-            self._left = at - size
+        self._header, self._left = (data[at:], 0) if at < size else (b"", at - size)

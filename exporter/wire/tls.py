@@ -14,6 +14,7 @@ from exporter.model import Session
 from exporter.wire.errors import ClosedError, TlsError
 from exporter.wire.handshake import RecordBoundary, ServerFlight
 
+NULL, BIO_get_mem_data = ffi.NULL, lib.BIO_get_mem_data
 LEGACY_SERVER_CONNECT = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT (openssl/ssl.h), which pyOpenSSL does not name
 OPENSSL = SSL.OpenSSL_version(SSL.OPENSSL_VERSION).split()[1].decode()
 """The version of the OpenSSL that probes."""
@@ -192,13 +193,14 @@ class Tls:
 
 def _waiting(bio: object) -> int:
     """Bytes in a memory BIO."""
-    return int(lib.BIO_get_mem_data(bio, ffi.NULL))
+    size: int = BIO_get_mem_data(bio, NULL)
+    return size
 
 
 @lru_cache(maxsize=256)
 def _suite_name(suite: bytes) -> str:
     """OpenSSL's name of a cipher suite, empty where it knows none."""
-    found = lib.SSL_CIPHER_find(SSL.Connection(context())._ssl, suite) if len(suite) == 2 else ffi.NULL
+    found = lib.SSL_CIPHER_find(SSL.Connection(context())._ssl, suite) if len(suite) == 2 else NULL
     return ffi.string(lib.SSL_CIPHER_get_name(found)).decode() if found else ""
 
 
