@@ -25,6 +25,8 @@ class Server13:
         context.set_options(SSL.OP_NO_TICKET)
         context.use_privatekey(credentials.key)
         context.use_certificate(credentials.certificate)
+        for certificate in credentials.chain:
+            context.add_extra_chain_cert(certificate)
         self._secrets: dict[bytes, bytes] = {}
         context.set_keylog_callback(self._note)
         self._connection = SSL.Connection(context)

@@ -17,6 +17,8 @@ from exporter.peer_text import excerpt, quote
 from exporter.reasons import Reason, Severity, Stage
 from exporter.resolve import Resolver
 from exporter.sts.policy import parse
+from exporter.sts.stream import AT_A_TIME, TlsStream
+from exporter.wire import TlsError
 
 PATIENCE = 30.0
 """Seconds for everything, from DNS to the last byte; RFC 8461 3.3 suggests a minute."""
@@ -26,8 +28,6 @@ MOST_RECEIVED = 8 * MOST_BYTES
 """With all that HTTP puts around it: a server may send each byte as a chunk of its own."""
 MOST_PIECES = 1000
 """That the body comes in: each takes h11 some 50 microseconds, and a chunk for each byte took seconds."""
-AT_A_TIME = 4096
-"""Bytes that are read before others may run."""
 MOST_ADDRESSES = 8
 AT_ONCE, DOUBTFUL_AT_ONCE = 80, 20
 """Fetches under way: of all policies, and of those that failed last time. These wait for each other, not for all."""
@@ -104,7 +104,7 @@ class Fetcher:
             return _problem(Reason.STS_WEBPKI_INVALID, f"{host}: {excerpt(error.verify_message)}")
         except TimeoutError:
             return _problem(Reason.STS_POLICY_FETCH_ERROR, f"{host}: no whole answer within {self._patience:.3g} s")
-        except (RefusedError, h11.RemoteProtocolError, OSError) as error:
+        except (RefusedError, TlsError, h11.RemoteProtocolError, OSError) as error:
             return _problem(Reason.STS_POLICY_FETCH_ERROR, f"{host}: {_said(error)}")
         except InvalidError as error:
             return _problem(Reason.STS_POLICY_INVALID, f"the policy of {host}: {error}")
@@ -119,29 +119,28 @@ class Fetcher:
         Raises:
             RefusedError: it is not to be had as RFC 8461 3.3 asks.
             InvalidError: it is not of the type that RFC 8461 3.2 asks for.
-            h11.RemoteProtocolError: that was no HTTP. OSError, TimeoutError: the network or TLS failed.
+            h11.RemoteProtocolError: that was no HTTP. OSError, TimeoutError, TlsError: the network or TLS failed.
         """
-        reader, writer = await self._connect(host, ca_file)
+        stream = await self._connect(host, ca_file)
         try:
             talk = h11.Connection(h11.CLIENT)
             request = h11.Request(method="GET", target=PATH, headers=[("Host", host), *HEADERS])
-            writer.write((talk.send(request) or b"") + (talk.send(h11.EndOfMessage()) or b""))
-            return await _receive(talk, reader)
+            stream.write((talk.send(request) or b"") + (talk.send(h11.EndOfMessage()) or b""))
+            return await _receive(talk, stream)
         finally:
-            writer.transport.abort()
+            stream.abort()
 
-    async def _connect(self, host: str, ca_file: str | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connect(self, host: str, ca_file: str | None) -> TlsStream:
         """Connect to the first address that answers. A certificate that is not valid is not valid on any of them."""
-        addresses, failed = await self._addresses(host), OSError()
+        addresses = await self._addresses(host)
+        failed: OSError | TlsError = OSError()
         for address in addresses:
             try:
                 async with asyncio.timeout(self._patience / len(addresses)):
-                    return await asyncio.open_connection(
-                        address, self._port, ssl=self._trusting(ca_file), server_hostname=host, limit=MOST_BYTES
-                    )
+                    return await TlsStream.open(address, self._port, self._trusting(ca_file), host)
             except ssl.SSLCertVerificationError:
                 raise
-            except OSError as error:
+            except (OSError, TlsError) as error:
                 failed = error
         raise failed
 
@@ -183,11 +182,12 @@ def _context(ca_file: str | None) -> ssl.SSLContext:
     """Verify as for a web server; whatever stands in a ca_file is an anchor, as for mail servers."""
     context = ssl.create_default_context(cafile=ca_file)
     context.verify_flags = (context.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.hostname_checks_common_name = False  # RFC 8461 3.3: a DNS-ID
     return context
 
 
-async def _receive(talk: h11.Connection, reader: asyncio.StreamReader) -> bytes:
+async def _receive(talk: h11.Connection, reader: asyncio.StreamReader | TlsStream) -> bytes:
     """The body of a response, read no further than it has to be."""
     body, received, pieces = bytearray(), 0, 0
     while True:
@@ -235,6 +235,8 @@ def _said(error: Exception) -> str:
     match error:
         case RefusedError():
             return str(error)
+        case TlsError():
+            return f"TLS failed ({error.reason})"
         case h11.RemoteProtocolError():
             return f"no whole answer in HTTP ({excerpt(str(error).partition(': bytearray')[0])})"  # what it was made of
         case ssl.SSLError():

@@ -77,13 +77,8 @@ class Tls:
                 raise TlsError(f"a handshake of more than {MOST_HANDSHAKE_BYTES // 1024} KiB")
             if not self._flight.over:
                 self._flight.feed(data)
-                self._bound_key_exchange()
+                refuse_large_group(self._flight)
         self._connection.bio_write(data)
-
-    def _bound_key_exchange(self) -> None:
-        bits = self._dh_bits()
-        if bits and bits > MOST_DH_BITS:
-            raise TlsError(f"a Diffie-Hellman group of {bits} bits; more than {MOST_DH_BITS} are not computed")
 
     def outgoing(self) -> bytes:
         """What is to be sent to the peer; empty where there is nothing."""
@@ -174,16 +169,10 @@ class Tls:
             self._connection.get_protocol_version_name(),
             self._connection.get_cipher_name() or "",
             self._sent_chain(),
-            self._dh_bits(),
-            signed_with_sha1=flight.signed_with_sha1(dhe=self._dhe()),
+            _dh_bits(flight),
+            signed_with_sha1=flight.signed_with_sha1(dhe=_dhe(flight)),
             secure_renegotiation=flight.secure_renegotiation,
         )
-
-    def _dhe(self) -> bool:
-        return bool(self._flight.key_exchange) and _suite_name(self._flight.suite).startswith(("DHE-", "ADH-"))
-
-    def _dh_bits(self) -> int | None:
-        return self._flight.dh_bits if self._dhe() else None
 
     def _sent_chain(self) -> tuple[bytes, ...]:
         """The DER certificates the server sent, the leaf first; also after a handshake that failed late."""
@@ -195,6 +184,25 @@ def _waiting(bio: object) -> int:
     """Bytes in a memory BIO."""
     size: int = BIO_get_mem_data(bio, NULL)
     return size
+
+
+def refuse_large_group(flight: ServerFlight) -> None:
+    """Look at the group before OpenSSL computes with it.
+
+    Raises:
+        TlsError: that would take too long.
+    """
+    bits = _dh_bits(flight)
+    if bits and bits > MOST_DH_BITS:
+        raise TlsError(f"a Diffie-Hellman group of {bits} bits; more than {MOST_DH_BITS} are not computed")
+
+
+def _dh_bits(flight: ServerFlight) -> int | None:
+    return flight.dh_bits if _dhe(flight) else None
+
+
+def _dhe(flight: ServerFlight) -> bool:
+    return bool(flight.key_exchange) and _suite_name(flight.suite).startswith(("DHE-", "ADH-"))
 
 
 @lru_cache(maxsize=256)

@@ -13,7 +13,10 @@ from exporter.model import Ended, Policy, Problem
 from exporter.reasons import Reason, Stage
 from exporter.resolve import Addresses
 from exporter.simulated.certificates import DAY, Credentials, Kind, Zoo
-from exporter.sts.fetch import AT_A_TIME, DOUBTFUL_AT_ONCE, MOST_WAITING, Fetcher, _receive, public
+from exporter.sts.fetch import DOUBTFUL_AT_ONCE, MOST_WAITING, Fetcher, _receive, public
+from exporter.sts.stream import AT_A_TIME
+from tests.test_handshake import DONE, dhe_exchange, message, records, server_hello
+from tests.tls13 import Server13
 
 DOMAIN = "example.test"
 BODY = b"version: STSv1\r\nmode: enforce\r\nmx: mx.example.test\r\nmax_age: 86400\r\n"
@@ -401,3 +404,71 @@ async def test_others_run_while_a_long_answer_is_read() -> None:
     assert await _receive(talk, reader) == b"a" * 900
     counting.cancel()
     assert turns >= 90_000 // AT_A_TIME
+
+
+# --- what a web server may make TLS do ----------------------------------------------------------------------------
+
+Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def told_by(zoo: Zoo, script: Raw) -> Problem:
+    """What comes of a fetch from a server that speaks TLS itself."""
+    talks = set[asyncio.Task[Any]]()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks.add(asyncio.current_task())  # type: ignore[arg-type]  # there is one
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            await script(reader, writer)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    host = PolicyHost()
+    host.port = server.sockets[0].getsockname()[1]
+    async with fetching(host, patience=20.0) as fetcher:
+        problem = await fetcher.fetch(DOMAIN, str(zoo.ca_file))
+    server.close()
+    await asyncio.gather(*talks, return_exceptions=True)
+    assert isinstance(problem, Problem)
+    assert problem.reason is NOT_HAD
+    return problem
+
+
+async def record(reader: asyncio.StreamReader) -> bytes:
+    header = await reader.readexactly(5)
+    return header + await reader.readexactly(int.from_bytes(header[3:]))
+
+
+async def test_a_group_that_takes_too_long_is_not_computed(zoo: Zoo) -> None:
+    flight = server_hello() + message(11, b"c" * 900) + dhe_exchange((1 << 8191 | 1).to_bytes(1024)) + DONE
+
+    async def large_group(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await record(reader)
+        writer.write(records(flight))
+        await reader.read()
+
+    problem = await told_by(zoo, large_group)
+    assert "TLS failed (a Diffie-Hellman group of 8192 bits; more than 4096 are not computed)" in problem.detail
+
+
+async def test_key_updates_without_end_are_ended(zoo: Zoo) -> None:
+    async def update_for_ever(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server = Server13(certified(zoo))
+        while server.sender is None:
+            writer.write(server.feed(await record(reader)))
+        while True:
+            writer.write(b"".join(server.sender.key_update() for _ in range(100)))
+            await writer.drain()
+            await asyncio.sleep(0)  # the client runs in the same loop
+
+    assert "TLS failed (more than 256 KiB beside the data)" in (await told_by(zoo, update_for_ever)).detail
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x03"], ids=["nothing", "a part of a record"])
+async def test_a_close_in_the_handshake(zoo: Zoo, said: bytes) -> None:
+    async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await record(reader)
+        writer.write(said)
+        writer.write_eof()
+        await reader.read()
+
+    assert (await told_by(zoo, leave)).detail == f"mta-sts.{DOMAIN}: TLS failed (the connection was closed)"
