@@ -72,7 +72,7 @@ class Kind:
     """Further extensions, each with whether it is critical."""
     sends_chain: bool = True
     sha1: bool = False
-    """Signed with SHA-1; its issuer needs an RSA key."""
+    """Signed with SHA-1; the key that signs must be an RSA key."""
 
 
 def _authority(subject: str, issuer: str | None = "root", ends: timedelta = 3650 * DAY, key: KeyKind = "ec") -> Kind:
@@ -97,6 +97,7 @@ KINDS: Mapping[str, Kind] = {
     "wrong_host": Kind(names=("other.example.org",)),
     "no_san": Kind(names=()),
     "self_signed": Kind(issuer=None),
+    "self_signed_sha1": Kind(issuer=None, key="rsa2048", sha1=True),
     "unknown_ca": Kind(issuer="unknown_root"),
     "no_intermediate": Kind(sends_chain=False),
     "weak_key": Kind(key="rsa1024"),
@@ -152,9 +153,10 @@ class Zoo:
         """Make a certificate of one's own: `zoo.issue(Kind(names=("mx.example.test",), ends=2 * DAY))`."""
         issuer = self[kind.issuer] if isinstance(kind.issuer, str) else kind.issuer
         key = _new_key(kind.key)
-        certificate = self._build(kind, key, issuer).sign(issuer.key if issuer else key, hashes.SHA256())
-        if kind.sha1 and issuer:
-            certificate = _sign_again_with_sha1(certificate, issuer)
+        signer = issuer.key if issuer else key
+        certificate = self._build(kind, key, issuer).sign(signer, hashes.SHA256())
+        if kind.sha1:
+            certificate = _sign_again_with_sha1(certificate, signer)
         sent = kind.sends_chain and issuer and issuer.certificate.issuer != issuer.certificate.subject
         chain = (issuer.certificate, *issuer.chain) if sent and issuer else ()
         path = self.directory / f"{file_name or certificate.serial_number}.pem"
@@ -226,12 +228,12 @@ def _extensions(
             )
 
 
-def _sign_again_with_sha1(certificate: x509.Certificate, issuer: Credentials) -> x509.Certificate:
+def _sign_again_with_sha1(certificate: x509.Certificate, signer: PrivateKey) -> x509.Certificate:
     """Do what `cryptography` no longer does. Identifiers and signatures keep their lengths."""
-    if not isinstance(issuer.key, rsa.RSAPrivateKey):
-        raise TypeError("a certificate is signed with SHA-1 by an issuer that has an RSA key")
+    if not isinstance(signer, rsa.RSAPrivateKey):
+        raise TypeError("a certificate is signed with SHA-1 with an RSA key")
     sha256, sha1 = (bytes.fromhex(f"06092a864886f70d0101{last}") for last in ("0b", "05"))  # RFC 8017 A.2.4
     signed = certificate.tbs_certificate_bytes.replace(sha256, sha1)
-    signature = issuer.key.sign(signed, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - weak is what it is for
+    signature = signer.sign(signed, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - weak is what it is for
     der = certificate.public_bytes(Encoding.DER).replace(sha256, sha1)
     return x509.load_der_x509_certificate(der[: -len(signature)] + signature)

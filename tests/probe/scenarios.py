@@ -477,6 +477,7 @@ BROKEN: tuple[Scenario, ...] = (
     *(Scenario(f"{name}, any", dict.fromkeys(reasons, W)) for name, reasons in CERTIFICATES.items()),
     Scenario("certificate_weak_key", {R.CERTIFICATE_WEAK: W}, STRICT),
     Scenario("certificate_sha1", {R.CERTIFICATE_WEAK: W}, STRICT),
+    Scenario("certificate_self_signed_sha1", {R.CERTIFICATE_SELF_SIGNED: C, R.CERTIFICATE_WEAK: W}, STRICT),
     Scenario("certificate_expiring, soon", {R.CERTIFICATE_EXPIRES_SOON: W}, expecting(min_days_left=14.0)),
     # --- auth
     Scenario("healthy, AUTH required", {R.AUTH_NOT_OFFERED: C}, SUBMISSION),

@@ -9,22 +9,26 @@ import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from exporter.checks import assess
 from exporter.logs import Json
-from exporter.model import Session, Verdict
+from exporter.model import Session, TlsSettings, Verdict
 from exporter.probe import second_look
 from exporter.probe.prober import Prober
 from exporter.reasons import Reason
+from exporter.simulated.healthy import SmtpServer
 from exporter.simulated.ports import closed_port, dropping_port
 from exporter.simulated.scripts import SCRIPTS
 from exporter.trust import Judge
 from exporter.wire import Wire
-from tests.probe.scenarios import BROKEN, HEALTHY, PASSWORD_ENV, SCENARIOS, Scenario, by_reason
+from tests.probe.scenarios import BROKEN, HEALTHY, LOGIN, PASSWORD_ENV, SCENARIOS, Scenario, by_reason
 from tests.surfaces import surfaces
+from tests.trust.raw import ROOT, Raw, in_pem, named, new_key
 
 if TYPE_CHECKING:
     from exporter.simulated.certificates import Zoo
@@ -130,3 +134,17 @@ async def test_a_certificate_is_kept_where_the_handshake_failed_late(
     result = await probe((await serve(row.made(zoo))).port, row.tls(zoo))
     assert isinstance(result.session, Session)
     assert (result.verdict is not None and result.verdict.valid, result.established) == (True, False)
+
+
+async def test_a_password_goes_to_a_server_whose_certificate_only_strict_parsers_refuse(
+    serve: "Serve", probe: "Probe", zoo: "Zoo", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PASSWORD_ENV, "password")
+    own, anchor = replace(Raw(), subject=named("Mail & Co.", 0x13)), tmp_path / "root.pem"
+    key = new_key(own.key).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    shown = replace(zoo.good, pem_file=tmp_path / "own.pem")
+    shown.pem_file.write_text(in_pem(own.der) + key)
+    anchor.write_text(in_pem(ROOT.der))
+    server = await serve(SmtpServer(shown, auth=("PLAIN",)))
+    result = await probe(server.port, replace(LOGIN, tls=TlsSettings(str(anchor))))
+    assert (result.authenticated, assess(result).problems) == (True, ())

@@ -31,6 +31,7 @@ VERDICTS = {
     "expired_intermediate": EXPIRED,
     "not_yet_valid": NOT_YET_VALID,
     "self_signed": SELF_SIGNED,
+    "self_signed_sha1": SELF_SIGNED,
     "expired_self_signed": SELF_SIGNED,
     "unknown_ca": NO_ISSUER,
     "no_intermediate": NO_ISSUER,

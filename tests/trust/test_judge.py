@@ -118,6 +118,8 @@ ROWS = [
     ),
     pytest.param(kind("wrong_host"), "root", {"host_mismatch"}, id="wrong host"),
     pytest.param(kind("self_signed"), "root", {"self_signed"}, id="self-signed"),
+    pytest.param(kind("self_signed_sha1"), "root", {"self_signed", "weak"}, id="self-signed with SHA-1"),
+    pytest.param(kind("self_signed_sha1"), "self_signed_sha1", {"weak"}, id="self-signed with SHA-1, in ca_file"),
     pytest.param(kind("self_signed"), "self_signed", set(), id="self-signed, in ca_file"),
     pytest.param(pretender, "root", {"not_trusted"}, id="names of a self-signed one, another's key"),
     pytest.param(kind("good"), "good", set(), id="certificate in ca_file"),
