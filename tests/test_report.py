@@ -1,16 +1,18 @@
 """What `probe --domain` prints: verdict, records and hosts on one screen, then only what is not well."""
 
+from dataclasses import replace
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from exporter.board import Board
-from exporter.model import Domain, Exchanges, Policies, Policy, Problem, Settings, Target
+from exporter.model import Domain, Exchanges, Policies, Policy, Problem, Settings, Target, Verdict
 from exporter.reasons import Reason, Severity, Stage
 from exporter.report.look import Seen
 from exporter.report.text import print_text
 from exporter.state import DomainState
-from tests.results import ADDRESS, HOST, NOW, endpoint, failed, healthy, peer
+from tests.results import ADDRESS, HOST, LEAF, NOW, endpoint, failed, healthy, peer
 
 DOMAIN = Domain(Target("mail", ((25, Settings()),)), "example.test")
 POLICY = Policy("enforce", frozenset({HOST}), 86400)
@@ -60,3 +62,25 @@ def test_a_host_that_was_asked_for_beside_has_its_own_block() -> None:
     board.add(endpoint(of=other))
     board.record(healthy(other))
     assert sum("other.example.test:25" in line and "relay" in line for line in printed(board)) == 1
+
+
+@pytest.mark.parametrize(
+    ("verdict", "lines"),
+    [
+        pytest.param(
+            Verdict(replace(LEAF, not_after=None), None),
+            ["certificate valid, without a date of expiry that can be read"],
+            id="no date",
+        ),
+        pytest.param(
+            Verdict(LEAF, LEAF.not_after, unsent="'Between' was not sent"),
+            ["certificate valid, 80 days left (2027-04-05 08:00:00 UTC)", "intermediate 'Between' was not sent"],
+            id="an intermediate that only we have",
+        ),
+    ],
+)
+def test_a_certificate_is_told_as_far_as_it_can_be_read(verdict: Verdict, lines: list[str]) -> None:
+    board = Board()
+    board.add(endpoint())
+    board.record(healthy(verdict=verdict))
+    assert [line for line in printed(board) if line.startswith(("certificate", "intermediate"))] == lines
