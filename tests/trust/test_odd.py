@@ -1,6 +1,7 @@
 """What OpenSSL accepts is accepted, whatever a strict parser thinks of it; each fact is read by itself."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from exporter.trust import Judge, TrustStore, certificate
 from exporter.trust.certificate import Reading, read
 from exporter.trust.der import element
 from exporter.trust.path import walk
+from tests.results import healthy
+from tests.surfaces import surfaces
 from tests.trust.odd import ACCEPTED, AUTHORITIES, REFUSED, Odd
 from tests.trust.raw import (
     ECDSA_SHA1,
@@ -37,6 +40,8 @@ from tests.trust.test_judge import FINDINGS, findings
 
 VALIDITY_OVER = sequence(utc("200101000000Z"), utc("210101000000Z"))
 
+MAX_LABEL = 256
+"""Characters (contract, section 4)."""
 DEBUG_TEXT = ("ParseError", "Traceback", "<class", "object at")
 
 
@@ -86,6 +91,13 @@ def test_what_openssl_refuses_is_told_in_one_plain_sentence(ca_file: str, one: O
     assert findings(verdict) - {"host_mismatch"} == {one.finding}
     assert getattr(verdict, one.finding) == one.text.format(ca_file=ca_file)
     assert verdict.certificate == facts_of(one)
+
+
+@pytest.mark.parametrize("one", [pytest.param(one, id=name) for name, one in {**ACCEPTED, **REFUSED}.items()])
+def test_no_surface_shows_what_a_library_says_of_it(ca_file: str, one: Odd) -> None:
+    shown = surfaces(healthy(verdict=judged(ca_file, one.raw)))
+    assert [text for text in DEBUG_TEXT if text in shown] == []
+    assert max(map(len, re.findall(r'="([^"]*)"', shown.partition("<!doctype")[0]))) <= MAX_LABEL
 
 
 # --- authorities ----------------------------------------------------------------------------------------------
