@@ -141,7 +141,8 @@ def _certificate(verdict: Verdict) -> dict[str, Any]:
     return {"valid": verdict.valid, "subject": leaf.subject, "issuer": leaf.issuer, "names": leaf.names,
             "serial": leaf.serial, "fingerprint_sha256": leaf.fingerprint_sha256, "key": leaf.key,
             "not_before": _instant(leaf.not_before), "not_after": _instant(leaf.not_after),
-            "chain_not_after": _instant(verdict.chain_not_after), "intermediate_not_sent": verdict.unsent}  # fmt: skip
+            "chain_not_after": _instant(verdict.chain_not_after),
+            "missing_intermediate": verdict.missing_intermediate}  # fmt: skip
 
 
 def _dane(result: Result, tlsa: Tlsa) -> dict[str, Any]:

@@ -222,7 +222,7 @@ class Verdict:
     weak: str | None = None
     sent_not_after: float | None = None
     """Earliest expiry among the certificates sent; None where none could be read."""
-    unsent: str | None = None
+    missing_intermediate: str | None = None
     """Which intermediate the server did not send, so that only this trust store completes the path; no finding."""
 
     @property

@@ -331,11 +331,11 @@ def test_a_certificate_without_end_has_a_page(board: Board) -> None:
 
 def test_a_certificate_whose_dates_cannot_be_read_has_a_page(board: Board) -> None:
     board.add(endpoint())
-    unsent = "'Between' was not sent"
-    board.record(healthy(verdict=Verdict(replace(LEAF, not_before=None, not_after=None), None, unsent=unsent)))
+    undated = replace(LEAF, not_before=None, not_after=None)
+    board.record(healthy(verdict=Verdict(undated, None, missing_intermediate="'Between' was not sent")))
     page = seen_of(board, endpoint()).text
     assert "valid, no date of expiry that can be read" in page
-    assert unsent in page
+    assert "'Between' was not sent" in page
     assert "days left" not in seen(board).text
 
 

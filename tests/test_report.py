@@ -73,7 +73,7 @@ def test_a_host_that_was_asked_for_beside_has_its_own_block() -> None:
             id="no date",
         ),
         pytest.param(
-            Verdict(LEAF, LEAF.not_after, unsent="'Between' was not sent"),
+            Verdict(LEAF, LEAF.not_after, missing_intermediate="'Between' was not sent"),
             ["certificate valid, 80 days left (2027-04-05 08:00:00 UTC)", "intermediate 'Between' was not sent"],
             id="an intermediate that only we have",
         ),

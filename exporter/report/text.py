@@ -108,7 +108,7 @@ def _facts(result: Result) -> Table:
         leaf = verdict.certificate
         facts["certificate"] = f"{'valid' if verdict.valid else 'NOT VALID'}, {_left(leaf.not_after, result.finished)}"
         facts["issued"] = f"to {leaf.subject} by {leaf.issuer}, {leaf.key}"
-        facts["intermediate"] = verdict.unsent or ""
+        facts["intermediate"] = verdict.missing_intermediate or ""
     facts["dane"] = dane(result)[:MOST]
     if result.authenticated is not None:
         facts["login"] = "succeeded" if result.authenticated else "failed"

@@ -51,7 +51,7 @@ class Anchors:
         if valid is not self._all:
             yield self._all
 
-    def named(self, name_hash: int) -> bool:
+    def has_subject(self, name_hash: int) -> bool:
         """Whether an anchor has the subject of that hash."""
         return name_hash in self._names
 

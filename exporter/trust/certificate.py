@@ -112,15 +112,15 @@ class Reading:
     @property
     def self_issued(self) -> bool:
         """Subject and issuer are the same name, as of a root (RFC 5280 section 3.2)."""
-        return self.fields.subject != b"" and self.named == self.issuer_named
+        return self.fields.subject != b"" and self.subject_hash == self.issuer_hash
 
     @cached_property
-    def named(self) -> int:
+    def subject_hash(self) -> int:
         """OpenSSL's hash of the subject: the same for two ways to write a name that it takes for one."""
         return self.openssl.subject_name_hash()
 
     @cached_property
-    def issuer_named(self) -> int:
+    def issuer_hash(self) -> int:
         """The same of the issuer."""
         return int(lib.X509_NAME_hash(lib.X509_get_issuer_name(self.openssl._x509)))
 

@@ -82,8 +82,8 @@ def _weigh(
 def _near(sent: Sequence[Reading]) -> Sequence[Reading]:
     """The leaf, and those above it whose names lead up from it."""
     leaf, *others = sent
-    names = {one.named for one in walk(leaf, others)[1 : 1 + LONGEST]}
-    near = [leaf, *[one for one in others if one.named in names][:MOST]]
+    names = {one.subject_hash for one in walk(leaf, others)[1 : 1 + LONGEST]}
+    near = [leaf, *[one for one in others if one.subject_hash in names][:MOST]]
     return near[:1] if costly(near) else near
 
 

@@ -39,11 +39,11 @@ def unsuitable(path: Path) -> str | None:
     )
 
 
-def unsent(path: Path) -> str | None:
+def missing_intermediate(path: Path) -> str | None:
     """Which intermediate only this trust store has. Nothing is wrong with the certificate; others will miss it."""
-    if not path.unsent:
+    if not path.missing:
         return None
-    subject = path.unsent[0].title
+    subject = path.missing[0].title
     return f"'{subject}' was not sent, and came from {path.source}: senders without it do not trust the certificate"
 
 

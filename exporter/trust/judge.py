@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from exporter.model import Verdict
 from exporter.trust.anchors import TrustStore
 from exporter.trust.certificate import Reading, unreadable
-from exporter.trust.findings import expired, not_yet_valid, unsent, unsuitable, weak
+from exporter.trust.findings import expired, missing_intermediate, not_yet_valid, unsuitable, weak
 from exporter.trust.names import mismatch
 from exporter.trust.path import find_path, readings
 from exporter.trust.standing import Shown, Standing, Standings, fingerprint, until_a_date_passes
@@ -72,7 +72,7 @@ def _weigh(chain: tuple[bytes, ...], name: str, store: TrustStore, now: float) -
         unsuitable=unsuitable(path),
         weak=weak(path),
         sent_not_after=_earliest(sent),
-        unsent=unsent(path),
+        missing_intermediate=missing_intermediate(path),
     )
     tells_age = bool(verdict.expired or verdict.not_yet_valid)
     return until_a_date_passes(verdict, (*sent, *path.readings), now, tells_age=tells_age)

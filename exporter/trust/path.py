@@ -80,7 +80,7 @@ class Path:
     """Why a certificate on it may not be used so."""
     self_signed: bool = False
     """OpenSSL calls the leaf self-signed; its signature was not verified."""
-    unsent: tuple[Reading, ...] = ()
+    missing: tuple[Reading, ...] = ()
     """Those that the server did not send, roots aside."""
     source: str = ""
     """Where these are from."""
@@ -89,7 +89,7 @@ class Path:
         """How the text calls a certificate of the path: nothing for the leaf, which the text is about."""
         if one is self.readings[0]:
             return ""
-        place = f" of {self.source}, which was not sent," if one in self.unsent else ""
+        place = f" of {self.source}, which was not sent," if one in self.missing else ""
         return f"{'root' if one.self_issued else 'intermediate'} '{one.title}'{place}"
 
 
@@ -116,7 +116,7 @@ def find_path(anchors: Anchors, sent: Sequence[Reading], now: float) -> Path:
             failure = error
         else:
             path = (leaf, *readings(found[1:]))  # the leaf as it was sent, octet for octet
-            return Path(path, anchored=True, unsent=_unsent(path, sent), source=anchors.source)
+            return Path(path, anchored=True, missing=_missing(path, sent), source=anchors.source)
     walked, code = walk(leaf, others), failure.errors[0]
     if code in UNSUITABLE:
         return Path(walked, anchored=False, unsuitable=_objection(failure, walked))
@@ -134,10 +134,10 @@ def walk(leaf: Reading, others: Iterable[Reading]) -> tuple[Reading, ...]:
     waiting: dict[int, Reading] = {}
     for one in others:
         if one.fields.subject:
-            waiting.setdefault(one.named, one)
+            waiting.setdefault(one.subject_hash, one)
     walked = [leaf]
     while len(walked) < MAX_DEPTH and not walked[-1].self_issued:
-        if (issuer := waiting.pop(walked[-1].issuer_named, None)) is None:
+        if (issuer := waiting.pop(walked[-1].issuer_hash, None)) is None:
             break
         walked.append(issuer)
     return tuple(walked)
@@ -151,7 +151,7 @@ def costly(chain: Sequence[Reading]) -> bool:
     return names * constraints > MAX_PRODUCT
 
 
-def _unsent(path: Sequence[Reading], sent: Sequence[Reading]) -> tuple[Reading, ...]:
+def _missing(path: Sequence[Reading], sent: Sequence[Reading]) -> tuple[Reading, ...]:
     """The intermediates of a path that did not come from the server, neither these nor others of the same key."""
     there = {(one.fields.subject, one.fields.key) for one in sent}
     return tuple(one for one in path[1:] if not one.self_issued and (one.fields.subject, one.fields.key) not in there)
@@ -209,7 +209,7 @@ def _distrust(failure: crypto.X509StoreContextError, walked: Sequence[Reading], 
     where = f" in {anchors.ca_file}" if anchors.ca_file else ""
     if top.self_issued:
         return f"private CA: set tls.ca_file: '{top.title}', which was sent, is no trust anchor{where}"
-    if anchors.named(top.issuer_named):
+    if anchors.has_subject(top.issuer_hash):
         return _not_accepted(top, None, f"is a trust anchor{where}")
     alone, public = len(walked) == 1, top.fields.names_its_issuer
     causes = (

@@ -224,9 +224,10 @@ def test_an_intermediate_that_only_the_ca_file_has_is_told(tmp_path: Path) -> No
     path = tmp_path / "both.pem"
     path.write_text(in_pem(ROOT.der) + in_pem(between.der))
     alone, complete = judged(str(path), leaf), judged(str(path), leaf, between)
-    assert (findings(alone), alone.valid, complete.unsent) == (set(), True, None)
+    assert (findings(alone), alone.valid, complete.missing_intermediate) == (set(), True, None)
     assert (
-        alone.unsent == f"'Between' was not sent, and came from {path}: senders without it do not trust the certificate"
+        alone.missing_intermediate
+        == f"'Between' was not sent, and came from {path}: senders without it do not trust the certificate"
     )
     path.write_text(in_pem(replace(between, validity=VALIDITY_OVER).der))
     expired = judged(str(path), leaf).expired or ""
