@@ -48,7 +48,7 @@ class Server:
 
 
 def wait_until(
-    condition: Callable[[], Answer], timeout: float, otherwise: Callable[[], str], pause: float = 0.01
+    condition: Callable[[], Answer | None], timeout: float, otherwise: Callable[[], str], pause: float = 0.01
 ) -> Answer:
     """Ask until the answer is true, and give it; `pause` seconds between two questions.
 
