@@ -21,6 +21,7 @@ PLACE = "\0"
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
+FLEETING = [(index, family) for index, family in enumerate(FAMILIES) if family.fleeting]
 Lines = tuple[str, ...]
 """What a state says by family, one line a series. The same object as before where it says the same."""
 
@@ -35,9 +36,12 @@ def _clean(value: str) -> str:
 
 
 def number(value: float) -> str:
-    """Write a value: whole numbers without a fraction."""
+    """Write a value: whole numbers without a fraction, others to a millionth.
+
+    Of seconds, finer digits are noise, and half of what a scrape weighs with gzip.
+    """
     whole = int(value)
-    return str(whole) if value == whole else repr(value)
+    return str(whole) if value == whole else f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def header(family: Family | DomainFamily | EgressFamily, *, openmetrics: bool) -> str:
@@ -67,12 +71,10 @@ def of_endpoint(state: State) -> Lines:
     if state.samples is None:
         state.samples = tuple([_lines(family, family.read(state)) for family in FAMILIES])
     elif state.repeated:
-        state.samples = tuple(
-            [
-                _lines(family, family.read(state)) if family.fleeting else said
-                for family, said in zip(FAMILIES, state.samples, strict=True)
-            ]
-        )
+        said = list(state.samples)
+        for index, family in FLEETING:
+            said[index] = _lines(family, family.read(state))
+        state.samples = tuple(said)
     state.repeated = False
     return state.samples
 
@@ -93,17 +95,20 @@ def of_domain(state: DomainState, hosts: Iterable[State]) -> Lines:
 
 
 def _lines(family: Family | DomainFamily, samples: Iterable[Sample]) -> str:
-    line = _fleeting if family.fleeting else _line
-    lines = [line(_own(family.labels, own), number(value)) for own, value in samples if isfinite(value)]
+    if family.fleeting:
+        names = family.labels
+        lines = [
+            f"{PLACE}{_own(names, own) if own else ''}}} {number(value)}\n" for own, value in samples if isfinite(value)
+        ]
+    else:
+        lines = [_line(_own(family.labels, own), number(value)) for own, value in samples if isfinite(value)]
     return lines[0] if len(lines) == 1 else "".join(lines)
 
 
-def _fleeting(own: str, value: str) -> str:
+@lru_cache(maxsize=1 << 13)
+def _line(own: str, value: str) -> str:
+    """Most endpoints say the same, and share its text."""
     return f"{PLACE}{own}}} {value}\n"
-
-
-_line = lru_cache(maxsize=1 << 13)(_fleeting)
-"""Most endpoints say the same, and share its text."""
 
 
 @lru_cache(maxsize=1 << 15)

@@ -3,7 +3,7 @@
 A reader yields (values of the family's own labels, value).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from exporter.model import Certificate, Policies, Policy, Result, Session
@@ -18,19 +18,17 @@ ReadDomain = Callable[[DomainState, Iterable[State]], Iterable[Sample]]
 
 TIMED = (Stage.DNS, Stage.CONNECT, Stage.GREETING, Stage.EHLO, Stage.STARTTLS, Stage.TLS, Stage.AUTH, Stage.QUIT)
 """The stages that smtp_probe_stage_duration_seconds tells of: those that take time on the wire."""
-MICROSECONDS = 6
-"""Digits of a duration: finer ones are noise, and half of what a scrape weighs with gzip."""
+STAGE_LABELS = {stage: (stage,) for stage in TIMED}
 
 
-def one(value: float | None, *labels: str) -> Iterator[Sample]:
-    if value is not None:
-        yield labels, value
+def one(value: float | None, *labels: str) -> tuple[Sample, ...]:
+    return () if value is None else ((labels, value),)
 
 
 def of_result(read: Callable[[Result], float | None]) -> Read:
     """A family without labels of its own: one value of the result, or none."""
 
-    def reader(state: State) -> Iterator[Sample]:
+    def reader(state: State) -> Iterable[Sample]:
         return one(read(state.result) if state.result else None)
 
     return reader
@@ -40,16 +38,16 @@ def of_certificate(read: Callable[[Certificate], float | None]) -> Read:
     return of_result(lambda result: read(result.verdict.certificate) if result.verdict else None)
 
 
-def success(state: State) -> Iterator[Sample]:
+def success(state: State) -> Iterable[Sample]:
     return one(state.assessment.success)
 
 
-def untestable(state: State) -> Iterator[Sample]:
+def untestable(state: State) -> Iterable[Sample]:
     reason = state.assessment.untestable
     return one(1 if reason else None, *([reason] if reason else []))
 
 
-def problems(state: State) -> Iterator[Sample]:
+def problems(state: State) -> Iterable[Sample]:
     primary, told = state.assessment.primary, set()
     for each in state.assessment.problems:
         key = each.stage, each.reason, each.severity
@@ -58,10 +56,9 @@ def problems(state: State) -> Iterator[Sample]:
             yield (*key, "true" if each is primary else "false"), 1
 
 
-def stages(state: State) -> Iterator[Sample]:
-    if state.result:
-        taken = state.result.stages
-        yield from [((stage,), round(taken[stage], MICROSECONDS)) for stage in TIMED if stage in taken]
+def stages(state: State) -> Iterable[Sample]:
+    taken = state.result.stages if state.result else {}
+    return [(labels, taken[stage]) for stage, labels in STAGE_LABELS.items() if stage in taken]
 
 
 def family_of(address: str) -> str:
@@ -69,13 +66,13 @@ def family_of(address: str) -> str:
     return ("ipv6" if ":" in address else "ipv4") if address else ""
 
 
-def endpoint_info(state: State) -> Iterator[Sample]:
+def endpoint_info(state: State) -> Iterable[Sample]:
     settings = state.peer.settings
     certificate = state.assessment.certificate or settings.expect.certificate
     yield (settings.module, settings.security, family_of(state.peer.address), certificate), 1
 
 
-def software(state: State) -> Iterator[Sample]:
+def software(state: State) -> Iterable[Sample]:
     result = state.result
     if result is None or result.greeting is None:
         return iter(())
@@ -86,9 +83,9 @@ def starttls(result: Result) -> float | None:
     return None if result.hello is None else "STARTTLS" in result.hello.extensions
 
 
-def extensions(state: State) -> Iterator[Sample]:
+def extensions(state: State) -> Iterable[Sample]:
     hello = state.result and (state.result.hello_tls or state.result.hello)
-    return one(1, label(hello)) if hello else iter(())
+    return one(1, label(hello)) if hello else ()
 
 
 def size(result: Result) -> float | None:
@@ -98,7 +95,7 @@ def size(result: Result) -> float | None:
     return int(size) or None if size.isascii() and size.isdigit() and len(size) <= 20 else None
 
 
-def auth_advertised(state: State) -> Iterator[Sample]:
+def auth_advertised(state: State) -> Iterable[Sample]:
     if state.result:
         for hello, when in (state.result.hello, "before_tls"), (state.result.hello_tls, "after_tls"):
             yield from one(bool(hello.mechanisms) if hello else None, when)
@@ -110,13 +107,13 @@ def tls_established(result: Result) -> float | None:
     return result.established if tried else None
 
 
-def tls_info(state: State) -> Iterator[Sample]:
+def tls_info(state: State) -> Iterable[Sample]:
     session: Session | None = state.result.session if state.result else None
     if session and session.version and session.cipher:
         yield (session.version, session.cipher), 1
 
 
-def certificate_info(state: State) -> Iterator[Sample]:
+def certificate_info(state: State) -> Iterable[Sample]:
     if state.result and state.result.verdict:
         leaf = state.result.verdict.certificate
         yield (leaf.subject, leaf.issuer, leaf.serial, leaf.fingerprint_sha256, leaf.key), 1
@@ -138,7 +135,7 @@ def delivers(domain: DomainState, state: State) -> bool | None:
     return success
 
 
-def domain_success(domain: DomainState, states: Iterable[State]) -> Iterator[Sample]:
+def domain_success(domain: DomainState, states: Iterable[State]) -> Iterable[Sample]:
     if domain.exchanges is None:
         return
     if domain.exchanges.null_mx:
@@ -152,17 +149,17 @@ def domain_success(domain: DomainState, states: Iterable[State]) -> Iterator[Sam
         yield (), 0
 
 
-def domain_problems(domain: DomainState, _: Iterable[State]) -> Iterator[Sample]:
+def domain_problems(domain: DomainState, _: Iterable[State]) -> Iterable[Sample]:
     yield from (((*each,), 1) for each in dict.fromkeys((p.stage, p.reason, p.severity) for p in domain.problems))
 
 
-def mx(domain: DomainState, _: Iterable[State]) -> Iterator[Sample]:
+def mx(domain: DomainState, _: Iterable[State]) -> Iterable[Sample]:
     if domain.exchanges:
         yield from (((host, str(preference)), 1) for preference, host in domain.exchanges.hosts)
 
 
 def domain_fact(name: Literal["records", "null_mx"]) -> ReadDomain:
-    def reader(domain: DomainState, _: Iterable[State]) -> Iterator[Sample]:
+    def reader(domain: DomainState, _: Iterable[State]) -> Iterable[Sample]:
         found = domain.exchanges
         unknown = found is None or any(
             each.reason in NO_ANSWER and each.severity is Severity.CRITICAL for each in found.problems
@@ -173,7 +170,7 @@ def domain_fact(name: Literal["records", "null_mx"]) -> ReadDomain:
 
 
 def published(read: Callable[[Policies], float | None]) -> ReadDomain:
-    def reader(domain: DomainState, _: Iterable[State]) -> Iterator[Sample]:
+    def reader(domain: DomainState, _: Iterable[State]) -> Iterable[Sample]:
         return one(read(domain.policies) if domain.policies else None)
 
     return reader
@@ -184,6 +181,6 @@ def of_policy(read: Callable[[Policy], float]) -> ReadDomain:
     return published(lambda policies: read(policies.policy) if policies.policy and policies.sts else None)
 
 
-def policy_mode(domain: DomainState, _: Iterable[State]) -> Iterator[Sample]:
+def policy_mode(domain: DomainState, _: Iterable[State]) -> Iterable[Sample]:
     found = domain.policies
-    return one(1, found.policy.mode) if found and found.policy and found.sts else iter(())
+    return one(1, found.policy.mode) if found and found.policy and found.sts else ()
