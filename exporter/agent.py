@@ -21,6 +21,7 @@ from exporter.domains import APART
 from exporter.door import Door
 from exporter.egress import Egress
 from exporter.engine import Engine
+from exporter.exposition import write_ahead
 from exporter.garbage import forget_the_lasting, look_at_the_new
 from exporter.machine import own_name
 from exporter.reloads import NotApplied, Reloads
@@ -76,7 +77,7 @@ class Agent:
         self.stop = asyncio.Event()
         self.telemetry = Telemetry()
         egress = Egress(min_hosts=config.egress.min_hosts, min_networks=config.egress.min_networks)
-        self.board = Board(egress, on_egress=way_changed, on_change=endpoint_changed, soon=_soon)
+        self.board = Board(egress, on_egress=way_changed, on_change=endpoint_changed, on_result=write_ahead, soon=_soon)
         self.pages = Pages(
             self.board,
             self.telemetry,

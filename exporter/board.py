@@ -29,7 +29,7 @@ class Board:
 
     `on_egress` is told when it changes whether a port looks blocked from here (None: it cannot be told), `on_change` of
     each endpoint whose state that changes. There may be thousands: `soon` calls what looks at the next of them, after
-    others ran.
+    others ran. `on_result` is told of each state that has a new result.
     """
 
     def __init__(
@@ -38,9 +38,11 @@ class Board:
         *,
         on_egress: Callable[[Way, bool | None], None] = lambda _way, _blocked: None,
         on_change: Callable[[Peer, Change], None] = lambda _peer, _change: None,
+        on_result: Callable[[State], None] = lambda _state: None,
         soon: Callable[[Callable[[], None]], object] = lambda call: call(),
     ) -> None:
         self.egress = egress or Egress()
+        self._on_result = on_result
         self._on_egress, self._on_change, self._soon = on_egress, on_change, soon
         self._blocked: dict[Way, bool | None] = {}
         self._unjudged = False
@@ -133,7 +135,9 @@ class Board:
         state.say_anew(told)
         if not success:
             state.last_failures = keep(Failure.of(result, *state.cause), state.last_failures)
-        return state.change(before, result.finished)
+        change = state.change(before, result.finished)
+        self._on_result(state)
+        return change
 
     def _assess_anew(self, state: State, result: Result) -> None:
         """Ask the checks about a new result, and remember what it says of STARTTLS. A refusal of us says nothing."""

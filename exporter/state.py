@@ -46,6 +46,8 @@ class State:
     """What `exposition` wrote of it, by family; None where it says something else now."""
     repeated: bool = False
     """A probe since `samples` were written has seen the same: what is to be written anew is `fleeting`."""
+    read: bool = False
+    """Somebody has read `samples` since the last result."""
 
     @property
     def word(self) -> str:

@@ -5,7 +5,9 @@ state says, `rows` gathers the states of the board, `columns` packs them with gz
 """
 
 from exporter.exposition.columns import Columns, Piece, gzipped, plain
-from exporter.exposition.lines import OPENMETRICS, TEXT, alone, labels, number
+from exporter.exposition.lines import OPENMETRICS, TEXT, alone, labels, number, write_ahead
 from exporter.exposition.rows import render
 
-__all__ = ["OPENMETRICS", "TEXT", "Columns", "Piece", "alone", "gzipped", "labels", "number", "plain", "render"]
+__all__ = [
+    "OPENMETRICS", "TEXT", "Columns", "Piece", "alone", "gzipped", "labels", "number", "plain", "render", "write_ahead",
+]  # fmt: skip

@@ -36,12 +36,9 @@ def _clean(value: str) -> str:
 
 
 def number(value: float) -> str:
-    """Write a value: whole numbers without a fraction, others to a millionth.
-
-    Of seconds, finer digits are noise, and half of what a scrape weighs with gzip.
-    """
+    """Write a value: whole numbers without a fraction."""
     whole = int(value)
-    return str(whole) if value == whole else f"{value:.6f}".rstrip("0").rstrip(".")
+    return str(whole) if value == whole else repr(value)
 
 
 def header(family: Family | DomainFamily | EgressFamily, *, openmetrics: bool) -> str:
@@ -77,6 +74,13 @@ def of_endpoint(state: State) -> Lines:
         state.samples = tuple(said)
     state.repeated = False
     return state.samples
+
+
+def write_ahead(state: State) -> None:
+    """Write what a new result says while nobody waits, if somebody read what the one before said."""
+    if state.read:
+        state.read = False
+        of_endpoint(state)
 
 
 def of_domain(state: DomainState, hosts: Iterable[State]) -> Lines:

@@ -95,7 +95,11 @@ def gather(board: Board, now: float, tables: list[Table]) -> Iterator[None]:
 
 def _endpoints(board: Board, now: float) -> Iterator[Row | None]:
     for endpoint, state in board.endpoints.snapshot().items():
-        yield Row(endpoint_labels(endpoint), of_endpoint(state), state.withdrawn(now)) if state.result else None
+        if state.result is None:
+            yield None
+            continue
+        state.read = True
+        yield Row(endpoint_labels(endpoint), of_endpoint(state), state.withdrawn(now))
 
 
 def _domains(board: Board, now: float) -> Iterator[Row | None]:

@@ -99,7 +99,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("smtp_probe_last_timestamp_seconds", "When the last probe finished, Unix time.",
            readers.of_result(lambda result: result.finished), lasting=True, fleeting=True),
     Family("smtp_probe_duration_seconds", "How long the last probe took, from DNS to the close.",
-           readers.of_result(lambda result: result.duration), fleeting=True),
+           readers.of_result(lambda result: round(result.duration, readers.MICROSECONDS)), fleeting=True),
     Family("smtp_probe_stage_duration_seconds", "How long each stage of the last probe took, those reached.",
            readers.stages, ("stage",), fleeting=True),
     Family("smtp_endpoint_info", "How the endpoint is probed and what is expected of it.",

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.board import Board
-from exporter.exposition import Columns, Piece, gzipped, plain, render
+from exporter.exposition import Columns, Piece, gzipped, plain, render, write_ahead
 from exporter.exposition.columns import BLOCK, PAUSE
 from exporter.exposition.rows import WIDTH
 from exporter.families import DOMAIN_FAMILIES, FAMILIES
@@ -218,3 +218,15 @@ def test_a_piece_is_unpacked_block_by_block(size: int) -> None:
 
 def test_a_lone_surrogate_breaks_nothing() -> None:
     assert scraped(Columns(), Board(), more="\ud800") == "?"
+
+
+def test_a_result_is_written_when_it_comes_if_the_one_before_was_read() -> None:
+    board, columns = Board(on_result=write_ahead), Columns()
+    board.add(endpoint())
+    state = board.states[peer()]
+    for number in range(4):
+        board.record(healthy(finished=NOW + number))
+        assert state.repeated is (number != 2), "only the one after a scrape is written at once"
+        if number == 1:
+            scraped(columns, board)
+    assert scraped(columns, board) == written(board)
