@@ -19,9 +19,13 @@ def main() -> None:
     if not sys.argv[1:] or sys.argv[1] not in ONCE:
         for number in (signal.SIGINT, signal.SIGTERM):  # while modules are imported; then the event loop handles them
             signal.signal(number, _end)
-    from exporter import cli
+    try:
+        from exporter import cli
 
-    sys.exit(cli.main())
+        code = cli.main()
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
 
 
 def _end(*_: object) -> None:

@@ -426,11 +426,14 @@ def test_a_signal_ends_a_start_at_once_with_0(here: Path, number: int, program: 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
-def test_a_command_that_a_signal_ends_has_not_succeeded(here: Path) -> None:
-    program = SIGNALLED["while modules are imported"].replace("number", f"{signal.SIGTERM:d}")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)])
+def test_a_command_that_a_signal_ends_has_not_succeeded(number: int, code: int) -> None:
+    program = SIGNALLED["while modules are imported"].replace("number", f"{number:d}")
     command = f"import os, sys\n{program}\nimport exporter.__main__; exporter.__main__.main()"
-    ended = subprocess.run([sys.executable, "-c", command, "probe", "127.0.0.1"], timeout=PATIENCE, check=False)
-    assert ended.returncode == -signal.SIGTERM
+    ended = subprocess.run(
+        [sys.executable, "-c", command, "probe", "127.0.0.1"], capture_output=True, timeout=PATIENCE, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (code, b"")
 
 
 def test_a_reader_that_leaves_early_gets_no_complaint(here: Path) -> None:
