@@ -616,7 +616,7 @@ def test_a_syn_that_was_lost_is_the_time_of_the_network() -> None:
         ours.settimeout(0)
         assert ours.connect_ex(there.getsockname()) == errno.EINPROGRESS  # the queue is full: our SYN is dropped
         there.accept()[0].close()
-        assert select.select([], [ours], [], 10)[1]
+        assert select.select([], [ours], [], PATIENCE)[1]
         assert connected_for(ours, 60.0) == 0
 
 

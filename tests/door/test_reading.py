@@ -1,8 +1,10 @@
 """The web configuration: every key read, every wrong one told with its place, and never a secret in what is told."""
 
+import ssl
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from exporter.config import ConfigErrors
 from exporter.config.errors import MAX_ERRORS, TOLD
@@ -29,6 +31,20 @@ def pem(zoo: Zoo, write: Write) -> None:
 def test_of_thousands_of_errors_the_first_hundred_are_told(write: Write) -> None:
     told = wrong(write("".join(f"k{number}: 1\n" for number in range(3 * MAX_ERRORS))))
     assert (len(told), told[-1]) == (TOLD + 1, f"and at least {MAX_ERRORS - TOLD} more errors")
+
+
+def test_a_certificate_whose_key_is_of_an_unknown_kind_cannot_be_used(zoo: Zoo, write: Write) -> None:
+    known, unknown = (bytes.fromhex(f"06072a8648ce3d02{last}") for last in ("01", "7f"))  # of RFC 5480 2.1.1
+    der = zoo.good.certificate.public_bytes(Encoding.DER).replace(known, unknown)
+    write(ssl.DER_cert_to_PEM_cert(der).encode() + zoo.good.key_pem, "own.pem")
+    said = "web.yml:1:20: tls_server_config: certificate and key cannot be used: they are of an unknown kind"
+    assert wrong(write("tls_server_config: {cert_file: own.pem, key_file: own.pem}")) == [said]
+
+
+def test_what_openssl_refuses_is_told_in_its_words(zoo: Zoo, write: Write) -> None:
+    write(zoo.weak_key.pem_file.read_bytes(), "weak.pem")
+    said = "web.yml:1:20: tls_server_config: certificate and key cannot be used: ee key too small"
+    assert wrong(write("tls_server_config: {cert_file: weak.pem, key_file: weak.pem}")) == [said]
 
 
 def test_an_empty_file_leaves_the_door_open(write: Write) -> None:
