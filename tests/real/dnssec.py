@@ -139,6 +139,6 @@ def _key_of(name: str, knot: Server) -> str:
         response = dns.query.udp(dns.message.make_query(name, "DNSKEY"), "127.0.0.1", 5, PORTS["Knot"])
         return response.get_rrset(response.answer, dns.name.from_text(name), dns.rdataclass.IN, dns.rdatatype.DNSKEY)
 
-    found = wait_until(asked, 10, knot.log)
+    found = wait_until(asked, PATIENCE, knot.log)
     assert found
     return f"{found.to_text()}\n"

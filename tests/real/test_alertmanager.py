@@ -81,7 +81,7 @@ def states(new_directory: NewDirectory) -> dict[Labels, str]:
             settled = [*found.values()].count("suppressed") >= sum(row.kept for row in ROWS)
             return found if settled and "unprocessed" not in found.values() else {}
 
-        return wait_until(judged, 10, lambda: str(ask(url)))
+        return wait_until(judged, PATIENCE, lambda: str(ask(url)))
 
 
 @pytest.mark.parametrize("number", range(len(ROWS)), ids=[str(row) for row in ROWS])

@@ -253,7 +253,7 @@ def test_an_outage_and_a_block_are_told_apart(story: Story, new_directory: NewDi
             client.entered(),
             running(agent, [*COMMAND, "run", f"--config.file={configuration}"]),
         ):
-            samples = wait_until(lambda: told(agent, story), 15, agent.log)
+            samples = wait_until(lambda: told(agent, story), PATIENCE, agent.log)
     untestable = values(samples, "smtp_probe_untestable")
     critical = values(samples, "smtp_probe_problem", primary="true")
     reasons = {one.labels["host"]: one.labels["reason"] for one in untestable + critical}

@@ -415,7 +415,7 @@ def test_the_metrics_of_a_domain_tell_what_senders_find(lab: Lab, new_directory:
             samples = scraped(server)
             return samples if len(told(samples, "smtp_domain_success")) == len(SHOWN) else []
 
-        samples = wait_until(all_probed, 20, server.log)
+        samples = wait_until(all_probed, PATIENCE, server.log)
     assert told(samples, "smtp_dane_valid") == {"ee-self-signed": 1, "ta-key": 1, "ee-another-key": 0}
     assert told(samples, "smtp_dane_tlsa_records") == dict.fromkeys(SHOWN[:4], 1)
     trust = told(samples, "smtp_endpoint_info", "certificate")
@@ -435,7 +435,7 @@ def test_the_metrics_of_a_domain_tell_what_senders_find(lab: Lab, new_directory:
 
 def test_whom_nobody_trusts_tells_nothing_of_dane(lab: Lab, new_directory: NewDirectory) -> None:
     with agent(lab, new_directory, [domain("ee-another-key")], trusted_resolver=False) as server:
-        wait_until(lambda: told(scraped(server), "smtp_probe_success"), 20, server.log)
+        wait_until(lambda: told(scraped(server), "smtp_probe_success"), PATIENCE, server.log)
         samples = scraped(server)
     assert told(samples, "smtp_probe_success") == {"ee-another-key": 1}
     assert not [one.name for one in samples if one.name.startswith("smtp_dane_")]
@@ -447,7 +447,7 @@ def test_a_record_that_is_published_at_last_is_seen_within_its_ttl(lab: Lab, new
         def valid(wanted: int) -> bool:
             return told(scraped(server), "smtp_dane_valid") == {"mx": wanted}
 
-        wait_until(lambda: valid(0), 20, server.log)
+        wait_until(lambda: valid(0), PATIENCE, server.log)
         publish(lab.dnssec, "live.test", live(lab, "3 1 1 good", "3 1 1 renewed", serial=2))
-        wait_until(lambda: valid(1), 20, server.log)
+        wait_until(lambda: valid(1), PATIENCE, server.log)
         assert told(scraped(server), "smtp_probe_problem") == {}

@@ -158,7 +158,7 @@ def test_each_query_variable_and_link_gives_something(prometheus: Prometheus) ->
     """One test: to start all this again in another process of the tests would take longer than to ask."""
     [shown] = prometheus.query(f'smtp_probe_duration_seconds{{target="{SHOWN}"}}')
     chosen = {name: shown.labels[name] for name in ("target", "host", "port")}
-    wait_until(lambda: not failing(prometheus, chosen), 20, lambda: f"{failing(prometheus, chosen)}")
+    wait_until(lambda: not failing(prometheus, chosen), PATIENCE, lambda: f"{failing(prometheus, chosen)}")
     for name, query in variables():
         values = [sample.labels[name] for sample in prometheus.query(query)]
         assert values, query

@@ -3,6 +3,7 @@
 import yaml
 from prometheus_client.samples import Sample
 
+from tests.patience import PATIENCE
 from tests.real.conftest import NewDirectory
 from tests.real.greeter import run_greeter
 from tests.real.knot import run_knot
@@ -53,7 +54,7 @@ def test_a_domain_is_as_well_as_its_mx_hosts(new_directory: NewDirectory) -> Non
         run_knot(new_directory("knot"), ZONE),
         running(agent, [*COMMAND, "run", f"--config.file={configuration}"]),
     ):
-        samples = wait_until(lambda: all_known(agent), 20, agent.log)
+        samples = wait_until(lambda: all_known(agent), PATIENCE, agent.log)
     success = {one.labels["domain"]: one.value for one in values(samples, "smtp_domain_success")}
     assert success == {"lab.test": 1, "null.lab.test": 1, "dead.lab.test": 0, "no.lab.test": 0}
     hosts = {(one.labels["host"], one.labels["preference"]) for one in values(samples, "smtp_domain_mx_info")}

@@ -49,7 +49,7 @@ def listen_on_the_cable(postfix: Server) -> None:
     with (postfix.directory / "etc/master.cf").open("a") as services:
         services.writelines(f"{ADDRESS}:{port} inet n - n - - {LISTENERS[name]}\n" for name, port in ON_CABLE.items())
     os.kill(int((postfix.directory / "spool/pid/master.pid").read_text()), signal.SIGHUP)
-    wait_until(lambda: listening_ports().issuperset(ON_CABLE.values()), 10, postfix.log)
+    wait_until(lambda: listening_ports().issuperset(ON_CABLE.values()), PATIENCE, postfix.log)
 
 
 class Row(NamedTuple):

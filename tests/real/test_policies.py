@@ -17,6 +17,7 @@ import yaml
 from prometheus_client.samples import Sample
 
 from exporter.simulated.certificates import DAY, Kind, Zoo
+from tests.patience import PATIENCE
 from tests.real.conftest import NewDirectory, require
 from tests.real.knot import run_knot
 from tests.real.namespaces import can_have_namespaces, namespace
@@ -162,7 +163,7 @@ def samples(new_directory: NewDirectory) -> Iterator[list[Sample]]:
         stack.enter_context(running(web, serve, environment=here))
         configuration = f"--config.file={agent.directory / 'smtp-exporter.yaml'}"
         stack.enter_context(running(agent, [*COMMAND, "run", configuration]))
-        yield wait_until(lambda: all_known(agent), 30, lambda: agent.log() + web.log())
+        yield wait_until(lambda: all_known(agent), PATIENCE, lambda: agent.log() + web.log())
 
 
 def all_known(agent: Server) -> list[Sample]:

@@ -13,7 +13,7 @@ from tests.cpu_time_loop import CpuTimeLoop
 from tests.real.processes import free_ports
 
 TESTS = Path(__file__).parents[1]
-WAITS = {"join", "result", "settimeout", "timeout", "wait", "wait_for"}
+WAITS = {"join", "result", "settimeout", "timeout", "wait", "wait_for", "wait_until"}
 """Functions that wait for another process, a thread or a task, a number of seconds; others are told by a keyword."""
 OURS = {"Settings", "Resolver", "make_resolver", "replace", "config", "start"}
 """Functions whose keyword is a time-out of the product."""
