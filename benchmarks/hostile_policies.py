@@ -103,7 +103,7 @@ POLICIES: Mapping[str, Policies] = {
     "no-http": Policies(saying(lambda _: b"\0\xff" * 500)),
     "redirect-inside": Policies(saying(lambda _: TO_METADATA)),
     "wrong-charset": Policies(saying(lambda domain: whole(policy(domain).encode("utf-16"))), INVALID),
-    "html": Policies(saying(lambda _: whole(b"<p>", HEAD.replace(b"text/plain", b"text/html")))),
+    "html": Policies(saying(lambda _: whole(b"<p>", HEAD.replace(b"text/plain", b"text/html"))), INVALID),
     "bomb": Policies(saying(lambda _: BOMB)),
     "long-list": Policies(
         saying(lambda _: whole(policy("other.example", more=LONG_LIST).encode())), frozenset(), "sts_mx_mismatch"
