@@ -14,6 +14,7 @@ from exporter.model import Certificate, Verdict
 from exporter.trust import Judge, TrustStore, certificate
 from exporter.trust.certificate import Reading, read
 from exporter.trust.der import element
+from exporter.trust.fields import Fields
 from exporter.trust.path import walk
 from tests.results import healthy
 from tests.surfaces import surfaces
@@ -32,6 +33,7 @@ from tests.trust.raw import (
     host,
     identifier,
     in_pem,
+    integer,
     named,
     sequence,
     utc,
@@ -185,6 +187,14 @@ def test_signatures_of_a_key_with_a_large_exponent_are_not_verified(ca_file: str
     assert judged(ca_file, leaf, between).not_trusted == (f"{told}{bits} bits, over 64" if slow else None)
     own = judged(ca_file, replace(OWN, key=key, algorithm=RSA_SHA256, signer=key))
     assert findings(own) == {"not_trusted" if slow else "self_signed"}
+
+
+@pytest.mark.parametrize(("bits", "slow"), [(2048, None), (4096, None), (4097, "its DSA key has 4097 bits, over 4096")])
+def test_a_large_dsa_key_takes_long_too(bits: int, slow: str | None) -> None:
+    parameters = sequence(integer(1 << bits - 1), integer(1 << 255), integer(2))
+    algorithm = sequence(identifier("1.2.840.10040.4.1"), parameters)
+    key = sequence(algorithm, element(3, b"\0", integer(1 << bits - 2)))
+    assert Fields.of(replace(Raw(), key_info=key).der).slow_key == slow
 
 
 @pytest.mark.parametrize(("above", "looked_at"), [(1, True), (2, True), (3, False), (150, False)])
