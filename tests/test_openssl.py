@@ -4,11 +4,12 @@ import contextlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from OpenSSL._util import lib
 
 from exporter.model import Session
@@ -16,6 +17,8 @@ from exporter.probe.second_look import client_hello
 from exporter.simulated.certificates import Credentials, KeyKind, Kind
 from exporter.simulated.groups import GROUPS as GROUPS_OF_DH
 from exporter.wire import Tls
+from exporter.wire.tls import _translated
+from tests.trust.raw import Raw, named
 
 if TYPE_CHECKING:
     from exporter.simulated.certificates import Zoo
@@ -169,3 +172,11 @@ def test_a_signature_with_sha1_is_accepted_and_told(zoo: "Zoo", suite: str, sign
     assert (session.cipher, session.signed_with_sha1, session.secure_renegotiation) == (
         suite, signature == "RSA+SHA1", True
     )  # fmt: skip
+
+
+def test_a_certificate_that_openssl_cannot_read_is_said_to_be_malformed() -> None:
+    unreadable = replace(Raw(), subject=named(b"\xff")).der  # no UTF8String
+    with pytest.raises(crypto.Error) as raised:
+        crypto.load_certificate(crypto.FILETYPE_ASN1, unreadable)
+    queue = [*raised.value.args[0], ("SSL routines", "", "asn1 lib")]  # as a handshake leaves it
+    assert str(_translated(SSL.Error(queue))) == "a certificate or a signature is malformed: invalid utf8string"

@@ -21,6 +21,8 @@ OPENSSL = SSL.OpenSSL_version(SSL.OPENSSL_VERSION).split()[1].decode()
 GROUPS = b"X25519:P-256:P-384:X448:P-521:ffdhe2048:ffdhe3072"
 """What mail servers know (RFC 8446 4.2.7), the usual first: only the first gets a key share. No post-quantum group, for
 which OpenSSL would send a ClientHello of 1.5 kB: some servers and middleboxes hang on it."""
+ASN1 = "asn1 encoding routines"
+"""What OpenSSL's error queue calls its reader of certificates and signatures."""
 PIECE = 4096
 """Bytes read at a time: most messages are shorter, and pyOpenSSL makes room for that many each time."""
 MOST_HANDSHAKE_BYTES = 256 * 1024
@@ -217,6 +219,9 @@ def _translated(error: SSL.Error) -> TlsError | ClosedError:
     if isinstance(error, SSL.ZeroReturnError | SSL.SysCallError):
         return ClosedError()
     queue = error.args[0] if error.args else ()
+    malformed = next((text for library, _, text in queue if library == ASN1), None)
+    if malformed:
+        return TlsError(f"a certificate or a signature is malformed: {malformed.lower()}")
     return TlsError(queue[-1][2].lower() if queue else "")
 
 
