@@ -184,7 +184,7 @@ REASONS: dict[Reason, Row] = {
         _DNS, W,
         "More addresses than `max_addresses`, or more than 32 MX hosts of a domain; only the first ones are probed.",
         "A large provider's pool.",
-        "Set `addresses: any` for a pool of others, or raise `max_addresses` for your own.",
+        "Set `addresses: any` for a pool of others, or raise `max_addresses` for your own. MX hosts: 32 at most.",
     ),
     Reason.CONNECTION_TIMEOUT: Row(
         _CONNECT, C,
