@@ -189,13 +189,15 @@ class Wire:
 
     def _decrypt(self) -> None:
         """Hand on what the bytes hold, one TLS record after the other."""
+        heard = False
         try:
             while self._tls and (data := self._tls.read()):
+                heard = True
                 self._listener.received(data)
         except (TlsError, ClosedError) as error:
             self._fail(error)
             return
-        if self._tls:  # what wants an answer: a key update, a request to renegotiate
+        if self._tls and not heard:  # what wants an answer: a key update, a request to renegotiate
             self._send(self._tls.outgoing())
 
     # --- TLS ----------------------------------------------------------------------------------------------------

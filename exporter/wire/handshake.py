@@ -72,17 +72,17 @@ class ServerFlight:
 
     def _take(self, kind: int, data: bytes | bytearray, start: int, end: int) -> None:
         """Take in the first ServerHello and ServerKeyExchange: OpenSSL takes no second one."""
-        if kind == SERVER_KEY_EXCHANGE:
+        if kind == SERVER_HELLO and not self.hello:
+            self.hello = body = bytes(data[start:end])
+            at = 35 + int.from_bytes(body[34:35])  # after version, random and session id (RFC 5246 7.4.1.3)
+            self.suite = body[at : at + 2]
+            self.over = self.suite[:1] == TLS_1_3  # what follows is encrypted
+        elif kind == SERVER_KEY_EXCHANGE:
             self.key_exchange = self.key_exchange or bytes(data[start:end])
         elif kind == CERTIFICATE_REQUEST:
             self.certificate_requested = True
         elif kind == SERVER_HELLO_DONE:
             self.over = True
-        elif kind == SERVER_HELLO and not self.hello:
-            self.hello = body = bytes(data[start:end])
-            at = 35 + int.from_bytes(body[34:35])  # after version, random and session id (RFC 5246 7.4.1.3)
-            self.suite = body[at : at + 2]
-            self.over = self.suite[:1] == TLS_1_3  # what follows is encrypted
 
     # --- what the messages say ------------------------------------------------------------------------------------
 

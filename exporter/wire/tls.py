@@ -166,10 +166,13 @@ class Tls:
         """What the handshake has shown so far."""
         if not self._agreed:
             return Session(chain=self._sent_chain())
+        version, cipher = self._connection.get_protocol_version_name(), self._connection.get_cipher_name() or ""
         flight = self._flight
+        if version == "TLSv1.3":  # which tells nothing more in clear
+            return Session(version, cipher, self._sent_chain())
         return Session(
-            self._connection.get_protocol_version_name(),
-            self._connection.get_cipher_name() or "",
+            version,
+            cipher,
             self._sent_chain(),
             _dh_bits(flight),
             signed_with_sha1=flight.signed_with_sha1(dhe=_dhe(flight)),
