@@ -1,10 +1,11 @@
 """10,000 endpoints every 60 s in one process: start, schedule, memory, and what a scrape costs and disturbs.
 
-One agent, four parts. It starts, and the time runs until the server has had a whole conversation, and until the agent
+One agent, six parts. It starts, and the time runs until the server has had a whole conversation, and until the agent
 is ready: all targets have been taken in. A round passes without a scrape, and its stage times are read. Rounds with
 one scrape every 15 s give CPU, first with cores that are kept awake (`cores`), overruns, start delay (the bound of a
-histogram's bucket) and memory. Scrapes back to back, but for a tenth of a second, give the time of a scrape and the
-worst case of stage times.
+histogram's bucket) and memory. Scrapes at 15 s, when a quarter of the endpoints has a new result, and at 60 s, when all
+have one, are timed by the client; so are scrapes back to back, but for a tenth of a second, which are the worst case
+for stage times. Last come scrapes without gzip, and clients that read slowly.
 
 Another agent has a heartbeat in its loop (`heartbeat`), which tells how long that was away: without scrapes, and with
 scrapes back to back. Server and scraper share two cores with it.
@@ -25,6 +26,9 @@ from benchmarks.figures import Figure
 from benchmarks.heartbeat import Absence, absences
 from benchmarks.processes import Process, spread
 from benchmarks.server import MailServer, mail_server
+from benchmarks.slow_readers import READERS, peak
+
+SCRAPES = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,12 @@ def figures(*, short: bool) -> Iterator[Figure]:
             quiet = scraped(process)
             yield from _on_schedule(process, size, quiet)
             scraped_at_times = scraped(process)
+            yield _scrape_every(process, size, size.scrape_every, "median under 0.3 s")
+            yield _scrape_every(process, size, size.interval, "")
             seconds = _scrape_back_to_back(process, size.interval)
             yield _scrape(seconds, process, size)
             yield _stages(quiet, scraped_at_times, scraped(process))
+            yield _slow_readers(process, size)
         yield _stalls(config, size)
 
 
@@ -99,13 +106,32 @@ def _share_of_a_core(process: Process, size: Size, what: str) -> Figure:
     return Figure(what, "under 25 %", told, met=statistics.median(shares) < 0.25)
 
 
+def _scrape_every(process: Process, size: Size, every: float, reach: str) -> Figure:
+    """Scrape as Prometheus does, and let a client measure how long that takes."""
+    seconds = []
+    for _ in range(SCRAPES):
+        time.sleep(every)
+        seconds.append(_timed(process))
+    median = statistics.median(seconds)
+    return Figure(
+        f"/metrics with {size.endpoints} endpoints, gzip, every {every:g} s, measured by the client",
+        reach,
+        f"median {median:.2f} s, longest {max(seconds):.2f} s of {len(seconds)}",
+        met=median < 0.3 if reach else None,
+    )
+
+
+def _timed(process: Process) -> float:
+    began = time.monotonic()
+    process.get("/metrics")
+    return time.monotonic() - began
+
+
 def _scrape_back_to_back(process: Process, seconds: float) -> list[float]:
     taken = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        began = time.monotonic()
-        process.get("/metrics")
-        taken.append(time.monotonic() - began)
+        taken.append(_timed(process))
         time.sleep(0.1)
     return taken
 
@@ -114,10 +140,23 @@ def _scrape(seconds: list[float], process: Process, size: Size) -> Figure:
     median = statistics.median(seconds)
     packed, plain = (len(process.get("/metrics", accept_encoding=each)) / 1e6 for each in ("gzip", "identity"))
     return Figure(
-        f"/metrics with {size.endpoints} endpoints, gzip, while probing",
+        f"/metrics with {size.endpoints} endpoints, gzip, back to back, while probing",
         "median under 0.3 s",
         f"median {median:.2f} s, longest {max(seconds):.2f} s of {len(seconds)}; {packed:.1f} MB, {plain:.1f} MB plain",
         met=median < 0.3,
+    )
+
+
+def _slow_readers(process: Process, size: Size) -> Figure:
+    for _ in range(3):
+        process.get("/metrics", accept_encoding="identity")
+    most = {path: peak(process, path, size.interval / 4) for path in ("/metrics", "/api/v1/endpoints", "/config")}
+    told = ", ".join(f"{path} {megabytes:.0f} MB" for path, megabytes in most.items())
+    return Figure(
+        f"memory with {size.endpoints} endpoints, after 3 scrapes without gzip, with {READERS} readers of 1 MB/s",
+        "under 200 MB",
+        told,
+        met=max(most.values()) < 200,
     )
 
 
