@@ -1,12 +1,15 @@
 """What is served over HTTP, asked by aiohttp's own client."""
 
+import asyncio
+import contextlib
 import gzip
 import json
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import cast
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -14,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter import flags, running
 from exporter.board import Board
 from exporter.config import defaults
+from exporter.door import Door
 from exporter.exposition import OPENMETRICS, TEXT
 from exporter.multitarget import Answer, MultiTarget
 from exporter.reasons import Reason
@@ -426,3 +430,43 @@ async def test_the_page_shows_what_is_asked_for(get: Get, query: str, shown: boo
 async def test_a_page_without_endpoints(get: Get, board: Board) -> None:
     board.remove(endpoint())
     assert "No endpoints yet." in await (await get("/")).text()
+
+
+# --- clients that read slowly ---------------------------------------------------------------------------------
+
+
+READERS = 8
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/api/v1/endpoints"])
+async def test_clients_that_read_nothing_hold_little(pages: Pages, board: Board, path: str) -> None:
+    for number in range(1, 1500):
+        each = peer(f"198.18.{number // 250}.{number % 250}", host=f"mx{number}.example.test")
+        board.add(endpoint(of=each))
+        board.record(healthy(each))
+    async with contextlib.AsyncExitStack() as stack:
+        port = await behind_a_door(pages, stack)
+        size = len(await (await ask_without_reading(port, path, stack)).read())
+        tracemalloc.start()
+        stack.callback(tracemalloc.stop)
+        for _ in range(READERS):
+            assert await (await ask_without_reading(port, path, stack)).read(100)
+        assert tracemalloc.get_traced_memory()[1] < READERS * size / 4
+
+
+async def behind_a_door(pages: Pages, stack: contextlib.AsyncExitStack) -> int:
+    door, application = Door(), pages.application()
+    door.stand_before(application)
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.1)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await door.site(runner, "127.0.0.1", 0).start()
+    return int(runner.addresses[0][1])
+
+
+async def ask_without_reading(port: int, path: str, stack: contextlib.AsyncExitStack) -> asyncio.StreamReader:
+    """Ask without gzip; what comes waits until it is read."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1000)
+    stack.enter_context(contextlib.closing(writer))
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    return reader
