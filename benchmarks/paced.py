@@ -17,7 +17,7 @@ from benchmarks.agent import agent, endpoints
 from benchmarks.blackbox import INSTALLED, asking, blackbox
 from benchmarks.cores import awake
 from benchmarks.figures import Figure
-from benchmarks.processes import Process, spread
+from benchmarks.processes import Process, spread, wait_until
 from benchmarks.server import MailServer, addresses, mail_server
 
 WHAT = "CPU a STARTTLS probe, paced, scrapes included"
@@ -82,4 +82,5 @@ def _seconds_a_probe(server: MailServer, process: Process, pace: Pace) -> float:
     with contextlib.suppress(ConnectionError):
         process.get("/metrics")
     time.sleep(pace.measured / 2)
+    wait_until(lambda: server.conversations > conversations, "no conversation was measured")
     return (process.cpu - cpu) / (server.conversations - conversations)

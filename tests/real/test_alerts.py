@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import yaml
@@ -99,6 +99,11 @@ def watched(new_directory: NewDirectory, ca_file: Path) -> Iterator[tuple[Webhoo
             yield hook, prometheus
 
 
+def of_servers(labels: Mapping[str, str]) -> bool:
+    """Whether an alert is of a server, and not of an agent that a busy machine makes late."""
+    return not labels["alertname"].startswith("SmtpExporter")
+
+
 class Walk:
     """Incidents, one after the other, as the webhook hears of them."""
 
@@ -117,9 +122,11 @@ class Walk:
         mend()
         wait_until(lambda: not self._hook.firing(), PATIENCE, lambda: f"{name} lasts: {self._hook.firing()}")
         log.info("%s: told after %.1f s, resolved %.1f s after", name, fired - began, time.monotonic() - fired)
-        heard = self._hook.told[before:]
+        heard = [one for one in self._hook.told[before:] if of_servers(one.labels)]
         assert {(one.labels["host"], one.labels["team"]) for one in heard} == {("127.0.0.1", "mail")}
-        assert {one.labels["alertname"] for one in pending} == {one.labels["alertname"] for one in heard}
+        assert {one.labels["alertname"] for one in pending if of_servers(one.labels)} == {
+            one.labels["alertname"] for one in heard
+        }
         return {
             (one.labels["alertname"], one.labels.get("port", ""), one.annotations["reason_url"].partition("#")[2])
             for one in heard
