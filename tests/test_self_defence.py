@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import exporter
 from exporter.agent import Agent, Options
 from exporter.config import load
+from exporter.probe import second_look
 from exporter.simulated.client import Client
 from tests.conftest import Serve
 from tests.patience import PATIENCE
@@ -105,7 +107,10 @@ def test_no_file_is_ever_written() -> None:
     assert [(where, ast.unparse(node)) for where, node in nodes() if isinstance(node, ast.Call) and writes(node)] == []
 
 
-async def test_when_everything_hangs_no_more_probes_run_than_allowed(tmp_path: Path, serve: Serve) -> None:
+async def test_when_everything_hangs_no_more_probes_run_than_allowed(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_look, "SILENCE", math.inf)  # by the wall clock; a second connection is no second probe
     server = await serve(Client.stall, host="0.0.0.0")
     path = tmp_path / "c.yaml"
     targets = [f"{{host: 127.0.0.{number}, ports: [{server.port}]}}" for number in range(1, 21)]

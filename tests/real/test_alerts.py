@@ -17,7 +17,7 @@ import yaml
 from exporter.simulated.certificates import Zoo
 from tests.patience import PATIENCE
 from tests.real import agent
-from tests.real.alertmanager import Webhook, run_alertmanager, webhook
+from tests.real.alertmanager import Told, Webhook, run_alertmanager, webhook
 from tests.real.conftest import NewDirectory, require
 from tests.real.namespaces import Namespace, can_have_namespaces, namespace
 from tests.real.postfix import reload_postfix, run_postfix
@@ -110,6 +110,9 @@ class Walk:
     def __init__(self, hook: Webhook, prometheus: Prometheus) -> None:
         self._hook, self._prometheus = hook, prometheus
 
+    def _firing(self) -> list[Told]:
+        return [one for one in self._hook.firing() if of_servers(one.labels)]
+
     def __call__(self, name: str, change: Callable[[], None], mend: Callable[[], None]) -> set[tuple[str, str, str]]:
         """Let something happen, mend it once it is told of, and wait until that is told as well.
 
@@ -117,10 +120,10 @@ class Walk:
         """
         before, began = len(self._hook.told), time.monotonic()
         change()
-        wait_until(self._hook.firing, PATIENCE, lambda: f"nothing fires: {name}")
+        wait_until(self._firing, PATIENCE, lambda: f"nothing fires: {name}")
         fired, pending = time.monotonic(), self._prometheus.query("ALERTS")
         mend()
-        wait_until(lambda: not self._hook.firing(), PATIENCE, lambda: f"{name} lasts: {self._hook.firing()}")
+        wait_until(lambda: not self._firing(), PATIENCE, lambda: f"{name} lasts: {self._firing()}")
         log.info("%s: told after %.1f s, resolved %.1f s after", name, fired - began, time.monotonic() - fired)
         heard = [one for one in self._hook.told[before:] if of_servers(one.labels)]
         assert {(one.labels["host"], one.labels["team"]) for one in heard} == {("127.0.0.1", "mail")}
