@@ -127,7 +127,7 @@ class Connector(ABC):
         self.watch.lap(Stage.CONNECT)
         self._earlier.append(Attempt(self._wire, self.address, self._expires, self))
         self._wire = Wire(self._loop, self)
-        while self._earlier[0].expires <= self._loop.time():
+        while self._earlier and self._earlier[0].expires <= self._loop.time():
             self._drop(self._earlier[0], self._timeout())
         self._connect()
 

@@ -74,6 +74,19 @@ async def test_an_address_that_answers_late_is_taken_if_it_is_the_first(probe: "
     assert (result.address, result.connected) == ("127.0.0.2", True)
 
 
+async def test_the_next_address_is_tried_where_the_loop_was_away_for_longer_than_the_time_to_connect(
+    probe: "Probe", serve: "Serve", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, loop = await serve(SmtpServer()), asyncio.get_running_loop()
+    clock, away = loop.time, [0.0]
+    monkeypatch.setattr(loop, "time", lambda: clock() + away[-1])
+    loop.call_later(0.01, away.append, 5.0)
+    with silent(server.port, ("127.0.0.2",)):
+        patient = replace(IN_CLEAR, connect_timeout=1.0, timeout=30.0)
+        result = await probe(server.port, patient, addresses=("127.0.0.2", "127.0.0.1"))
+    assert (result.address, result.connected, result.ended) == ("127.0.0.1", True, None)
+
+
 async def test_silent_addresses_are_told_as_silent(probe: "Probe", serve: "Serve") -> None:
     server = await serve(SmtpServer())
     with silent(server.port):
