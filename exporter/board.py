@@ -18,7 +18,7 @@ from exporter.reasons import Reason, Stage, Untestable
 from exporter.state import HERITAGE, Change, DomainState, State
 
 GRACE = 3600.0
-"""After so long without a tested probe, being refused counts as a failure again (contract 5, Untestable)."""
+"""After so long without a tested probe, being refused counts as a failure again."""
 EXCUSES = frozenset({Untestable.RATE_LIMITED, Untestable.CLIENT_BLOCKED})
 ANEW, SOME = 50, 500
 """Endpoints assessed, and votes looked at, before others may run: a millisecond."""

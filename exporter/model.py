@@ -63,7 +63,7 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The endpoint keys of one port, merged from global, module, target and port entry (contract 3)."""
+    """The endpoint keys of one port, merged from global, module, target and port entry."""
 
     module: str = "relay"
     interval: float = 60.0

@@ -124,7 +124,7 @@ class Untestable(StrEnum):
 
 
 class Rule(StrEnum):
-    """How the severity of a reason is found, as the contract writes it."""
+    """How the severity of a reason is found, as docs/reasons.md writes it."""
 
     CRITICAL = "C"
     WARNING = "W"

@@ -12,11 +12,11 @@ from typing import Protocol
 from exporter.turns import Room, Turn
 
 FIRST_ROUND = 60.0
-"""The first round is spread over at most this many seconds (contract 6, end)."""
+"""The first round is spread over at most this many seconds."""
 GOLDEN = 0.618033988749895
 """Multiples of it, modulo 1, spread any number of turns evenly."""
 MAX_BACK_OFF, BACK_OFF_SECONDS = 8, 900.0
-"""A 421 doubles the wait, up to so many intervals or seconds (contract 5, rate_limited)."""
+"""A 421 doubles the wait, up to so many intervals or seconds."""
 EARLY = 0.001
 """uvloop's timers count whole milliseconds, and may come so many seconds early; to wait again would be a busy loop."""
 CROWD = 5

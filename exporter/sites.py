@@ -19,7 +19,7 @@ from exporter.turns import Turn
 log = logging.getLogger(__name__)
 
 REMEMBERED = 3600.0
-"""Seconds for which addresses are probed that DNS told last, while it tells nothing (contract 5, dns_timeout)."""
+"""Seconds for which addresses are probed that DNS told last, while it tells nothing."""
 
 
 class Bounds(NamedTuple):

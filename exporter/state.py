@@ -13,7 +13,7 @@ from exporter.reasons import Reason
 NO_ANSWER = frozenset({Reason.DNS_FAILURE, Reason.DNS_TIMEOUT, Reason.DNSSEC_INVALID})
 """Critical ones of a domain: nothing new is known of its records."""
 STALE_WAITS, STALE_SECONDS = 3, 180.0
-"""A result older than 3 times the wait in force, and 3 minutes, is withdrawn (contract 4)."""
+"""A result older than 3 times the wait in force, and 3 minutes, is withdrawn."""
 TIMES = {"started", "finished", "duration", "stages", "steps"}
 """What of a result differs though the same was seen."""
 _seen = attrgetter(*(field.name for field in fields(Result) if field.name not in TIMES))

@@ -235,7 +235,7 @@ def _qualities(header: str) -> dict[str, tuple[float, dict[str, str]]]:
 
 
 def accepts_openmetrics(header: str) -> bool:
-    """Whether OpenMetrics 1.0 is wanted at least as much as the text format (contract 4, content negotiation)."""
+    """Whether OpenMetrics 1.0 is wanted at least as much as the text format."""
     asked = _qualities(header)
     wanted = max((q for name, (q, p) in asked.items() if name.startswith("application/openmetrics-text")
                   and p.get("version", "1.0.0") == "1.0.0"), default=0.0)  # fmt: skip

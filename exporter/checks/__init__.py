@@ -36,7 +36,7 @@ _ORDER = (
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What is wrong with a result, in the order of the contract, and whether it says anything at all."""
+    """What is wrong with a result, in the order of `Reason`, and whether it says anything at all."""
 
     problems: tuple[Problem, ...] = ()
     untestable: Untestable | None = None
@@ -101,7 +101,7 @@ def _port_closed(result: Result, expect: Expect) -> Iterator[Problem]:
 
 
 def _refuses_us(result: Result) -> Untestable | None:
-    """Whether the server refuses this client and nobody else (contract 5, Untestable)."""
+    """Whether the server refuses this client and nobody else."""
     replies = [reply for _, reply in refusals(result)] + ([result.auth] if result.auth else [])
     for reply in replies:
         if reply.code // 100 == 4 and says_too_often(reply, result.own_address):

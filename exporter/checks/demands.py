@@ -18,7 +18,7 @@ RELAY = 25
 OF_CERTIFICATES = frozenset(reason for reason in Reason if reason.startswith("certificate_"))
 """What no sender looks at where a TLSA record is of the server's own certificate (RFC 7672 3.1.1)."""
 LEAST: TlsVersion = "TLSv1.2"
-"""RFC 8461 4.2 asks for a certificate of the web's PKI, contract 5 for no older TLS than this."""
+"""RFC 8461 4.2 asks for a certificate of the web's PKI, RFC 9325 3.1.1 for no older TLS than this."""
 
 
 def expected(result: Result, known: History) -> Expect:

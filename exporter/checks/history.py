@@ -9,7 +9,7 @@ from exporter.model import NO_DEMANDS, Certificate, Demands, Expect, Problem, Re
 from exporter.reasons import Reason
 
 REMEMBERED = 86400.0
-"""Seconds for which an offer of STARTTLS is remembered (contract 5, starttls_withdrawn)."""
+"""Seconds for which an offer of STARTTLS is remembered."""
 IN_A_ROW, COUNTED = 10, 20
 """Probes that must be offered STARTTLS before it counts as offered again; probes that the detail counts over."""
 USED_UP = 2 / 3

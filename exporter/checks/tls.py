@@ -1,4 +1,4 @@
-"""Is what was agreed on in the handshake good enough? The handshake itself takes anything (contract 5)."""
+"""Is what was agreed on in the handshake good enough? The handshake itself takes anything."""
 
 import re
 from collections.abc import Iterator

@@ -24,7 +24,7 @@ RESERVED_LABELS = frozenset(
     job instance le quantile alertname
     """.split()  # noqa: SIM905  # a list literal is a page long
 )
-"""Label names that our own series, Prometheus or its histograms use (contract 4); and all that begin with __."""
+"""Label names that our own series, Prometheus or its histograms use; and all that begin with __."""
 
 
 def string(value: object) -> str:

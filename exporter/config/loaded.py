@@ -40,7 +40,7 @@ def unknown_module(module: str, names: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Egress:
-    """When a port counts as blocked from here (contract 5)."""
+    """When a port counts as blocked from here."""
 
     min_hosts: int = 3
     min_networks: int = 2

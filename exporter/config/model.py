@@ -194,4 +194,4 @@ BUILT_IN: dict[str, dict[str, Any]] = {
         },
     },
 }
-"""The modules that are always there: the table of contract 3."""
+"""The built-in modules."""

@@ -13,7 +13,7 @@ from exporter.config import files
 from exporter.config.files import Digests, Role, digest
 
 FOLLOWED: frozenset[Role] = frozenset({"target file", "domains file", "certificate"})
-"""Those that are always followed (contract 3); the others with --config.enable-auto-reload."""
+"""Those that are always followed; the others with --config.enable-auto-reload."""
 RECENT = 10.0
 """Seconds since a file was written in which its date does not tell versions apart: clocks are coarse, and differ."""
 

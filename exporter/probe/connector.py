@@ -20,7 +20,7 @@ from exporter.reasons import Stage, Untestable
 from exporter.wire import Wire, has_route
 
 DELAY_SHARE = 1 / 4
-"""The part of `connect_timeout` after which the next address is tried as well (contract 3, `addresses: any`)."""
+"""The part of `connect_timeout` after which the next address is tried as well."""
 
 MOST_ADDRESSES = 64
 """Addresses of one name that one probe tries: whoever owns the name may list thousands."""

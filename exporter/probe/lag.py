@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 0.25
 AWAY_SECONDS = 1.0
-"""An event loop that runs nothing for so long was away (contract 5, local_resources)."""
+"""An event loop that runs nothing for so long was away."""
 
 
 class LoopAwayError(TimeoutError):

@@ -1,4 +1,4 @@
-"""When a login is due, and the verdict that stands between logins (contract 5, Login). Holds no password.
+"""When a login is due, and the verdict that stands between logins. Holds no password.
 
 Accounts get locked by monitors that try a wrong password every minute; so a login is made at most every
 `auth.interval`, and after a rejection only every 15 minutes, or once the password has changed.

@@ -1,4 +1,4 @@
-"""Tells a silent server that waits for a ClientHello from a merely slow one (contract 5, implicit_tls_required).
+"""Tells a silent server that waits for a ClientHello from a merely slow one.
 
 The one connection that is made beside the probe's own: it sends one ClientHello, hears at most the beginning of a
 record, and closes. A slow server takes that for an intruder's, so it is made rarely; `SecondLooks` remembers when.

@@ -22,7 +22,7 @@ from exporter.wire import EarlyDataError, HandshakeError
 log = logging.getLogger(__name__)
 
 QUIT_PATIENCE = 2.0
-"""Seconds to wait for 221 (contract 5, QUIT)."""
+"""Seconds to wait for 221."""
 CLOSE_PATIENCE = 0.5
 """Seconds to read and drop what still comes after our FIN: unread bytes would make the kernel send a reset."""
 

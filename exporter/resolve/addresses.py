@@ -76,8 +76,8 @@ def literal(host: str, family: Family) -> Addresses | None:
 def read(known: Sequence[Known]) -> Addresses:
     """What the answers for one name say together.
 
-    Where one family failed and the other answered, what answered is used and the failure is reported: contract 5
-    makes that a warning. A family that merely has no records does not shorten how long the other's are kept.
+    Where one family failed and the other answered, what answered is used and the failure is reported: a
+    warning then. A family that merely has no records does not shorten how long the other's are kept.
     """
     found = tuple(record for one in known for record in one.records if isinstance(record, str))
     telling = [one for one in known if one.records or one.failed] or known

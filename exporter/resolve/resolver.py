@@ -78,7 +78,7 @@ class Resolver:
 
     @property
     def unavailable(self) -> bool:
-        """No nameserver answered anything for 30 s, though it was asked (contract 5, dns_unavailable)."""
+        """No nameserver answered anything for 30 s, though it was asked."""
         return self._lookups.unavailable
 
     def cached(self, host: str, *, mode: Mode, family: Family) -> Addresses | None:

@@ -142,7 +142,7 @@ def _inside_tls(seen: Seen, name: str, settings: Settings, *, login_due: bool) -
 
 
 def _log_in(seen: Seen, mechanism: Mechanism, username: str, last: Reply) -> Script:
-    """One attempt (contract 5, Login); return the last reply."""
+    """One attempt; return the last reply."""
     password: str | None = yield Password()
     if password is None:
         seen.auth_not_attempted = "the password cannot be read"

@@ -1,4 +1,4 @@
-"""One certificate, read: DER to the facts of the contract, whatever its maker did to it.
+"""One certificate, read: DER to the facts that are exported, whatever its maker did to it.
 
 OpenSSL says whether it is one. The facts are then read field by field, so each of them may be missing: strict parsers
 refuse certificates that OpenSSL and GnuTLS accept. Nothing here knows of time, trust or other certificates.
@@ -37,7 +37,7 @@ MAX_SIZE = 100 * 1024
 MAX_CACHED = 8 * 1024
 """Octets of a certificate whose reading is kept for when it is seen again."""
 MAX_LABEL, MAX_SERIAL = 64, 80
-"""Characters of a common name and hex digits of a serial number that are kept (contract, section 4)."""
+"""Characters of a common name and hex digits of a serial number that are kept."""
 MAX_NAMES = 100
 """Names kept as a fact, each as long as a DNS name may be. All of them are matched."""
 MAX_NAME = 253
@@ -80,7 +80,7 @@ class Reading:
 
     @cached_property
     def facts(self) -> Certificate:
-        """What the contract tells of it."""
+        """What is exported of it."""
         fields = self.fields
         names = _names(fields)
         organisation = _label(fields.issuer, ORGANISATION)

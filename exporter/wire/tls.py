@@ -35,7 +35,7 @@ MOST_DH_BITS = 4096
 
 @cache
 def context() -> SSL.Context:
-    """The one client context: it looks, it does not protect (contract 5).
+    """The one client context: it looks, it does not protect.
 
     It offers TLSv1 to TLSv1.3 at SECLEVEL 0 with legacy renegotiation and verifies nothing: its trust store is empty,
     because OpenSSL would search a full one at every handshake (425 against 750 us). It sets whatever an openssl.cnf

@@ -43,7 +43,7 @@ from tests.trust.test_judge import FINDINGS, findings
 VALIDITY_OVER = sequence(utc("200101000000Z"), utc("210101000000Z"))
 
 MAX_LABEL = 256
-"""Characters (contract, section 4)."""
+"""Characters."""
 DEBUG_TEXT = ("ParseError", "Traceback", "<class", "object at")
 
 
