@@ -214,7 +214,7 @@ def took_for_command(reply: Reply) -> bool:
     return _EARLY.search(text) is not None or (reply.code != 421 and _COMMAND.search(text) is not None)
 
 
-def explained(reply: Reply, greeting: Reply | None = None) -> str:
+def explain(reply: Reply, greeting: Reply | None = None) -> str:
     """A refusal as the detail of a problem, after what the table says about it.
 
     `greeting`: that of the server, where the refusal is one of EHLO or HELO.

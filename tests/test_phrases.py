@@ -16,7 +16,7 @@ from exporter.phrases import (
     TOOK_FOR_COMMAND,
     Hint,
     Phrase,
-    explained,
+    explain,
     says_too_often,
     speaks_of_us,
     took_for_command,
@@ -181,7 +181,7 @@ def test_a_refusal_of_every_connection_is_none_of_a_client_hello(text: str) -> N
 @pytest.mark.parametrize("hint", HINTS, ids=lambda hint: hint.pattern)
 def test_each_example_is_explained_by_its_own_row(hint: Hint) -> None:
     code, text = hint.example[:3], hint.example[4:]
-    assert explained(reply(hint.example)) == f"{hint.meaning}: {code} {text}"
+    assert explain(reply(hint.example)) == f"{hint.meaning}: {code} {text}"
 
 
 MORE_HINTS = {
@@ -197,7 +197,7 @@ MORE_HINTS = {
 
 @pytest.mark.parametrize(("text", "hint"), MORE_HINTS.items(), ids=[*MORE_HINTS])
 def test_explains_what_other_servers_say(text: str, hint: str) -> None:
-    said = explained(reply(text))
+    said = explain(reply(text))
     assert hint in said.removesuffix(text)
 
 
@@ -216,7 +216,7 @@ PLAIN = [
 
 @pytest.mark.parametrize("text", PLAIN)
 def test_adds_nothing_to_what_speaks_for_itself(text: str) -> None:
-    assert explained(reply(text)) == text
+    assert explain(reply(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -230,11 +230,11 @@ def test_adds_nothing_to_what_speaks_for_itself(text: str) -> None:
     ],
 )
 def test_tells_lmtp_by_its_greeting(greeting: str, refusal: str, lmtp: bool) -> None:
-    said = explained(reply(refusal), reply(greeting))
+    said = explain(reply(refusal), reply(greeting))
     assert said == (f"{LMTP_GREETING.meaning}: {refusal}" if lmtp else refusal)
 
 
 def test_only_the_beginning_of_a_long_reply_is_looked_at() -> None:
     text = "x" * MAX_TEXT
-    assert explained(Reply(500, (f"{text} use LHLO",))) == f"500 {text} use LHLO"
+    assert explain(Reply(500, (f"{text} use LHLO",))) == f"500 {text} use LHLO"
     assert not says_too_often(Reply(421, (f"{text} Too many open connections.",)), "")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from exporter.checks import auth, certificate, conversation, dane, expectation, history, lookup, policy, starttls, tls
-from exporter.checks.conversation import refusals, turned_away
+from exporter.checks.conversation import hides_extensions, refusals
 from exporter.checks.demands import OF_CERTIFICATES, Trust, enforcing, expected, trust
 from exporter.checks.history import History
 from exporter.checks.problem import problem
@@ -83,8 +83,9 @@ def assess(result: Result, known: History = NOTHING_KNOWN, *, excuse: bool = Tru
 
 
 def _all(result: Result, expect: Expect, known: History) -> Iterator[Problem]:
-    if turned_away(result):  # what it offers to others is hidden, and so not judged
-        yield from problem(Reason.CLIENT_REJECTED, "Sendmail offers us only ENHANCEDSTATUSCODES", stage=Stage.EHLO)
+    if hides_extensions(result):  # what it offers to others is hidden, and so not judged
+        detail = "Sendmail offers only ENHANCEDSTATUSCODES, its way to refuse a client (access map, DNSBL)"
+        yield from problem(Reason.CLIENT_REJECTED, detail, stage=Stage.EHLO)
         result = replace(result, hello=None, hello_tls=None)
     for check in CHECKS:
         yield from check(result, expect)
@@ -107,5 +108,5 @@ def _refuses_us(result: Result) -> Untestable | None:
         if reply.code // 100 == 4 and says_too_often(reply, result.own_address):
             return Untestable.RATE_LIMITED
     found = conversation.check(result, result.peer.settings.expect)
-    blocked = turned_away(result) or any(each.reason is Reason.CLIENT_REJECTED for each in found)
+    blocked = hides_extensions(result) or any(each.reason is Reason.CLIENT_REJECTED for each in found)
     return Untestable.CLIENT_BLOCKED if blocked else None

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import ip_address
 
-from exporter.checks.problem import misplaced, problem
+from exporter.checks.problem import first_line_hint, problem
 from exporter.model import Expect, Problem, Reply, Result, Security
-from exporter.phrases import explained
+from exporter.phrases import explain
 from exporter.reasons import Reason, Stage
 from exporter.smtp.login import MECHANISMS
 
@@ -26,7 +26,7 @@ def check(result: Result, expect: Expect) -> Iterator[Problem]:
             forbidden = expect.auth_before_tls == "forbidden"
             yield from problem(Reason.AUTH_OFFERED_IN_CLEAR, " ".join(sorted(in_clear)), expected=forbidden)
     if result.hello_tls and not result.hello_tls.mechanisms:
-        detail = misplaced(result.ehlo_tls, "AUTH")
+        detail = first_line_hint(result.ehlo_tls, "AUTH")
         yield from problem(Reason.AUTH_NOT_OFFERED, detail, expected=expect.auth == "required")
     if result.auth_not_attempted:
         yield from problem(Reason.AUTH_NOT_ATTEMPTED, result.auth_not_attempted)
@@ -37,7 +37,7 @@ def check(result: Result, expect: Expect) -> Iterator[Problem]:
     if result.auth_ended:
         yield from problem(result.auth_ended.reason, result.auth_ended.detail, stage=Stage.AUTH)
     elif result.auth and not result.authenticated:
-        yield from problem(_refusal(result.auth), explained(result.auth))
+        yield from problem(_refusal(result.auth), explain(result.auth))
 
 
 def _unsupported(result: Result) -> str:

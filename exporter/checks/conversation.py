@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from exporter.checks.problem import problem
 from exporter.model import Ended, Expect, Problem, Reply, Result
-from exporter.phrases import explained, meaning_of, speaks_of_us, wants_certificate
+from exporter.phrases import explain, meaning_of, speaks_of_us, wants_certificate
 from exporter.reasons import Reason, Stage
 from exporter.smtp.software import software
 
@@ -31,7 +31,7 @@ def refusals(result: Result) -> Iterator[tuple[Stage, Reply]]:
         yield Stage.STARTTLS, result.starttls
 
 
-def turned_away(result: Result) -> bool:
+def hides_extensions(result: Result) -> bool:
     """Whether this is how Sendmail refuses a client (access map, DNSBL): it accepts EHLO, and offers next to nothing.
 
     Every MAIL is refused then, and what it offers to others is not seen.
@@ -64,7 +64,7 @@ def check(result: Result, _: Expect) -> Iterator[Problem]:
 
 def _refusal(result: Result, stage: Stage, reply: Reply) -> Iterator[Problem]:
     """What a refusal says: of a client certificate, of us, or of the server itself."""
-    detail = explained(reply, result.greeting if stage is Stage.EHLO else None)
+    detail = explain(reply, result.greeting if stage is Stage.EHLO else None)
     if reply.code // 100 in (4, 5) and wants_certificate(reply):
         yield from problem(Reason.TLS_CLIENT_CERTIFICATE_REQUIRED, detail)
         return

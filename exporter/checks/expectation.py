@@ -6,7 +6,7 @@ from typing import Any
 
 import re2
 
-from exporter.checks.problem import misplaced, problem
+from exporter.checks.problem import first_line_hint, problem
 from exporter.model import Expect, Problem, Result
 from exporter.peer_text import quote
 from exporter.reasons import Reason
@@ -30,5 +30,5 @@ def check(result: Result, expect: Expect) -> Iterator[Problem]:
     hello = result.hello_tls or (result.hello if result.starttls is None else None)
     if hello and (missing := [name for name in expect.extensions if name not in hello.extensions]):
         reply = result.ehlo_tls if result.hello_tls else result.ehlo
-        said = (f"not announced: {' '.join(missing)}", *(misplaced(reply, name) for name in missing))
+        said = (f"not announced: {' '.join(missing)}", *(first_line_hint(reply, name) for name in missing))
         yield from problem(Reason.EXTENSION_MISSING, "; ".join(filter(None, said)))

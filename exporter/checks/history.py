@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exporter.checks.conversation import turned_away
+from exporter.checks.conversation import hides_extensions
 from exporter.checks.problem import problem
 from exporter.model import NO_DEMANDS, Certificate, Demands, Expect, Problem, Result, Security
 from exporter.reasons import Reason
@@ -92,7 +92,7 @@ def starttls_offered(result: Result) -> bool | None:
     if result.hello is None or result.peer.settings.security is not Security.STARTTLS:
         return None
     offered = "STARTTLS" in result.hello.extensions
-    return None if not offered and turned_away(result) else offered
+    return None if not offered and hides_extensions(result) else offered
 
 
 def _evidence(result: Result, history: History) -> str | None:

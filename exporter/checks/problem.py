@@ -28,7 +28,7 @@ def problem(
         yield Problem(reason, stage or row.stages[0], severity, shown)
 
 
-def misplaced(reply: Reply | None, keyword: str) -> str:
+def first_line_hint(reply: Reply | None, keyword: str) -> str:
     """For the operator: the keyword is on the first line of the reply to EHLO (RFC 5321 4.1.1.1); else nothing."""
     first = reply.lines[0].upper().split(maxsplit=1)[:1] if reply else []
     return (

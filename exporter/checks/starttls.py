@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from exporter.checks.problem import misplaced, problem
+from exporter.checks.problem import first_line_hint, problem
 from exporter.model import Expect, Hello, Problem, Result, Security
-from exporter.phrases import explained
+from exporter.phrases import explain
 from exporter.reasons import Reason
 from exporter.smtp.hello import MASKED
 
@@ -35,9 +35,9 @@ def check(result: Result, expect: Expect) -> Iterator[Problem]:
 def _instead(result: Result, hello: Hello) -> str:
     """What the server said instead of offering it."""
     if result.ehlo_refusal:
-        return f"HELO was accepted after EHLO was refused: {explained(result.ehlo_refusal)}"
+        return f"HELO was accepted after EHLO was refused: {explain(result.ehlo_refusal)}"
     offered = " ".join(sorted(hello.extensions)) or "nothing"
-    return misplaced(result.ehlo, "STARTTLS") or f"{hello.verb} offers: {offered}"
+    return first_line_hint(result.ehlo, "STARTTLS") or f"{hello.verb} offers: {offered}"
 
 
 def _mask(result: Result) -> str | None:

@@ -77,7 +77,7 @@ def endpoint_info(state: State) -> Iterable[Sample]:
 def software(state: State) -> Iterable[Sample]:
     result = state.result
     if result is None or result.greeting is None:
-        return iter(())
+        return ()
     return one(1, software_of(result.greeting.text, result.ehlo or result.ehlo_tls))
 
 

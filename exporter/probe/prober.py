@@ -85,25 +85,11 @@ class Prober:
         password: str | None = None,
     ) -> None:
         """Begin the conversation; the `password` is only needed where a login may be due."""
-        seen, began, now = Seen(), self._monotonic(), self._clock()
+        seen, began = Seen(), self._monotonic()
         password_hash = None if password is None else hash(password)
 
         def finish(shell: Shell) -> None:
-            try:
-                seen.auth = shell.transcript.kept(seen.auth)  # remembered; it may repeat the password
-                auth_ended = self._logins.note(
-                    peer,
-                    seen,
-                    shell.ended,
-                    began,
-                    shell.own_address,
-                    password_hash=password_hash,
-                    untestable=shell.untestable is not None,
-                )
-                result = self._result(peer, lookup, shell, seen, auth_ended)
-            except Exception as error:
-                log.exception("internal error", extra={"endpoint": str(peer)})
-                result = _mistake(peer, lookup, now, self._clock(), error)
+            result = self._outcome(peer, lookup, shell, seen, began=began, password_hash=password_hash)
             try:
                 self._conclude(shell, result, done)
             finally:
@@ -174,6 +160,27 @@ class Prober:
             return None
         names = (lookup.tlsa.base,) if lookup.tlsa.base == peer.host else (lookup.tlsa.base, peer.host)
         return self._matcher.match(session.chain, lookup.tlsa.records, names, lookup.next_hops, self._clock())
+
+    def _outcome(
+        self, peer: Peer, lookup: Lookup | None, shell: Shell, seen: Seen, *, began: float, password_hash: int | None
+    ) -> Result:
+        """Note the login, and make the result; a mistake of ours makes one, too."""
+        try:
+            seen.auth = shell.transcript.kept(seen.auth)  # remembered; it may repeat the password
+            auth_ended = self._logins.note(
+                peer,
+                seen,
+                shell.ended,
+                began,
+                shell.own_address,
+                password_hash=password_hash,
+                untestable=shell.untestable is not None,
+            )
+            return self._result(peer, lookup, shell, seen, auth_ended)
+        except Exception as error:
+            log.exception("internal error", extra={"endpoint": str(peer)})
+            now = self._clock()
+            return _mistake(peer, lookup, now - shell.watch.lasted(), now, error)
 
     def _result(self, peer: Peer, lookup: Lookup | None, shell: Shell, seen: Seen, auth_ended: Ended | None) -> Result:
         """Freeze what was seen; the certificates are judged and need not be kept."""
