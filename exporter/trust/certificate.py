@@ -8,7 +8,6 @@ import hashlib
 import ipaddress
 import math
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -41,6 +40,8 @@ MAX_LABEL, MAX_SERIAL = 64, 80
 MAX_NAMES = 100
 """Names kept as a fact, each as long as a DNS name may be. All of them are matched."""
 MAX_NAME = 253
+MAX_ENTRIES = 2000
+"""Entries of a subjectAltName that are read for that."""
 
 KEYS = {
     RSA: ("rsa-{}", 2048),
@@ -188,15 +189,13 @@ def unreadable(der: bytes) -> Certificate:
 
 def address(octets: bytes) -> str | None:
     """The IP address of an iPAddress subjectAltName; None where it is none (RFC 5280 4.2.1.6)."""
-    with suppress(ValueError):
-        return str(ipaddress.ip_address(octets))
-    return None
+    return str(ipaddress.ip_address(octets)) if len(octets) in (4, 16) else None
 
 
 def _names(fields: Fields) -> list[str]:
     """Its dNSNames, then its iPAddresses, in order."""
     hosts, addresses = [], []
-    for entry in fields.alternatives:
+    for entry in fields.alternatives(MAX_ENTRIES):
         if entry.tag == DNS_NAME and entry.content:
             hosts.append(entry.content[: MAX_NAME + 1].decode("utf-8", "replace"))
         elif entry.tag == IP_ADDRESS and (found := address(entry.content)):

@@ -10,6 +10,8 @@ from typing import NamedTuple
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER, SEQUENCE = 0x01, 0x02, 0x03, 0x04, 0x06, 0x30
 MAX_NESTED = 8
 """Indefinite lengths inside one another that are followed."""
+MAX_ELEMENTS = 64
+"""Elements in a row that are read: where a certificate has a dozen, a hostile one has thirty thousand."""
 
 
 class Element(NamedTuple):
@@ -24,11 +26,11 @@ NOTHING = Element(0, b"", b"")
 """Stands for an element that is missing."""
 
 
-def elements(der: bytes) -> Iterator[Element]:
-    """The elements in a row, up to the first that is broken."""
+def elements(der: bytes, most: int = MAX_ELEMENTS) -> Iterator[Element]:
+    """The first elements in a row, up to one that is broken."""
     at = 0
     try:
-        while at < len(der):
+        for _ in range(most):
             start, end, after = _extent(der, at, MAX_NESTED)
             yield Element(der[at], der[start:end], der[at:after])
             at = after

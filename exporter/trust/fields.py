@@ -4,7 +4,7 @@ For facts only: whether a certificate may be used so is OpenSSL's to say. Nothin
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,7 +45,8 @@ class Fields:
     subject: bytes
     key: bytes
     """The whole SubjectPublicKeyInfo; of the others the content."""
-    extensions: bytes
+    extensions: Mapping[bytes, bytes]
+    """Values by object identifier; the first of each kind."""
 
     @classmethod
     def of(cls, der: bytes) -> "Fields":
@@ -56,16 +57,13 @@ class Fields:
         serial, algorithm, issuer, validity, subject, key, *rest = (*found, *[NOTHING] * 6)
         listed = next((each.content for each in rest if each.tag == EXTENSIONS), b"")
         return cls(
-            serial.content, algorithm.content, issuer.content, validity.content, subject.content, key.whole, listed
-        )
+            serial.content, algorithm.content, issuer.content, validity.content, subject.content, key.whole,
+            _extensions(listed),
+        )  # fmt: skip
 
     def extension(self, kind: bytes) -> bytes:
         """The value of the first extension of this kind; empty where it has none."""
-        for each in elements(first(self.extensions).content):
-            told, *value = (*elements(each.content), NOTHING)
-            if told.content == kind:
-                return next((part.content for part in value if part.tag == OCTET_STRING), b"")
-        return b""
+        return self.extensions.get(kind, b"")
 
     @property
     def dates(self) -> tuple[float | None, float | None]:
@@ -73,10 +71,9 @@ class Fields:
         not_before, not_after, *_ = (*elements(self.validity), NOTHING, NOTHING)
         return _moment(not_before), _moment(not_after)
 
-    @property
-    def alternatives(self) -> Iterator[Element]:
-        """The entries of its subjectAltName, of all kinds."""
-        return elements(first(self.extension(SUBJECT_ALTERNATIVE_NAME)).content)
+    def alternatives(self, most: int) -> Iterator[Element]:
+        """The first entries of its subjectAltName, of all kinds."""
+        return elements(first(self.extension(SUBJECT_ALTERNATIVE_NAME)).content, most)
 
     @property
     def key_algorithm(self) -> bytes:
@@ -131,11 +128,19 @@ class Fields:
         return [each.content for each in elements(first(self.extension(EXTENDED_KEY_USAGE)).content)]
 
 
+def _extensions(listed: bytes) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    for each in elements(first(listed).content):
+        kind, *value = (*elements(each.content, 3), NOTHING)  # a BOOLEAN may stand between them
+        found.setdefault(kind.content, next((part.content for part in value if part.tag == OCTET_STRING), b""))
+    return found
+
+
 def attribute(name: bytes, kind: bytes, limit: int) -> str:
     """The first attribute of that kind in a distinguished name, so many characters of it; may hold any character."""
     for relative in elements(name):
-        for pair in elements(relative.content):
-            told, value, *_ = (*elements(pair.content), NOTHING, NOTHING)
+        for pair in elements(relative.content, 8):
+            told, value, *_ = (*elements(pair.content, 2), NOTHING, NOTHING)
             if told.content == kind:
                 cut = value.content[: limit * WIDEST]
                 return cut.decode(ENCODINGS.get(value.tag, "latin-1"), "replace")[:limit]

@@ -11,7 +11,7 @@ from service_identity.hazmat import DNS_ID, DNSPattern
 
 from exporter.targets import is_literal
 from exporter.trust.certificate import MAX_NAMES, Reading
-from exporter.trust.fields import DNS_NAME, IP_ADDRESS
+from exporter.trust.fields import DNS_NAME, IP_ADDRESS, SUBJECT_ALTERNATIVE_NAME
 
 NAMES_SHOWN = 4
 
@@ -30,16 +30,21 @@ def mismatch(leaf: Reading, name: str) -> str | None:
 
 def _has_address(leaf: Reading, name: str) -> bool:
     octets = ipaddress.ip_address(name).packed
-    return any(entry.tag == IP_ADDRESS and entry.content == octets for entry in leaf.fields.alternatives)
+    listed = leaf.fields.extension(SUBJECT_ALTERNATIVE_NAME)
+    return octets in listed and any(
+        entry.tag == IP_ADDRESS and entry.content == octets for entry in leaf.fields.alternatives(len(listed))
+    )
 
 
 def _has_host(leaf: Reading, name: str) -> bool:
     """Whether an entry fits. One that is none, like `*` or octets over 127, spoils only itself."""
     _, dot, parent = name.partition(".")
     candidates = {each.encode().lower() for each in (name, f"*{dot}{parent}")}
-    return any(
+    listed = leaf.fields.extension(SUBJECT_ALTERNATIVE_NAME)
+    may_fit = any(each in listed.lower() for each in candidates)  # thousands of entries are not read in vain
+    return may_fit and any(
         entry.tag == DNS_NAME and entry.content.lower() in candidates and _fits(entry.content, name)
-        for entry in leaf.fields.alternatives
+        for entry in leaf.fields.alternatives(len(listed))
     )
 
 

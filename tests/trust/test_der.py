@@ -42,7 +42,7 @@ def test_it_is_read_as_openssl_reads_it_up_to_what_is_broken(ber: str, contents:
 
 
 def everything(fields: Fields) -> Iterator[object]:
-    yield from (fields.dates, list(fields.alternatives), fields.slow_key, fields.hash_of_pss, fields.purposes)
+    yield from (fields.dates, list(fields.alternatives(100)), fields.slow_key, fields.hash_of_pss, fields.purposes)
     yield from (fields.names_its_issuer, fields.lacks_tls_usage, fields.key_algorithm)
 
 

@@ -2,16 +2,18 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.model import Certificate, Verdict
-from exporter.trust import Judge, TrustStore, certificate
+from exporter.trust import Judge, TrustStore, certificate, der
 from exporter.trust.certificate import Reading, read
 from exporter.trust.der import element
 from exporter.trust.fields import Fields
@@ -29,6 +31,7 @@ from tests.trust.raw import (
     RSA_SHA256,
     Raw,
     alternatives,
+    attribute,
     extension,
     host,
     identifier,
@@ -223,6 +226,38 @@ def test_names_are_compared_with_constraints_while_they_are_few(ca_file: str, ti
     leaf = replace(Raw(), issuer=named("Between"), signer="between", extensions=(alternatives(*[host(NAME)] * times),))
     verdict = judged(ca_file, leaf, between)
     assert findings(verdict) == {"not_trusted", *(["unsuitable"] if looked_at else [])}
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        pytest.param(replace(Raw(), extensions=(alternatives(*[host("a")] * 30_000),)), id="names"),
+        pytest.param(replace(Raw(), extensions=(alternatives(*[element(0x87, b"a")] * 30_000),)), id="addresses"),
+        pytest.param(replace(Raw(), extensions=(extension("2.5.29.9", b""),) * 6_000), id="extensions"),
+        pytest.param(replace(Raw(), subject=sequence(*[element(0x31)] * 30_000)), id="empty parts of a subject"),
+        pytest.param(
+            replace(Raw(), issuer=sequence(element(0x31, *[attribute("2.5.4.10", "a")] * 6_000))), id="one set"
+        ),
+    ],
+)
+def test_few_elements_of_a_certificate_are_read(monkeypatch: pytest.MonkeyPatch, ca_file: str, hostile: Raw) -> None:
+    """A server may show another one each time, so no cache helps."""
+    extent, count = der._extent, Counter[str]()
+
+    def counted(*arguments: Any) -> tuple[int, int, int]:
+        count["read"] += 1
+        return extent(*arguments)
+
+    monkeypatch.setattr(der, "_extent", counted)
+    judged(ca_file, hostile)
+    assert count["read"] < 3_000
+
+
+@pytest.mark.parametrize("name", [NAME, "192.0.2.1"])
+def test_a_name_counts_however_many_others_stand_before_it(ca_file: str, name: str) -> None:
+    entries = (*[host("a")] * 10_000, host(NAME), element(0x87, bytes((192, 0, 2, 1))))
+    shown = replace(Raw(), extensions=(alternatives(*entries),))
+    assert judged(ca_file, shown, name=name).host_mismatch is None
 
 
 # --- who sent it ----------------------------------------------------------------------------------------------
