@@ -667,7 +667,7 @@ UNTESTABLE: dict[Untestable, UntestableRow] = {
         "The nameserver lines of /etc/resolv.conf or the key `nameservers`.",
     ),
     Untestable.LOCAL_RESOURCES: UntestableRow(
-        "This machine ran out of file descriptors, ports or memory, or the agent's event loop stood still for a second "
+        "This machine ran out of file descriptors, ports or memory, or the agent's event loop was blocked for a second "
         "or more during a probe that timed out.",
         "ulimit -n (LimitNOFILE), the ephemeral port range, memory, the load of this machine; the agent's log.",
     ),

@@ -12,7 +12,7 @@ from typing import Any
 
 from exporter.model import Ended, Peer, Session
 from exporter.probe import failures
-from exporter.probe.lag import LoopAwayError, LoopLag
+from exporter.probe.lag import LoopBlockedError, LoopLag
 from exporter.probe.redaction import Redactor
 from exporter.probe.stopwatch import Stopwatch
 from exporter.probe.transcript import Transcript
@@ -191,5 +191,5 @@ class Connector(ABC):
         self._timer = self._loop.call_at(when, self._time_is_up)
 
     def _timeout(self) -> TimeoutError:
-        """Time is up: for the server, unless we were away ourselves."""
-        return LoopAwayError() if self._lag.away_within(self.watch.lasted()) else TimeoutError()
+        """Time is up: for the server, unless our own event loop was blocked."""
+        return LoopBlockedError() if self._lag.blocked_within(self.watch.lasted()) else TimeoutError()

@@ -9,7 +9,7 @@ import errno
 
 from exporter.model import Ended, Reply, Security
 from exporter.phrases import took_for_command
-from exporter.probe.lag import LoopAwayError
+from exporter.probe.lag import LoopBlockedError
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.smtp.reply import MalformedReplyError, ReplyParser, ReplyTooLongError, text
 from exporter.wire import NO_ROUTE, ClosedError, EarlyDataError, HandshakeError, TlsError, has_route, is_tls_record
@@ -111,12 +111,12 @@ def ended(
 
 
 def untestable(error: Exception, address: str) -> Untestable | None:
-    """Whether this says nothing of the target: no route or no resources here, or our own event loop was away."""
+    """Whether this says nothing of the target: no route or no resources here, or our own event loop was blocked."""
     cause = error.cause if isinstance(error, HandshakeError) else error
     code = cause.errno if isinstance(cause, OSError) else None
     if code in NO_ROUTE and not has_route(address):
         return Untestable.NO_IPV6 if ":" in address else Untestable.NO_IPV4
-    return Untestable.LOCAL_RESOURCES if code in LOCAL_RESOURCES or isinstance(cause, LoopAwayError) else None
+    return Untestable.LOCAL_RESOURCES if code in LOCAL_RESOURCES or isinstance(cause, LoopBlockedError) else None
 
 
 def detail(error: Exception) -> str:
@@ -124,7 +124,7 @@ def detail(error: Exception) -> str:
     match error:
         case HandshakeError():
             return detail(error.cause)
-        case MalformedReplyError() | LoopAwayError():
+        case MalformedReplyError() | LoopBlockedError():
             return str(error)
         case TlsError():
             return error.reason

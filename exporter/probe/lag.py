@@ -1,4 +1,4 @@
-"""How late the event loop runs what is due, and when it was last away: then a time-out says nothing of a server."""
+"""How late the event loop runs what is due, and whether it was blocked: then a time-out says nothing of a server."""
 
 import asyncio
 import logging
@@ -8,16 +8,16 @@ from math import inf
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 0.25
-AWAY_SECONDS = 1.0
-"""An event loop that runs nothing for so long was away."""
+BLOCKED_SECONDS = 1.0
+"""An event loop that runs nothing for so long was blocked."""
 
 
-class LoopAwayError(TimeoutError):
-    """Time was up in a probe during which our own event loop was away: busy, or the process was stopped."""
+class LoopBlockedError(TimeoutError):
+    """Time was up in a probe during which our own event loop was blocked: busy, or the process was stopped."""
 
     def __str__(self) -> str:
         """Say what a transcript says of it."""
-        return "time is up, but our own event loop was away meanwhile"
+        return "time is up, but our own event loop was blocked during this probe"
 
 
 class LoopLag:
@@ -38,17 +38,17 @@ class LoopLag:
         now = self._loop.time()
         late = max(0.0, now - self._last - BEAT_SECONDS)
         self._observe(late)
-        if now - self._last >= AWAY_SECONDS:
+        if now - self._last >= BLOCKED_SECONDS:
             self._returned = now
-            log.warning("event loop was away: this machine is busy, or it stopped the agent", extra={"seconds": late})
+            log.warning("event loop was blocked: this machine is busy, or stopped the agent", extra={"seconds": late})
         self._last = now
         self._timer = self._loop.call_later(BEAT_SECONDS, self._beat)
 
-    def away_within(self, seconds: float) -> bool:
-        """Whether the loop was away in the last so many seconds, also where it has only just come back."""
+    def blocked_within(self, seconds: float) -> bool:
+        """Whether the loop was blocked in the last so many seconds, also where it runs again only now."""
         now = self._loop.time()
         began = now - seconds
-        return self._returned - began >= AWAY_SECONDS or now - max(self._last, began) >= AWAY_SECONDS
+        return self._returned - began >= BLOCKED_SECONDS or now - max(self._last, began) >= BLOCKED_SECONDS
 
     def stop(self) -> None:
         """Measure no more."""

@@ -54,11 +54,11 @@ class Prober:
             done: what to call with the Result; called within `probe` where there is no address.
         """
         now = self._clock()
-        away = lookup is not None and _timed_out(lookup) and self._lag.away_within(lookup.seconds)
-        if lookup and away:
+        blocked = lookup is not None and _timed_out(lookup) and self._lag.blocked_within(lookup.seconds)
+        if lookup and blocked:
             lookup = replace(lookup, problem=None)
         if not addresses:
-            done(_nowhere(peer, lookup, now, away=away))
+            done(_nowhere(peer, lookup, now, blocked=blocked))
             return
         account = self._passwords.account(peer)
         if account is None or not self._logins.due(peer, self._monotonic(), None):
@@ -229,11 +229,11 @@ def _timed_out(lookup: Lookup) -> bool:
     return lookup.problem is not None and lookup.problem.reason is Reason.DNS_TIMEOUT
 
 
-def _nowhere(peer: Peer, lookup: Lookup | None, now: float, *, away: bool) -> Result:
-    """The result of a probe that has no address to connect to. `away`: DNS had no time, because we were away."""
+def _nowhere(peer: Peer, lookup: Lookup | None, now: float, *, blocked: bool) -> Result:
+    """The result of a probe that has no address to connect to. `blocked`: our event loop was, so DNS had no time."""
     if lookup is None:
         return Result(peer, now, now, 0.0, {})
     nobody = Untestable.DNS_UNAVAILABLE if lookup.unavailable else None
-    nobody = Untestable.LOCAL_RESOURCES if away else nobody
+    nobody = Untestable.LOCAL_RESOURCES if blocked else nobody
     stages, began = {Stage.DNS: lookup.seconds}, now - lookup.seconds
     return Result(peer, began, now, lookup.seconds, stages, lookup, ended=lookup.problem, untestable=nobody)

@@ -1,4 +1,4 @@
-"""How late a loop is, by a clock that is passed in; and that a time-out while it was away is nobody's fault."""
+"""How late a loop is, by a clock that is passed in; and that a time-out while it was blocked is nobody's fault."""
 
 import asyncio
 import errno
@@ -11,7 +11,7 @@ import pytest
 from exporter.checks import assess
 from exporter.model import Ended, Lookup, Session, Settings
 from exporter.probe import failures
-from exporter.probe.lag import LoopAwayError, LoopLag
+from exporter.probe.lag import LoopBlockedError, LoopLag
 from exporter.probe.prober import Prober
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.simulated.ports import closed_port, dropping_port
@@ -53,7 +53,7 @@ def lag_of(loop: Any, observe: Callable[[float], object] = lambda _: None) -> Lo
 
 
 @pytest.mark.parametrize(
-    ("beats", "now", "within", "away"),
+    ("beats", "now", "within", "blocked"),
     [
         pytest.param((0.25, 0.5, 0.75, 1.0), 1.1, 30.0, False, id="never"),
         pytest.param((0.25, 1.0, 1.6), 1.7, 30.0, False, id="less than a second each time"),
@@ -66,21 +66,21 @@ def lag_of(loop: Any, observe: Callable[[float], object] = lambda _: None) -> Lo
         pytest.param((0.25,), 1.5, 0.5, False, id="until now, but the probe is younger"),
     ],
 )
-def test_whether_the_loop_was_away(beats: tuple[float, ...], now: float, within: float, away: bool) -> None:
+def test_whether_the_loop_was_blocked(beats: tuple[float, ...], now: float, within: float, blocked: bool) -> None:
     loop = Loop()
     lag = lag_of(loop)
     loop.pass_by(*beats)
     loop.now = 1000.0 + now
-    assert lag.away_within(within) is away
+    assert lag.blocked_within(within) is blocked
 
 
-def test_every_lag_is_observed_and_an_absence_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_every_lag_is_observed_and_a_blocked_loop_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     loop, late = Loop(), list[float]()
     lag_of(loop, late.append)
     loop.pass_by(0.25, 0.75, 3.0)
     assert late == [0.0, 0.25, 2.0]
     assert [(record.message.partition(":")[0], record.seconds) for record in caplog.records] == [  # type: ignore[attr-defined]
-        ("event loop was away", 2.0)
+        ("event loop was blocked", 2.0)
     ]
 
 
@@ -94,16 +94,16 @@ async def test_it_beats_until_it_is_stopped() -> None:
 # --- what a time-out says then -----------------------------------------------------------------------------------
 
 
-class Away(LoopLag):
-    def away_within(self, seconds: float) -> bool:
+class Blocked(LoopLag):
+    def blocked_within(self, seconds: float) -> bool:
         return seconds > 0
 
 
 @pytest.fixture
 async def busy() -> Prober:
-    """A prober whose loop is always away."""
+    """A prober whose loop is always blocked."""
     loop = asyncio.get_running_loop()
-    return Prober(loop, Judge(), ehlo_name="probe.example.net", lag=Away(loop))
+    return Prober(loop, Judge(), ehlo_name="probe.example.net", lag=Blocked(loop))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ async def busy() -> Prober:
         ("greeting_timeout", SUBMISSIONS),
     ],
 )
-async def test_a_time_out_while_we_were_away_says_nothing_of_the_server(
+async def test_a_time_out_while_we_were_blocked_says_nothing_of_the_server(
     serve: "Serve", probe: "Probe", zoo: "Zoo", busy: Prober, monkeypatch: pytest.MonkeyPatch,
     script: str, settings: Settings,
 ) -> None:  # fmt: skip
@@ -137,7 +137,7 @@ async def test_nor_does_a_connection_that_had_no_time(probe: "Probe", busy: Prob
     assert (result.ended, result.untestable, result.connected) == (None, Untestable.LOCAL_RESOURCES, None)
 
 
-async def test_a_refusal_is_one_though_we_were_away(probe: "Probe", busy: Prober) -> None:
+async def test_a_refusal_is_one_though_we_were_blocked(probe: "Probe", busy: Prober) -> None:
     with closed_port() as port:
         result = await probe(port, RELAY, by=busy)
     assert (result.ended and result.ended.reason, result.untestable) == (Reason.CONNECTION_REFUSED, None)
@@ -179,9 +179,9 @@ async def test_dns_that_had_no_time_says_nothing_either(
     [
         (TimeoutError(), None),
         (ConnectionResetError(errno.ECONNRESET, "reset"), None),
-        (LoopAwayError(), Untestable.LOCAL_RESOURCES),
+        (LoopBlockedError(), Untestable.LOCAL_RESOURCES),
         (OSError(errno.ENOBUFS, "no buffer space"), Untestable.LOCAL_RESOURCES),
-        (HandshakeError(LoopAwayError(), b"", Session()), Untestable.LOCAL_RESOURCES),
+        (HandshakeError(LoopBlockedError(), b"", Session()), Untestable.LOCAL_RESOURCES),
         (HandshakeError(OSError(errno.ENOMEM, "no memory"), b"", Session()), Untestable.LOCAL_RESOURCES),
         (HandshakeError(TimeoutError(), b"", Session()), None),
     ],
