@@ -158,7 +158,7 @@ class Pages:
             said = self._columns.pieces(self.board, self.clock(), own, openmetrics=openmetrics)
             pieces = [piece async for piece in sliced(said) if piece.size]
         compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
-        blocks = exposition.gzipped(pieces) if compress else exposition.plain(pieces)
+        blocks = exposition.pack(pieces) if compress else exposition.unpack(pieces)
         kind = exposition.OPENMETRICS if openmetrics else exposition.TEXT
         headers = {"Content-Type": kind, **_encoding("Accept, Accept-Encoding", compress=compress)}
         return await _stream(request, headers, sliced(blocks))

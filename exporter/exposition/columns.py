@@ -45,7 +45,7 @@ class Piece:
         data = packer.compress(plain) + packer.flush(zlib.Z_FULL_FLUSH)
         return cls(data, len(plain), zlib.crc32(plain))
 
-    def plain(self) -> Iterator[bytes]:
+    def unpack(self) -> Iterator[bytes]:
         """Unpack it, BLOCK octets at a time."""
         unpacker, rest, block = zlib.decompressobj(-zlib.MAX_WBITS), self.data, bytes(BLOCK)
         while len(block) == BLOCK:
@@ -58,11 +58,11 @@ PAUSE = Piece(b"", 0, 0)
 """Others may run."""
 
 
-def combined(before: int, piece: Piece) -> int:
+def crc32_combine(before: int, piece: Piece) -> int:
     """The CRC of some text and then a piece, from that of the text.
 
     CRC is linear: that of two texts is that of the first, multiplied by x to the number of bits of the second, XOR that
-    of the second; all modulo the polynomial. So does crc32_combine of zlib.
+    of the second; all modulo the polynomial. zlib's function of this name does so, too.
     """
     return _product(before, _power(piece.size)) ^ piece.checksum
 
@@ -157,12 +157,12 @@ class Columns:
         yield Piece.of(more)
 
 
-def gzipped(pieces: Iterable[Piece]) -> Iterator[bytes]:
+def pack(pieces: Iterable[Piece]) -> Iterator[bytes]:
     """Make one gzip stream of pieces, about BLOCK octets at a time."""
     block, length = [HEAD], 0
     checksum = size = 0
     for piece in pieces:
-        checksum, size = combined(checksum, piece), size + piece.size
+        checksum, size = crc32_combine(checksum, piece), size + piece.size
         block.append(piece.data)
         length += len(piece.data)
         if length >= BLOCK:
@@ -171,7 +171,7 @@ def gzipped(pieces: Iterable[Piece]) -> Iterator[bytes]:
     yield b"".join((*block, LAST_BLOCK, checksum.to_bytes(4, "little"), (size % (1 << 32)).to_bytes(4, "little")))
 
 
-def plain(pieces: Iterable[Piece]) -> Iterator[bytes]:
+def unpack(pieces: Iterable[Piece]) -> Iterator[bytes]:
     """Unpack pieces one after the other: their text is never there as a whole."""
     for piece in pieces:
-        yield from piece.plain()
+        yield from piece.unpack()

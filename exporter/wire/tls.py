@@ -84,7 +84,7 @@ class Tls:
 
     def outgoing(self) -> bytes:
         """What is to be sent to the peer; empty where there is nothing."""
-        waiting = _waiting(self._connection._from_ssl)
+        waiting = _pending(self._connection._from_ssl)
         return self._connection.bio_read(waiting) if waiting else b""
 
     def shake_hands(self) -> bool:
@@ -110,7 +110,7 @@ class Tls:
             TlsError: what came is no TLS, or an alert, or too much beside the application's data.
             ClosedError: the peer said close_notify.
         """
-        while (unread := _waiting(self._connection._into_ssl)) or self._rest:
+        while (unread := _pending(self._connection._into_ssl)) or self._rest:
             try:
                 data = self._connection.recv(PIECE)
             except SSL.WantReadError:
@@ -128,7 +128,7 @@ class Tls:
 
         Nothing: it turns to what it has to answer, once after each record.
         """
-        left = _waiting(self._connection._into_ssl)
+        left = _pending(self._connection._into_ssl)
         if left < unread:
             self._turned = False
             if not (left or self._record.complete):
@@ -185,7 +185,7 @@ class Tls:
         return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate) for certificate in chain)
 
 
-def _waiting(bio: object) -> int:
+def _pending(bio: object) -> int:
     """Bytes in a memory BIO."""
     size: int = BIO_get_mem_data(bio, NULL)
     return size

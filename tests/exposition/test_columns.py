@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.board import Board
-from exporter.exposition import Columns, Piece, gzipped, plain, render, write_ahead
+from exporter.exposition import Columns, Piece, pack, render, unpack, write_ahead
 from exporter.exposition.columns import BLOCK, PAUSE
 from exporter.exposition.rows import WIDTH
 from exporter.families import DOMAIN_FAMILIES, FAMILIES
@@ -26,8 +26,8 @@ COUNT, LAST = "smtp_probes_total", "smtp_probe_last_timestamp_seconds"
 def scraped(columns: Columns, board: Board, now: float = NOW, more: str = "", *, openmetrics: bool = False) -> str:
     """What it says; packed and unpacked it is the same."""
     pieces = list(columns.pieces(board, now, more, openmetrics=openmetrics))
-    said = gzip.decompress(b"".join(gzipped(pieces)))
-    assert said == b"".join(plain(pieces))
+    said = gzip.decompress(b"".join(pack(pieces)))
+    assert said == b"".join(unpack(pieces))
     return said.decode()
 
 
@@ -187,7 +187,7 @@ def test_a_scrape_tells_of_the_time_when_it_began() -> None:
             board.record(failed(Reason.GREETING_CLOSED, at(1)))
             board.remove(endpoint(of=at(2)))
             board.add(endpoint(of=at(9999)))
-    assert b"".join(plain(pieces)).decode() == before
+    assert b"".join(unpack(pieces)).decode() == before
     assert scraped(columns, board) == written(board) != before
 
 
@@ -201,7 +201,7 @@ def test_a_domain_that_goes_meanwhile_takes_no_other_with_it() -> None:
     pieces = columns.pieces(board, NOW, "", openmetrics=False)
     assert (next(pieces), next(pieces)) == (PAUSE, PAUSE), "the endpoint, and the first domain"
     del board.domains[DOMAINS[0]]
-    assert b"".join(plain(pieces)).decode() == before
+    assert b"".join(unpack(pieces)).decode() == before
 
 
 @pytest.mark.parametrize("size", [0, 1, 255, 65_537, 3_000_007])
@@ -211,7 +211,7 @@ def test_the_checksum_is_that_of_the_whole(size: int) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
 def test_a_piece_is_unpacked_block_by_block(size: int) -> None:
-    blocks = list(Piece.of("x" * size).plain())
+    blocks = list(Piece.of("x" * size).unpack())
     assert b"".join(blocks) == b"x" * size
     assert max(map(len, blocks)) <= BLOCK
 
