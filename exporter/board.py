@@ -13,8 +13,8 @@ from exporter.checks.history import STEADY, History, after_probe, starttls_offer
 from exporter.egress import Egress, Vote, Way, vote_of
 from exporter.failure import Failure, keep
 from exporter.lending import Lendable
-from exporter.model import NO_DEMANDS, Demands, Domain, Ended, Endpoint, Peer, Result
-from exporter.reasons import Reason, Stage, Untestable
+from exporter.model import NO_DEMANDS, Demands, Domain, Endpoint, Peer, Result
+from exporter.reasons import Reason, Untestable
 from exporter.state import HERITAGE, Change, DomainState, State
 
 GRACE = 3600.0
@@ -261,8 +261,3 @@ class Board:
         for way in self.egress.ways():
             if (blocked := self.egress.blocked(way)) is not None:
                 yield way, blocked
-
-
-def internal_error(peer: Peer, error: BaseException, now: float) -> Result:
-    """Make the result of a probe that a mistake of ours ended."""
-    return Result(peer, now, now, 0.0, {}, ended=Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, type(error).__name__))

@@ -10,13 +10,13 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from exporter.board import Board, internal_error
+from exporter.board import Board
 from exporter.changes import endpoint_changed
 from exporter.domains import Domains
 from exporter.egress import Way, vote_of
 from exporter.inquiry import DNS_SHARE, inquire
 from exporter.model import Domain, Lookup, Peer, Problem, Result, Target, Tlsa
-from exporter.probe.prober import Prober
+from exporter.probe.prober import Prober, internal_error
 from exporter.reasons import Reason, Stage
 from exporter.resolve import MX_NOT_SIGNED, NOT_TESTABLE, Addresses, Resolver
 from exporter.schedule import Schedule

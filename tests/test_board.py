@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from exporter.board import ANEW, GRACE, SOME, Board, internal_error
+from exporter.board import ANEW, GRACE, SOME, Board
 from exporter.egress import Egress, Way, ballot
 from exporter.model import NO_DEMANDS, Demands, Domain, Exchanges, Hello, Peer, Reply, Result, Settings, Target
+from exporter.probe.prober import internal_error
 from exporter.reasons import Reason, Untestable
 from exporter.state import STALE_SECONDS, Change, DomainState
 from tests.results import ADDRESS, DAY, HOST, NOW, endpoint, failed, healthy, peer

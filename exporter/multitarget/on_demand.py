@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from exporter.board import internal_error
 from exporter.checks import assess
 from exporter.config import Config
 from exporter.inquiry import DNS_SHARE, inquire
@@ -19,7 +18,7 @@ from exporter.multitarget import shown
 from exporter.multitarget.access import Allowed
 from exporter.multitarget.asked import Asked, OnDemand, asked
 from exporter.multitarget.room import Room
-from exporter.probe.prober import Prober
+from exporter.probe.prober import Prober, internal_error
 from exporter.reasons import Reason
 from exporter.resolve import Resolver
 from exporter.state import State

@@ -110,6 +110,11 @@ def ended(
     return Ended(stage, reason, detail(error))
 
 
+def mistake(error: BaseException) -> Ended:
+    """Say that a mistake of ours ended it."""
+    return Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, type(error).__name__)
+
+
 def untestable(error: Exception, address: str) -> Untestable | None:
     """Whether this says nothing of the target: no route or no resources here, or our own event loop was blocked."""
     cause = error.cause if isinstance(error, HandshakeError) else error

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from exporter.model import Dane, Ended, Lookup, Peer, Result, Session, Verdict
+from exporter.probe import failures
 from exporter.probe.lag import LoopLag
 from exporter.probe.logins import Logins
 from exporter.probe.passwords import Account, Passwords, WaitForPassword
@@ -70,7 +71,7 @@ class Prober:
                 self._begin(peer, addresses, lookup, done, account=account, password=password)
             except Exception as error:
                 log.exception("internal error", extra={"endpoint": str(peer)})
-                done(_mistake(peer, lookup, now, self._clock(), error))
+                done(internal_error(peer, error, self._clock(), lookup))
 
         self._hold(WaitForPassword(self._loop, account, begin, self._over))
 
@@ -179,8 +180,7 @@ class Prober:
             return self._result(peer, lookup, shell, seen, auth_ended)
         except Exception as error:
             log.exception("internal error", extra={"endpoint": str(peer)})
-            now = self._clock()
-            return _mistake(peer, lookup, now - shell.watch.lasted(), now, error)
+            return internal_error(peer, error, self._clock(), lookup, shell.watch.lasted())
 
     def _result(self, peer: Peer, lookup: Lookup | None, shell: Shell, seen: Seen, auth_ended: Ended | None) -> Result:
         """Freeze what was seen; the certificates are judged and need not be kept."""
@@ -219,10 +219,11 @@ class Prober:
         return shell.transcript.redactor.result(result)
 
 
-def _mistake(peer: Peer, lookup: Lookup | None, began: float, now: float, error: Exception) -> Result:
-    """The result of a probe that ended with a mistake of ours."""
-    ended = Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, type(error).__name__)
-    return Result(peer, began, now, now - began, {}, lookup, ended=ended)
+def internal_error(
+    peer: Peer, error: BaseException, now: float, lookup: Lookup | None = None, lasted: float = 0.0
+) -> Result:
+    """Make the result of a probe that a mistake of ours ended."""
+    return Result(peer, now - lasted, now, lasted, {}, lookup, ended=failures.mistake(error))
 
 
 def _timed_out(lookup: Lookup) -> bool:

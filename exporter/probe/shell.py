@@ -9,12 +9,12 @@ import logging
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from exporter.model import Ended, Peer, Reply, Security, Session, Verdict
+from exporter.model import Peer, Reply, Security, Session, Verdict
 from exporter.probe import failures
 from exporter.probe.connector import Connector
 from exporter.probe.lag import LoopLag
 from exporter.probe.redaction import Redactor
-from exporter.reasons import Reason, Stage
+from exporter.reasons import Stage
 from exporter.smtp.commands import Command, Connect, Handshake, Hear, Judge, Password, Quit, Say
 from exporter.smtp.reply import MalformedReplyError, ReplyParser, ReplyTooLongError
 from exporter.wire import EarlyDataError, HandshakeError
@@ -82,7 +82,7 @@ class Shell(Connector):
             self._over(error)
         except Exception as error:
             log.exception("internal error", extra={"endpoint": str(self._peer)})
-            self.ended = Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, type(error).__name__)
+            self.ended = failures.mistake(error)
             self._finish()
 
     def _advance(self, answer: object) -> None:
