@@ -44,9 +44,6 @@ class Board:
         self.egress = egress or Egress()
         self._on_result = on_result
         self._on_egress, self._on_change, self._soon = on_egress, on_change, soon
-        self._blocked: dict[Way, bool | None] = {}
-        self._unjudged = False
-        """A way looks blocked since a vote went, and none has come since."""
         self._anew: deque[State] = deque()
         self.states: dict[Peer, State] = {}
         self.endpoints = Lendable[Endpoint, State]()
@@ -175,9 +172,8 @@ class Board:
             for other in self._at[target, peer.host].values()
             if other is not state and other.result and not other.withdrawn(result.finished)
         }
-        way = self.egress.way_of(peer)
-        blocked = way is not None and self._blocked.get(way) is True and self.egress.counts(peer)
         demands = strictest(self._demands.get((target, peer.host), NO_DEMANDS) for target in state.targets)
+        blocked = self.egress.excuses(peer)
         return History(state.starttls_offered, tuple(siblings.values()), blocked, demands, state.offers)
 
     def demand(self, target: str, host: str, demands: Demands) -> None:
@@ -190,34 +186,19 @@ class Board:
         self._look_anew(self._at.get((target, host), {}).values())
 
     def vote(self, voter: Peer, vote: Vote | None) -> None:
-        """Take in whether somebody could be connected to; where that changes a verdict, assess its voters anew.
-
-        A connection on one port may say something about another, so all ways are judged; there are few.
-        """
-        changed = self.egress.cast(voter, vote)
-        if changed or (self._unjudged and vote):
-            self._judge_ways(voter, news=vote is not None)
+        """Take in whether somebody could be connected to; where that changes a verdict, assess its voters anew."""
+        if self.egress.cast(voter, vote):
+            self._judge_ways(voter, vote_came=vote is not None)
 
     def require(self, *, min_hosts: int, min_networks: int) -> None:
         """Ask for so many hosts and networks from now on before a port looks blocked."""
         self.egress.require(min_hosts=min_hosts, min_networks=min_networks)
         self._judge_ways(None)
 
-    def _judge_ways(self, caster: Peer | None, *, news: bool = True) -> None:
-        """Judge which ports are blocked. A vote that goes is no news: a reload takes them back one after the other.
-
-        So nobody is told then, and a port does not begin to look blocked before the next vote.
-        """
-        self._unjudged = False
-        for way in {*self.egress.ways(), *self._blocked}:
-            blocked = self.egress.blocked(way)
-            if self._blocked.get(way) is blocked:
-                continue
-            if blocked and not news:
-                self._unjudged = True
-                continue
-            self._blocked[way] = blocked
-            if news:
+    def _judge_ways(self, caster: Peer | None, *, vote_came: bool = True) -> None:
+        """Judge which ports are blocked. Nobody is told of what a vote that goes changes."""
+        for way, blocked in self.egress.judge(vote_came=vote_came):
+            if vote_came:
                 self._on_egress(way, blocked)
             others = (self.states.get(each) for each in self.egress.voters(way) if each != caster)
             self._look_anew(each for each in others if each)

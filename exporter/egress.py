@@ -112,16 +112,19 @@ class Egress:
         self._min_hosts, self._min_networks = min_hosts, min_networks
         self._votes: dict[Peer, Vote] = {}
         self._counts: dict[tuple[Way, Reach], Count] = {}
+        self._judged: dict[Way, bool | None] = {}
+        self._unjudged = False
+        """A way looks blocked since a vote went, and none has come since."""
 
     def require(self, *, min_hosts: int, min_networks: int) -> None:
         """Ask for so many hosts and networks from now on."""
         self._min_hosts, self._min_networks = min_hosts, min_networks
 
     def cast(self, voter: Peer, vote: Vote | None) -> bool:
-        """Take in the vote of a voter in the place of its last one; None takes that back. True if that is another."""
+        """Take in the vote of a voter in the place of its last one; None takes that back. True if `judge` is due."""
         old = self._votes.get(voter)
         if vote == old:
-            return False
+            return self._unjudged and vote is not None
         if old:
             del self._votes[voter]
             self._counts[old.way, old.reach].add(old, -1)
@@ -130,10 +133,28 @@ class Egress:
             self._counts.setdefault((vote.way, vote.reach), Count()).add(vote, 1)
         return True
 
-    def way_of(self, voter: Peer) -> Way | None:
-        """The way that a voter's vote is about; None where it has none."""
+    def judge(self, *, vote_came: bool = True) -> list[tuple[Way, bool | None]]:
+        """Judge all ways: a connection on one port may say something about another. Returns what has changed.
+
+        A vote that goes is no news: a reload takes them back one after the other. So no port begins to look blocked
+        before the next vote.
+        """
+        self._unjudged, changed = False, []
+        for way in {*self.ways(), *self._judged}:
+            blocked = self.blocked(way)
+            if self._judged.get(way) is blocked:
+                continue
+            if blocked and not vote_came:
+                self._unjudged = True
+                continue
+            self._judged[way] = blocked
+            changed.append((way, blocked))
+        return changed
+
+    def excuses(self, voter: Peer) -> bool:
+        """Whether the way of a voter looked blocked when last judged, and its vote is one of those that decide."""
         vote = self._votes.get(voter)
-        return vote.way if vote else None
+        return vote is not None and self._judged.get(vote.way) is True and self.counts(voter)
 
     def ways(self) -> list[Way]:
         """The ways that anybody votes on."""
