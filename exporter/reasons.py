@@ -237,7 +237,7 @@ REASONS: dict[Reason, Row] = {
         _GREETING, C,
         "The server greeted with a 5xx reply: it does not offer mail service.",
         "Mail service is switched off on this host, the connection reaches a host that should not be an MX, or a deny "
-        "list that does not say so (postscreen: 521 5.3.2).",
+        "list rejects us without saying so (postscreen: 521 5.3.2).",
         "The text of the reply; whether the name points to the right host; the same probe from another network.",
     ),
     Reason.GREETING_MALFORMED: Row(
@@ -321,7 +321,8 @@ REASONS: dict[Reason, Row] = {
     ),
     Reason.STARTTLS_WITHDRAWN: Row(
         _STARTTLS, C,
-        "STARTTLS is missing, though it was offered within a day or elsewhere; holds until ten probes in a row get it.",
+        "STARTTLS is not offered, though this endpoint offered it within a day, or another address of the host offers "
+        "it now. Holds until it was offered to ten probes in a row.",
         "A failed reload lost the certificate; the server refuses this client and hides its extensions (Sendmail: "
         "access map, DNSBL); or somebody on the path strips the offer: a downgrade attack.",
         "The server's log since the last good probe; its access map; the same probe from another network.",
