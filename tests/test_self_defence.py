@@ -27,6 +27,7 @@ FINITE = {
     "config/table.py:_schema_of": "our own models",
     "checks/expectation.py:_compiled": "patterns of the configuration",
     "wire/tls.py:context": "ways of TLS",
+    "probe/redaction.py:_searched": "one for each type of the model",
     "wire/arrival.py:_keep_stamping": "takes nothing",
 }
 """Functions whose results are kept for ever, and why there can be only so many."""
