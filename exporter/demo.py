@@ -63,7 +63,7 @@ DEMO: tuple[Simulated, ...] = (
     Simulated("STARTTLS broken", "starttls_temporary", "relay", "starttls_temporary"),
     Simulated("STARTTLS injection", "starttls_injection", "relay", "starttls_injection"),
     Simulated("TLS 1.0 only", "tls_1_0_only", "relay", "tls_version_too_old"),
-    Simulated("clear text on a TLS port", "plaintext_on_tls_port", "submissions", "plaintext_on_tls_port"),
+    Simulated("cleartext on a TLS port", "plaintext_on_tls_port", "submissions", "plaintext_on_tls_port"),
     Simulated("wrong password", "healthy_submission", "submission", "auth_rejected", {"auth": WRONG}),
     Simulated("login in clear allowed", "auth_in_clear", "relay", "ok (a warning, were it not on loopback)"),
     Simulated("overloaded server", "greeting_temporary", "relay", "greeting_temporary"),

@@ -140,7 +140,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One reason: where it arises, how grave it is, and help for whoever is woken by it."""
+    """One reason: where it arises, how grave it is, and help for the person on call."""
 
     stages: tuple[Stage, ...]
     rule: Rule
@@ -454,7 +454,7 @@ REASONS: dict[Reason, Row] = {
     ),
     Reason.CERTIFICATE_SELF_SIGNED: Row(
         _CERTIFICATE, EW,
-        "The certificate is signed by its own key, and is no anchor of ours.",
+        "The certificate is signed by its own key, and is not a trust anchor here.",
         "The distribution's snakeoil certificate, or one made by hand.",
         "Install a certificate of a public CA, or put this one into `tls.ca_file`.",
         "certificate-not-trusted",

@@ -243,7 +243,7 @@ AGENT = RuleFile("The agent itself: while one of these holds, silence of the oth
           "{{ $labels.instance }} has no recent result of some endpoints. How many: {{ $value }}."),
     Alert("SmtpExporterReloadFailed", "warning", "smtp_exporter_config_last_reload_successful == 0", "5m",
           "The configuration of smtp-exporter could not be reloaded.",
-          "{{ $labels.instance }} goes on with the configuration before: what was changed since is not watched."),
+          "{{ $labels.instance }} keeps the previous configuration: changes made since are not in force."),
     Alert("SmtpExporterBehindSchedule", "warning", f"""
           rate(smtp_exporter_probe_overruns_total[@15m])
           / on (job, instance) sum by (job, instance) (rate(smtp_probes_total[@15m]))

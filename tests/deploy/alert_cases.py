@@ -432,7 +432,7 @@ OF_AGENT = (
     Case("all results are recent, though one fails", timed(port()) | fails(R.CONNECTION_REFUSED, port()), REFUSED,
          spares=STALE),
     Case("a reload failed", of("smtp_exporter_config_last_reload_successful", f"1 0x{MINUTES}", AGENT),
-         warns(RELOAD, "goes on with the configuration before: what was changed since is not watched.")),
+         warns(RELOAD, "keeps the previous configuration: changes made since are not in force.")),
     Case("a reload failed, and the next one did not",
          of("smtp_exporter_config_last_reload_successful", f"1 0x3 1x{MINUTES}", AGENT), spares=RELOAD),
     Case("2 of 100 probes are left out", counted(2),
