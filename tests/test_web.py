@@ -440,7 +440,7 @@ READERS = 8
 
 @pytest.mark.parametrize("path", ["/metrics", "/api/v1/endpoints"])
 async def test_clients_that_read_nothing_hold_little(pages: Pages, board: Board, path: str) -> None:
-    for number in range(1, 1500):
+    for number in range(1, 2500):
         each = peer(f"198.18.{number // 250}.{number % 250}", host=f"mx{number}.example.test")
         board.add(endpoint(of=each))
         board.record(healthy(each))

@@ -9,6 +9,9 @@ from exporter.door.connections import Connection, Connections
 from exporter.door.expectations import expectations_later
 
 BACKLOG = 128
+SEND_BUFFER_BYTES = 256 * 1024
+"""How much of a response the kernel keeps for a client, which it doubles (socket(7)). By default it keeps up to 4 MB: a
+hundred clients that read nothing would have us make ten long responses, and it counts as memory of ours."""
 
 
 class Site(web.BaseSite):
@@ -47,6 +50,8 @@ class Site(web.BaseSite):
             self._server = await loop.create_server(connection, sock=self._sock, backlog=BACKLOG)
         else:
             self._server = await loop.create_server(connection, self._host, self._port, backlog=BACKLOG)
+        for listener in self._server.sockets:  # connections inherit it
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     async def stop(self) -> None:
         """Listen no more, and let go of who has not asked anything yet; aiohttp ends the others."""

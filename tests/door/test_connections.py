@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from exporter.door import Limits
+from exporter.door.site import SEND_BUFFER_BYTES
 from tests.door.conftest import CANARY, HASH, Build, House, Write
 from tests.patience import PATIENCE
 
@@ -40,12 +41,17 @@ class Knock:
         self.writer.write(data)
         await self.writer.drain()
 
+    def take(self) -> None:
+        """Read what comes, after `stalled`."""
+        self.writer.transport.resume_reading()  # type: ignore[attr-defined]  # it reads as well
+
     async def answer(self) -> bytes:
         """Read one answer of known text."""
         return await self.reader.readuntil(b"up 1 http\n")
 
     async def ended(self) -> bytes:
         """Read to the end, however it comes."""
+        self.take()
         with contextlib.suppress(ConnectionError):
             return await self.reader.read()
         return b""
@@ -287,6 +293,7 @@ async def stalled(house: House, count: int) -> AsyncIterator[list[Knock]]:
         clients = []
         for number in range(1, count + 1):
             clients.append(await stack.enter_async_context(Knock(house)))
+            clients[-1].writer.transport.pause_reading()  # type: ignore[attr-defined]  # it reads as well
             await clients[-1].say(ENDLESS)
             await until(lambda number=number: len(house.door.connections.stalled) == number)  # type: ignore[misc]  # a default
         yield clients
@@ -306,6 +313,7 @@ async def test_who_takes_some_of_its_response_is_not_the_longest_stalled(build: 
     house = await build(limits=Limits(at_once=2), get=endless_or_short)
     async with stalled(house, 2) as (reader, _):
         first, second = house.door.connections.stalled
+        reader.take()
         while list(house.door.connections.stalled) != [second, first]:
             await reader.reader.read(100_000)
         assert b"up 1" in await house.ask(LAST)
@@ -315,11 +323,28 @@ async def test_who_takes_some_of_its_response_is_not_the_longest_stalled(build: 
 async def test_only_so_many_responses_wait_for_their_clients(build: Build) -> None:
     house = await build(limits=Limits(stalled=3), get=endless)
     async with stalled(house, 3) as clients, Knock(house) as late:
-        _, *others = house.door.connections.stalled
+        first, *others = house.door.connections.stalled
         await late.say(ENDLESS)
+        await until(lambda: first not in house.door.connections.stalled)
         await clients[0].ended()
         await until(lambda: len(house.door.connections.stalled) == 3)
         assert list(house.door.connections.stalled)[:2] == others
+
+
+async def test_little_is_made_of_a_response_that_nobody_reads(build: Build) -> None:
+    made = 0
+
+    async def counted(request: web.Request) -> web.StreamResponse:
+        nonlocal made
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            made += 50_000
+            await response.write(bytes(50_000))
+
+    house = await build(get=counted)
+    async with stalled(house, 1):
+        assert made < 5 * SEND_BUFFER_BYTES
 
 
 async def test_one_client_has_only_so_many_places_and_gives_way_to_itself(build: Build) -> None:
