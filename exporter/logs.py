@@ -44,12 +44,19 @@ def fields(record: logging.LogRecord) -> dict[str, object]:
     said |= {name: value for name, value in vars(record).items() if name not in _STANDARD and name not in said}
     if record.exc_info:
         said["traceback"] = "".join(traceback.format_exception(*record.exc_info))
-    return {name: value if isinstance(value, int | float) else _bounded(str(value)) for name, value in said.items()}
+    return {name: _written(value) for name, value in said.items()}
 
 
 def level_of(record: logging.LogRecord) -> str:
     """The name of its level, one of LEVELS where it has such a one."""
     return _NAMES.get(record.levelno, record.levelname.lower())
+
+
+def _written(value: object) -> object:
+    """A number as it is, of seconds no more than milliseconds; anything else as bounded text."""
+    if isinstance(value, float):
+        return round(value, 3)
+    return value if isinstance(value, int) else _bounded(str(value))
 
 
 def _bounded(text: str) -> str:

@@ -59,6 +59,12 @@ def test_a_line_byte_for_byte() -> None:
     )
 
 
+@pytest.mark.parametrize("form", [Logfmt, Json])
+def test_seconds_are_written_to_the_millisecond(form: type[logging.Formatter]) -> None:
+    assert "3.7789" not in (line := form().format(record(seconds=3.7789999999995416)))
+    assert "3.779" in line
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
 def test_logfmt_reads_back(text: str) -> None:
     line = Logfmt().format(record(detail=text, after="x"))
