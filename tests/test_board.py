@@ -265,7 +265,7 @@ def test_the_detail_says_how_many_probes_were_not_offered_it(board: Board) -> No
         found = board.states[peer()].assessment.problems
         details += [each.detail for each in found if each.reason is Reason.STARTTLS_WITHDRAWN]
     assert details == [
-        "this endpoint offered it 1 minutes ago; not offered in 1 of the last 2 probes",
+        "this endpoint offered it a minute ago; not offered in 1 of the last 2 probes",
         "not offered in 1 of the last 3 probes",
         "not offered in 10 of the last 20 probes",
         "this endpoint offered it 52 minutes ago; not offered in 6 of the last 20 probes",

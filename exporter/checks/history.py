@@ -98,8 +98,9 @@ def starttls_offered(result: Result) -> bool | None:
 def _evidence(result: Result, history: History) -> str | None:
     """Who offered it within a day, or offers it now."""
     if history.starttls_offered is not None and result.finished - history.starttls_offered < REMEMBERED:
-        minutes = (result.finished - history.starttls_offered) / 60
-        return f"this endpoint offered it {minutes:.0f} minutes ago"
+        minutes = round((result.finished - history.starttls_offered) / 60)
+        ago = f"{minutes} minutes" if minutes > 1 else "a minute" if minutes else "less than a minute"
+        return f"this endpoint offered it {ago} ago"
     for sibling in history.siblings:
         if sibling.peer.port == result.peer.port and starttls_offered(sibling):
             return f"{sibling.peer.address} offers it"
