@@ -3,7 +3,7 @@
 import ipaddress
 
 
-def neighbourhood(client: str) -> str:
+def client_network(client: str) -> str:
     """Name who is counted as one client: an IPv4 address, or an IPv6 /64, which one customer has whole."""
     try:
         address = ipaddress.ip_address(client)

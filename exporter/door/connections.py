@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import cast
 
-from exporter.door.clients import neighbourhood
+from exporter.door.clients import client_network
 from exporter.door.settings import Settings
 from exporter.door.transport import TlsTransport
 
@@ -59,9 +59,9 @@ class Connections:
     def admit(self, connection: "Connection") -> bool:
         """Give a place to a connection, if need be that of another one. False: none is free."""
         everybody = {**self.waiting, **self.answering}
-        neighbours = [each for each in everybody if each.client == connection.client]
-        crowd = neighbours if len(neighbours) >= self.limits.per_client else everybody
-        full = crowd is neighbours or len(everybody) >= self.limits.at_once
+        alike = [each for each in everybody if each.client == connection.client]
+        crowd = alike if len(alike) >= self.limits.per_client else everybody
+        full = crowd is alike or len(everybody) >= self.limits.at_once
         if full and not self._make_room(crowd):
             return False
         self.waiting[connection] = None
@@ -168,7 +168,7 @@ class Connection(asyncio.Protocol):
         """Take a place, or be refused."""
         self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is of no class that says so
         peer = transport.get_extra_info("peername")
-        self.client = neighbourhood(peer[0]) if peer else ""
+        self.client = client_network(peer[0]) if peer else ""
         if not self._all.admit(self):
             transport.abort()
             return

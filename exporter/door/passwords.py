@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 import bcrypt
 
-from exporter.door.clients import neighbourhood
+from exporter.door.clients import client_network
 
 AT_ONCE = 2
 """bcrypt runs at once: each takes a processor for its time."""
@@ -73,7 +73,7 @@ class Passwords:
             return user in users
         if key in self._wrong:
             return False
-        task = self._asked.get(key) or self._ask(key, hashed, password, neighbourhood(client))
+        task = self._asked.get(key) or self._ask(key, hashed, password, client_network(client))
         return await asyncio.shield(task) and user in users
 
     def _ask(self, key: bytes, hashed: bytes, password: bytes, client: str) -> asyncio.Task[bool]:

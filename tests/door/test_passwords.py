@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import bcrypt
 import pytest
 
-from exporter.door.clients import neighbourhood
+from exporter.door.clients import client_network
 from exporter.door.passwords import AT_ONCE, PER_CLIENT, REMEMBERED, WAITING, BusyError, Passwords
 from tests.patience import PATIENCE
 
@@ -180,4 +180,4 @@ async def test_places_are_given_back() -> None:
     ],
 )
 def test_whose_guesses_are_counted_together(client: str, counted: str) -> None:
-    assert neighbourhood(client) == counted
+    assert client_network(client) == counted
