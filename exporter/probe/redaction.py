@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from itertools import chain, groupby
 from typing import Any
+from urllib.parse import quote
 
 from exporter.model import Hello, Reply, Result, Verdict
 
@@ -46,11 +47,18 @@ OURS = frozenset(
 
 
 def forms(secret: str) -> Iterator[str]:
-    """List what a peer might make of a secret: itself, reversed, in hexadecimal, in base64 at any alignment."""
+    """List what a peer might make of a secret: each encoding of it, and each reversed."""
+    for encoded in _encodings(secret):
+        yield encoded
+        yield encoded[::-1]
+
+
+def _encodings(secret: str) -> Iterator[str]:
+    """As it is, in hexadecimal, percent-encoded (RFC 3986 2.1), in base64 at any alignment."""
     octets = secret.encode("utf-8", "replace")
     yield secret
-    yield secret[::-1]
     yield octets.hex()
+    yield quote(octets, safe="")
     for before in range(3):  # octets that share a group of base64 with the first ones of the secret
         encoded = b64encode(bytes(before) + octets).decode()
         whole = encoded[(8 * before + 5) // 6 : 8 * (before + len(octets)) // 6]

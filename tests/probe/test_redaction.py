@@ -6,6 +6,7 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -34,7 +35,10 @@ FORMS: dict[str, str] = {
     "reversed": PASSWORD[::-1],
     "hexadecimal": OCTETS.hex(),
     "hexadecimal in upper case": OCTETS.hex().upper(),
+    "hexadecimal, reversed": OCTETS.hex()[::-1],
+    "percent-encoded": quote(OCTETS, safe=""),
     "base64": b64encode(OCTETS).decode(),
+    "base64, reversed": b64encode(OCTETS).decode()[::-1],
     "base64, aligned otherwise": b64encode(b"u" + OCTETS).decode(),
     "base64, aligned otherwise still": b64encode(b"\0u" + OCTETS).decode(),
     "base64 for URLs": urlsafe_b64encode(OCTETS).decode(),
