@@ -186,7 +186,7 @@ class Board:
         self._look_anew(self._at.get((target, host), {}).values())
 
     def vote(self, voter: Peer, vote: Vote | None) -> None:
-        """Take in whether somebody could be connected to; where that changes a verdict, assess its voters anew."""
+        """Record whether a voter could connect; where that changes a verdict, assess the voters again."""
         if self.egress.cast(voter, vote):
             self._judge_ways(voter, vote_came=vote is not None)
 

@@ -186,7 +186,7 @@ def _names(address: str, text: str) -> bool:
 
 
 def _line(reply: Reply) -> str:
-    """The text in one line, as far as it is looked at."""
+    """The text in one line, cut to what the patterns search."""
     return " ".join(reply.lines)[:MAX_TEXT]
 
 

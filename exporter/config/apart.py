@@ -105,7 +105,7 @@ def _tell(pipe: Connection, what: object) -> None:
 
 
 def read(descriptor: int) -> None:
-    """Do what a child is for: read as it is told, send what comes of it. Without a parent it ends, and says nothing."""
+    """Read what the parent asks for, and send the result. Without a parent, end silently."""
     with Connection(descriptor) as pipe, contextlib.suppress(EOFError, ConnectionError):
         path, text, key, choose = pipe.recv()
         threading.Thread(target=_end_with_parent, args=(descriptor,), daemon=True).start()

@@ -72,7 +72,7 @@ class EndpointKeys(Section):
     security: Literal["starttls", "implicit", "none"] = key("how the port is encrypted")
     addresses: Literal["each", "any", "ipv4", "ipv6"] = key(
         "each: every A and AAAA is an endpoint; any: one endpoint, the first address that connects (the next one is "
-        "tried after a quarter of connect_timeout, and those before go on); "
+        "tried after a quarter of connect_timeout, and the earlier attempts continue); "
         "ipv4, ipv6: each of one family",
         "each",
     )

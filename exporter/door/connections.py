@@ -119,7 +119,7 @@ class Connection(asyncio.Protocol):
         self.known = False
         """It has asked a question that was answered, and not refused."""
         self.client = ""
-        """The address it comes from, as it is counted."""
+        """The client network to which the connection counts."""
 
     # --- what it is at ----------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 An address is judged as a number, never as text, and by every IPv4 address that it leads to: 192.0.2.1 does not become
 another one by being written as ::ffff:192.0.2.1 or behind a 6to4 or NAT64 prefix. A name that is listed may lead to any
-host, but not to what no host in DNS has: its owner, or whoever answers for DNS, would choose what is probed.
+host, but not to an address that no public name has: the owner of the name would choose what is probed.
 """
 
 from collections.abc import Iterable

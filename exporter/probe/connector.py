@@ -23,7 +23,7 @@ DELAY_SHARE = 1 / 4
 """The part of `connect_timeout` after which the next address is tried as well."""
 
 MOST_ADDRESSES = 64
-"""Addresses of one name that one probe tries: whoever owns the name may list thousands."""
+"""The most addresses of one name that one probe tries: a name may have thousands."""
 
 
 class Attempt:
