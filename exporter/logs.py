@@ -53,7 +53,7 @@ def level_of(record: logging.LogRecord) -> str:
 
 
 def _written(value: object) -> object:
-    """A number as it is, of seconds no more than milliseconds; anything else as bounded text."""
+    """Keep integers, round fractions to milliseconds, bound the text of anything else."""
     if isinstance(value, float):
         return round(value, 3)
     return value if isinstance(value, int) else _bounded(str(value))

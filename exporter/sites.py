@@ -114,7 +114,7 @@ class Sites:
             yield
 
     def _settle(self, name: Name) -> None:
-        """Bring the endpoints of a name to the bounds of now."""
+        """Apply the current bounds to the endpoints of a name."""
         if before := self._unsettled.pop(name, None):
             addresses = self._known.get(name, ())
             for site in self._sites.get(name, ()):

@@ -272,6 +272,13 @@ def test_the_detail_says_how_many_probes_were_not_offered_it(board: Board) -> No
     ]
 
 
+def test_an_offer_of_some_seconds_ago_is_not_called_0_minutes_old(board: Board) -> None:
+    withdrawn(board, "+", NOW)
+    withdrawn(board, "-", NOW + 10)
+    [found] = [each for each in board.states[peer()].assessment.problems if each.reason is Reason.STARTTLS_WITHDRAWN]
+    assert found.detail.startswith("this endpoint offered it less than a minute ago; ")
+
+
 def test_endpoints_that_are_offered_it_share_what_is_remembered() -> None:
     board = Board()
     peers = [peer(address=f"192.0.2.{number}") for number in range(1, 9)]

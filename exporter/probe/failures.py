@@ -1,4 +1,4 @@
-"""The one place where an exception becomes a Reason: a table by stage and kind (house rule 5), and what TLS hides.
+"""The one place where an exception becomes a Reason: a table by stage and kind, and what TLS hides.
 
 OpenSSL says WRONG_VERSION_NUMBER for a greeting, a web page and an injected reply alike, so the first raw bytes of
 the handshake decide before its error does.

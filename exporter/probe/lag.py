@@ -30,8 +30,7 @@ class LoopLag:
         observe: Callable[[float], object] = lambda _: None,
     ) -> None:
         self._loop, self._observe = loop, observe
-        self._clock = loop.time  # by which time-outs run
-        self._last, self._returned = self._loop.time(), -inf
+        self._last, self._returned = loop.time(), -inf  # on the clock by which time-outs run
         self._timer = loop.call_later(BEAT_SECONDS, self._beat)
 
     def _beat(self) -> None:

@@ -1,7 +1,7 @@
 """Reads passwords off the event loop, and remembers what is to be hidden of them. Holds no password.
 
-A file server may never answer: an account has one reading at a time, in a thread, and whoever needs its password waits
-READ_TIMEOUT at most. While such a reading hangs, nobody waits for it again.
+A file server may never answer, so an account has one reader thread at a time, and a probe waits at most READ_TIMEOUT
+for it. While that thread hangs, no other probe waits for it.
 """
 
 import asyncio

@@ -54,7 +54,7 @@ def forms(secret: str) -> Iterator[str]:
 
 
 def _encodings(secret: str) -> Iterator[str]:
-    """As it is, in hexadecimal, percent-encoded (RFC 3986 2.1), in base64 at any alignment."""
+    """List the plain text, hexadecimal, percent-encoding (RFC 3986 2.1), and base64 at any alignment."""
     octets = secret.encode("utf-8", "replace")
     yield secret
     yield octets.hex()

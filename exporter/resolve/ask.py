@@ -132,7 +132,7 @@ async def _exchange(
 
 
 def _send(sock: socket.socket, query: bytes) -> None:
-    with contextlib.suppress(OSError):  # whoever waits for the response is told
+    with contextlib.suppress(OSError):  # the caller that waits for the response gets the error
         sock.send(query)
 
 

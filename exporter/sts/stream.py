@@ -16,7 +16,7 @@ MOST_BESIDE_BYTES = 256 * 1024
 
 
 class TlsStream:
-    """One connection, verified for `host` by `context`. `open` it; whoever did aborts it."""
+    """One connection, verified for `host` by `context`. The caller that opens it must abort it."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: ssl.SSLContext, host: str

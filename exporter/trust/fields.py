@@ -112,7 +112,7 @@ class Fields:
 
     @property
     def names_its_issuer(self) -> bool:
-        """It tells where its issuer's certificate is to be had, as those of public CAs do (RFC 5280 4.2.2.1)."""
+        """It says where to get the certificate of its issuer, as those of public CAs do (RFC 5280 4.2.2.1)."""
         ways = elements(first(self.extension(AUTHORITY_ACCESS)).content)
         return any(first(way.content).content == CA_ISSUERS for way in ways)
 

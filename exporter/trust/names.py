@@ -17,7 +17,7 @@ NAMES_SHOWN = 4
 
 
 def mismatch(leaf: Reading, name: str) -> str | None:
-    """None where the certificate names the server, else whom it names instead."""
+    """Return None where the certificate is for this name, else a sentence that says which names it is for."""
     if (_has_address if is_literal(name) else _has_host)(leaf, name):
         return None
     names = leaf.facts.names

@@ -1,6 +1,6 @@
 """OpenSSL's verifier (RFC 5280 section 6): its stores, the paths that it finds, and single questions to it.
 
-Dates are judged elsewhere, so that a path is found beside them; X509_STRICT is off, as it is for mail servers.
+Dates are judged apart, so that an expired chain still has a path. X509_STRICT is off, as in mail servers.
 """
 
 from collections.abc import Iterable, Sequence
