@@ -67,6 +67,8 @@ class Settings:
 
     module: str = "relay"
     interval: float = 60.0
+    confirm_interval: float | None = 15.0
+    """Seconds from a first failure to the next probe, and from there to the one after it; None: off."""
     timeout: float = 30.0
     connect_timeout: float = 10.0
     security: Security = Security.STARTTLS

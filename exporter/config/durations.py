@@ -1,12 +1,15 @@
 """Durations as in Prometheus, always with a unit: 500ms, 30s, 5m, 1h30m. Text to seconds and back."""
 
 import re
+from typing import Literal
 
 from exporter.config.scalars import Trap, describe
 
 UNITS = {"y": 31_536_000.0, "w": 604_800.0, "d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 PATTERN = "^" + "".join(f"([0-9]{{1,9}}{unit})?" for unit in UNITS) + "$"
 LONGEST = UNITS["y"]
+SHORTEST_CONFIRMATION = 5.0
+"""Seconds after a failed probe before which no server is to be probed again."""
 
 
 def seconds(value: object) -> float:
@@ -26,6 +29,15 @@ def seconds(value: object) -> float:
     if not 0 < total <= LONGEST:
         raise ValueError(f"a duration is above 0 and at most a year, got {value}")
     return total
+
+
+def confirmation(value: object) -> float | Literal["off"]:
+    """Read `confirm_interval`: `off`, or a duration of at least SHORTEST_CONFIRMATION."""
+    if value == "off" or (isinstance(value, Trap) and value.text == "off"):
+        return "off"
+    if (duration := seconds(value)) < SHORTEST_CONFIRMATION:
+        raise ValueError(f"expected at least {written(SHORTEST_CONFIRMATION)}, or off; got {value}")
+    return duration
 
 
 def written(duration: float) -> str:

@@ -6,7 +6,7 @@ and `entries`.
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import re2
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
@@ -114,10 +114,12 @@ def _label_name(name: str) -> str:
     return name
 
 
-Seconds = Annotated[
-    float,
-    BeforeValidator(durations.seconds),
-    WithJsonSchema({"type": "string", "pattern": durations.PATTERN, "minLength": 2}),
+_DURATION = {"type": "string", "pattern": durations.PATTERN, "minLength": 2}
+Seconds = Annotated[float, BeforeValidator(durations.seconds), WithJsonSchema(_DURATION)]
+Confirmation = Annotated[
+    float | Literal["off"],
+    BeforeValidator(durations.confirmation),
+    WithJsonSchema({"anyOf": [_DURATION, {"enum": ["off"]}]}),
 ]
 Port = Annotated[int, *whole(1, 65535, "a port is a number")]
 Days = Annotated[float, Field(ge=0, le=36_500), BeforeValidator(_number_of_days)]

@@ -18,6 +18,8 @@ MAX_CHAIN = 50
 """Modules that one builds on, each on the next."""
 DOMAIN_INTERVAL = 300.0
 """Mail domains are other people's servers: `global.interval` is not for them."""
+SHORTEST_DEFAULT_CONFIRMATION = 15.0
+"""Seconds; a default of `confirm_interval` below this could trip the limits of servers that count connections."""
 
 Values = Mapping[str, Any]
 
@@ -163,10 +165,21 @@ def _assembled(module: str, values: Values, user: Values) -> Settings:
     if "extensions" in expect:
         expect["extensions"] = tuple(dict.fromkeys(expect["extensions"]))
     plain = {
-        name: value for name, value in values.items() if name not in {"module", "tls", "auth", "expect", "security"}
+        name: value
+        for name, value in values.items()
+        if name not in {"module", "tls", "auth", "expect", "security", "confirm_interval"}
     }
     settings = Settings(module, security=security, tls=TlsSettings(**tls), auth=login, expect=Expect(**expect), **plain)
-    return replace(settings, connect_timeout=min(settings.connect_timeout, settings.timeout))
+    confirm_interval = _confirm_interval(values, settings.interval)
+    connect_timeout = min(settings.connect_timeout, settings.timeout)
+    return replace(settings, connect_timeout=connect_timeout, confirm_interval=confirm_interval)
+
+
+def _confirm_interval(values: Values, interval: float) -> float | None:
+    """Return the configured time, or else a quarter of the interval within bounds; None: off."""
+    default = min(max(interval / 4, SHORTEST_DEFAULT_CONFIRMATION), interval)
+    configured: float | str = values.get("confirm_interval", default)
+    return None if isinstance(configured, str) else configured
 
 
 def _contradictions(settings: Settings, auth: Values) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -174,6 +187,9 @@ def _contradictions(settings: Settings, auth: Values) -> Iterator[tuple[tuple[st
     if settings.timeout > settings.interval:
         times = f"the timeout, {duration(settings.timeout)}, is above the interval, {duration(settings.interval)}"
         yield ("timeout", "interval"), times
+    if settings.confirm_interval is not None and settings.confirm_interval > settings.interval:
+        times = f"{duration(settings.confirm_interval)}, is above the interval, {duration(settings.interval)}"
+        yield ("confirm_interval", "interval"), f"the confirm_interval, {times}"
     if settings.auth is None:
         return
     if settings.security is Security.NONE:

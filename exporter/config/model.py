@@ -67,6 +67,11 @@ class EndpointKeys(Section):
 
     module: fields.Text = key("named set of endpoint keys; default: by port, see the built-in modules")
     interval: fields.Seconds = key("time from one probe to the next; domains: 5m, whatever `global` says", 60.0)
+    confirm_interval: fields.Confirmation = key(
+        "after a first failure the next two probes each come after this time, unless the server limited us or its "
+        "address is overloaded; 5s to the interval, or off; default: a quarter of the interval, at least 15s, at most "
+        "the interval"
+    )
     timeout: fields.Seconds = key("for a whole probe; at most its interval", 30.0)
     connect_timeout: fields.Seconds = key("for the TCP connection, within the timeout and cut to it", 10.0)
     security: Literal["starttls", "implicit", "none"] = key("how the port is encrypted")

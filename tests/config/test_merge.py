@@ -50,6 +50,43 @@ def test_the_nearest_wins(read: Read, text: str, timeout: float) -> None:
     assert only(read(text)).timeout == timeout
 
 
+@pytest.mark.parametrize(
+    ("keys", "confirm_interval"),
+    [
+        ("interval: 60s", 15.0),
+        ("interval: 30s", 15.0),
+        ("interval: 10s, timeout: 5s", 10.0),
+        ("interval: 5m", 75.0),
+        ("interval: 1h", 900.0),
+        ("interval: 60s, confirm_interval: 5s", 5.0),
+        ("interval: 60s, confirm_interval: 60s", 60.0),
+        ("interval: 60s, confirm_interval: off", None),
+        ("interval: 60s, confirm_interval: 'off'", None),
+        ("interval: 2s, timeout: 1s, confirm_interval: off", None),
+    ],
+)
+def test_a_failure_is_confirmed_after_a_quarter_of_the_interval_unless_configured(
+    read: Read, keys: str, confirm_interval: float | None
+) -> None:
+    assert only(read(f"targets: [{{host: a, ports: [25], {keys}}}]")).confirm_interval == confirm_interval
+
+
+@pytest.mark.parametrize(
+    ("text", "confirm_interval"),
+    [
+        ("targets: [{domain: a.test}]", 75.0),
+        ("{global: {confirm_interval: 20s}, targets: [{domain: a.test}]}", 20.0),
+        ("{global: {confirm_interval: off}, targets: [{host: a, ports: [25], confirm_interval: 30s}]}", 30.0),
+        ("{modules: {m: {confirm_interval: off}}, targets: [{host: a, ports: [{port: 25, module: m}]}]}", None),
+        ("targets: [{host: a, confirm_interval: off, ports: [{port: 25, confirm_interval: 9s}]}]", 9.0),
+        ("targets: [{host: a, interval: 2m, ports: [{port: 25, interval: 4m}]}]", 60.0),
+    ],
+    ids=["a domain", "global, for domains too", "target", "module", "port entry", "a quarter of the nearest interval"],
+)
+def test_the_confirm_interval_has_layers(read: Read, text: str, confirm_interval: float | None) -> None:
+    assert only(read(text)).confirm_interval == confirm_interval
+
+
 def test_mappings_merge_key_by_key(read: Read) -> None:
     settings = only(
         read("""
