@@ -2,6 +2,7 @@
 
 Each turn has its own interval and keeps its place in it. A turn that is due while the one before still runs or waits
 is an overrun: counted, not stacked. Where the turns at one address cannot fit, their intervals grow by the same factor.
+A run may be confirmed: once more after a shorter time, beside the turn's places, and only where there is room.
 """
 
 import heapq
@@ -98,7 +99,7 @@ class Schedule:
         turn.settled = interval <= FIRST_ROUND
         self._turns[key] = turn
         self.room.add(turn)
-        self._push(turn)
+        self._push(turn, turn.due)
         return turn
 
     def remove(self, key: Hashable) -> None:
@@ -117,16 +118,16 @@ class Schedule:
         turn = self._turns.get(key)
         if turn is None:
             return None
-        return 0.0 if turn.running or turn.queued else max(0.0, turn.due - self._clock.time())
+        return 0.0 if turn.running or turn.queued else max(0.0, turn.next - self._clock.time())
 
     def _gone(self, turn: Turn) -> bool:
         return self._turns.get(turn.key) is not turn
 
     # --- when ---------------------------------------------------------------------------------------------------
 
-    def _push(self, turn: Turn) -> None:
+    def _push(self, turn: Turn, due: float) -> None:
         self._pushed += 1
-        heapq.heappush(self._heap, (turn.due, self._pushed, turn))
+        heapq.heappush(self._heap, (due, self._pushed, turn))
         if self._heap[0][2] is turn:
             self._set_timer()
 
@@ -145,21 +146,35 @@ class Schedule:
             if not self._heap or self._heap[0][0] > now:
                 break
             due, _, turn = heapq.heappop(self._heap)
-            if due == turn.due and not self._gone(turn):
+            if self._gone(turn):
+                continue
+            if confirms := due == turn.again:
+                turn.again = None
+            if due == turn.due:
                 self._come_due(turn)
+            elif confirms:
+                self._come(turn, due, confirms=True)
         self._set_timer()
 
     def _come_due(self, turn: Turn) -> None:
+        """Its place comes: it runs, unless it runs still or is about to confirm its last run."""
         due = turn.due
         turn.due = due + turn.wait
         if not turn.settled:  # from its place in the first round to that in the whole interval
             turn.settled = True
             turn.due += turn.interval * (turn.place - 0.5) - turn.place * FIRST_ROUND
-        self._push(turn)
-        if turn.running or turn.queued:
-            self._on_overrun()
+        self._push(turn, turn.due)
+        busy = turn.running or turn.queued
+        if turn.again is not None or (busy and turn.confirms):
             return
-        turn.queued, turn.slot = True, due
+        if busy:
+            self._on_overrun()
+        else:
+            self._come(turn, due, confirms=False)
+
+    def _come(self, turn: Turn, slot: float, *, confirms: bool) -> None:
+        """Let a turn wait for room."""
+        turn.queued, turn.slot, turn.confirms = True, slot, confirms
         self.room.come(turn)
         self._start_ready()
 
@@ -198,27 +213,36 @@ class Schedule:
         self.room.come(turn)
         self._start_ready()
 
-    def finished(self, turn: Turn, *, refused: bool = False, within: float = inf) -> None:
-        """Say that a run is over.
+    def finished(
+        self, turn: Turn, *, refused: bool = False, within: float = inf, confirm: float | None = None
+    ) -> float:
+        """Say that a run is over. Returns the wait in force until the next, in seconds from start to start.
 
         Args:
             turn: whose.
-            refused: it was told to come less often (421), so its wait doubles.
+            refused: it was told to come less often (421), so its wait doubles and nothing is confirmed.
             within: seconds within which the next run is to start, where that comes before its place.
+            confirm: seconds after which a run is to confirm this one, if there is room for it; it keeps its place.
         """
-        self._moved = self._clock.time()
+        now = self._moved = self._clock.time()
         self.room.leave(turn)
-        self.room.note(turn, self._clock.time() - turn.began)
+        self.room.note(turn, now - turn.began)
         turn.running = turn.paused = False
         if self._gone(turn):
             self.room.remove(turn)
         else:
             turn.back_off = min(2 * turn.back_off, MAX_BACK_OFF) if refused else 1
-            self._set_wait(turn)
-            if (soon := self._clock.time() + within) < turn.due:
+            if refused or not turn.confirms:
+                self._set_wait(turn)
+            if (soon := now + within) < turn.due:
                 turn.due = soon
-                self._push(turn)
+                self._push(turn, soon)
         self._start_ready()
+        if confirm is None or refused or self._gone(turn) or not self.room.spare(turn):
+            return turn.wait
+        turn.again = max(now, min(now + confirm, turn.began + turn.interval))  # after a long run no later than else
+        self._push(turn, turn.again)
+        return confirm
 
     def _set_wait(self, turn: Turn) -> None:
         """The interval, longer after a refusal or where the address has more to do than fits."""
@@ -227,7 +251,7 @@ class Schedule:
         if wait != turn.wait:
             turn.wait = wait
             turn.due = max(turn.slot + wait, self._clock.time())
-            self._push(turn)
+            self._push(turn, turn.due)
 
     def moves(self, longest: float) -> bool:
         """Whether turns come due and their places become free. `longest`: seconds that a run may take."""

@@ -32,11 +32,18 @@ class Turn:
     place: float = 0.0
     """Where in the interval it starts, 0 to 1."""
     due: float = 0.0
+    """When its next place comes."""
+    again: float | None = None
+    """When a run that confirms the last one is due; the places that come before it are passed over."""
+    confirms: bool = False
+    """The run under way, or waiting, confirms the one before."""
     slot: float = 0.0
     """When the run under way, or waiting, was due."""
     began: float = 0.0
     took: float = 0.0
     """Seconds that its last run took."""
+    filled: float = 0.0
+    """Seconds that its runs took since its last place: one run, and those that confirmed it."""
     back_off: int = 1
     running: bool = False
     queued: bool = False
@@ -48,6 +55,11 @@ class Turn:
     """How a paused run goes on."""
     settled: bool = False
     """It has its place in the whole interval; the first round was squeezed into FIRST_ROUND."""
+
+    @property
+    def next(self) -> float:
+        """When its next run is due."""
+        return self.due if self.again is None else self.again
 
     @property
     def long(self) -> bool:
@@ -90,19 +102,24 @@ class Room:
         """Forget a turn that neither runs nor waits."""
         at = self._addresses[turn.address]
         at.turns -= 1
-        at.load -= turn.took / turn.interval
+        at.load -= turn.filled / turn.interval
         if not at.turns:
             del self._addresses[turn.address]
 
     def note(self, turn: Turn, took: float) -> None:
         """Note how many seconds a run took, once it has left."""
-        self._addresses[turn.address].load += (took - turn.took) / turn.interval
-        turn.took = took
+        filled = turn.filled + took if turn.confirms else took
+        self._addresses[turn.address].load += (filled - turn.filled) / turn.interval
+        turn.took, turn.filled = took, filled
 
     def crowded(self, address: str) -> float:
         """By which factor the intervals of the turns at one address must grow for them to fit."""
         at = self._addresses[address]
         return at.load / self.per_address / CROWDED if address and at.turns > self.per_address else 1.0
+
+    def spare(self, turn: Turn) -> bool:
+        """Whether a turn may run once more than its interval asks for: nobody waits, and its address is not crowded."""
+        return not self.wanted and self.crowded(turn.address) <= 1
 
     @property
     def overloaded(self) -> int:

@@ -23,6 +23,10 @@ class Bench:
         self.delays: list[float] = []
         self.overruns = 0
         self.refused: set[Hashable] = set()
+        self.confirm: dict[Hashable, float] = {}
+        """Whose runs are to be confirmed, and after how many seconds."""
+        self.in_force: dict[Hashable, float] = {}
+        """The wait in force of each."""
         self.dead: set[Hashable] = set()
         """Whose turns take 10 seconds."""
         self.late: dict[Hashable, float] = {}
@@ -49,7 +53,8 @@ class Bench:
 
     def finish(self, turn: Turn) -> None:
         self.running.remove(turn)
-        self.schedule.finished(turn, refused=turn.key in self.refused)
+        refused, confirm = turn.key in self.refused, self.confirm.get(turn.key)
+        self.in_force[turn.key] = self.schedule.finished(turn, refused=refused, confirm=confirm)
 
     def add(self, key: Hashable, interval: float = 60.0, address: str = "", after: float | None = None) -> Turn:
         return self.schedule.add(key, interval, address, self.start, after=after)
@@ -373,6 +378,141 @@ def test_after_a_refusal_a_good_run_brings_the_interval_back() -> None:
     assert bench.waits("once")[:4] == pytest.approx([120.0, 60.0, 60.0, 60.0])
 
 
+# --- runs that confirm the one before -------------------------------------------------------------------------
+
+
+def confirming(runs: int, confirm: float, interval: float = 60.0, took: float = 0.0, **limits: Any) -> Bench:
+    """Let `runs` runs of a turn be confirmed, then no more, for five intervals."""
+    bench = Bench(took=took, **limits)
+    bench.confirm["failing"] = confirm
+    bench.add("failing", interval, "192.0.2.1", after=0.0).settled = True
+    while len(bench.starts) - len(bench.running) < runs:
+        bench.loop.run(1.0)
+    bench.confirm.clear()
+    bench.loop.run(5 * interval)
+    return bench
+
+
+@pytest.mark.parametrize(
+    ("confirm", "interval", "took", "times"),
+    [
+        pytest.param(15.0, 60.0, 0.0, [0.0, 15.0, 30.0, 60.0, 120.0], id="a quarter of the interval"),
+        pytest.param(75.0, 300.0, 0.5, [0.0, 75.5, 151.0, 300.0, 600.0], id="after the end of a run"),
+        pytest.param(40.0, 60.0, 0.0, [0.0, 40.0, 80.0, 120.0, 180.0], id="a place in between is passed over"),
+        pytest.param(60.0, 60.0, 0.0, [0.0, 60.0, 120.0, 180.0], id="the interval itself"),
+        pytest.param(30.0, 60.0, 0.0, [0.0, 30.0, 60.0, 120.0, 180.0], id="at the same time as a place"),
+        pytest.param(15.0, 60.0, 30.0, [0.0, 45.0, 90.0, 120.0, 180.0], id="runs longer than that"),
+        pytest.param(15.0, 60.0, 50.0, [0.0, 60.0, 120.0, 180.0], id="long runs: no later than without"),
+        pytest.param(15.0, 60.0, 59.9, [0.0, 60.0, 120.0, 180.0], id="runs as long as the interval"),
+    ],
+)
+def test_two_runs_confirm_the_first_and_the_turn_keeps_its_place(
+    confirm: float, interval: float, took: float, times: list[float]
+) -> None:
+    bench = confirming(2, confirm, interval, took)
+    assert bench.times("failing")[: len(times)] == pytest.approx(times)
+    assert bench.overruns == 0
+
+
+def test_the_wait_in_force_is_that_until_the_next_run() -> None:
+    bench = Bench()
+    bench.confirm["failing"] = 15.0
+    bench.add("failing", after=0.0)
+    bench.loop.run(14.0)
+    first = bench.in_force["failing"]
+    bench.confirm.clear()
+    bench.loop.run(1.0)
+    assert (first, bench.in_force["failing"]) == (15.0, 60.0)
+
+
+def test_a_refusal_is_not_confirmed() -> None:
+    bench = Bench()
+    bench.refused.add("refused")
+    bench.confirm["refused"] = 15.0
+    bench.add("refused", after=0.0)
+    bench.loop.run(400.0)
+    assert bench.times("refused") == [0.0, 120.0, 360.0]
+
+
+def test_a_run_that_confirms_and_is_refused_lengthens_the_wait() -> None:
+    bench = Bench()
+    bench.confirm["failing"] = 15.0
+    bench.add("failing", after=0.0)
+    bench.loop.run(10.0)
+    bench.refused.add("failing")
+    bench.loop.run(390.0)
+    assert bench.times("failing") == [0.0, 15.0, 135.0, 375.0]
+
+
+def test_where_an_address_has_too_much_nothing_is_confirmed() -> None:
+    bench = Bench(took=5.0)
+    for number in range(24):
+        bench.add(number, 60.0, "192.0.2.1")
+    bench.loop.run(3600.0)
+    bench.confirm[7] = 15.0
+    bench.loop.run(3600.0)
+    assert min(bench.waits(7)[-20:]) > 60.0
+    assert (bench.schedule.overloaded, bench.in_force[7] > 60.0) == (1, True)
+
+
+def test_runs_that_confirm_are_a_load_of_their_address_like_others() -> None:
+    """One run a minute of each fits: 48 seconds. Two do not."""
+    bench = Bench(took=2.0)
+    for number in range(24):
+        bench.add(number, 60.0, "192.0.2.1")
+    bench.loop.run(1800.0)
+    assert (bench.schedule.overloaded, bench.most["192.0.2.1"]) == (0, 1)
+    bench.confirm = dict.fromkeys(range(24), 15.0)
+    most = 0
+    for _ in range(1800):
+        bench.loop.run(1.0)
+        most = max(most, bench.schedule.overloaded)
+    assert (most, bench.most["192.0.2.1"]) == (1, 1)
+    bench.confirm.clear()
+    bench.loop.run(600.0)
+    assert bench.schedule.overloaded == 0
+    assert bench.waits(7)[-1] == pytest.approx(60.0)
+
+
+def test_three_dead_ports_of_a_host_are_all_confirmed_before_their_next_place() -> None:
+    bench = Bench(took=10.0)
+    bench.confirm = dict.fromkeys((25, 465, 587), 15.0)
+    for port in (25, 465, 587):
+        bench.add(port, 60.0, "192.0.2.1", after=0.0)
+    bench.loop.run(59.0)
+    assert Counter(key for _, key in bench.starts) == {25: 2, 465: 2, 587: 2}
+    assert bench.most["192.0.2.1"] == 1
+
+
+def test_where_all_room_is_taken_nothing_is_confirmed() -> None:
+    bench = crowd(600)
+    bench.confirm = {f"dead {number}": 15.0 for number in range(600)}
+    bench.loop.run(1200.0)
+    assert {bench.in_force[key] for key in bench.dead if key in bench.in_force} == {60.0}
+    assert max(late for key, late in bench.late.items() if key not in bench.dead) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("seconds", "starts_in"), [(3.0, 12.0), (15.0, 0.0)], ids=["later", "now"])
+def test_how_long_until_a_run_that_confirms(seconds: float, starts_in: float) -> None:
+    bench = Bench(took=None)
+    bench.confirm["failing"] = 15.0
+    turn = bench.add("failing", after=0.0)
+    bench.loop.run(0.0)
+    bench.finish(turn)
+    bench.loop.run(seconds)
+    assert bench.schedule.starts_in("failing") == starts_in
+
+
+def test_a_turn_removed_before_it_is_confirmed_starts_no_more() -> None:
+    bench = Bench()
+    bench.confirm["failing"] = 15.0
+    bench.add("failing", after=0.0)
+    bench.loop.run(3.0)
+    bench.schedule.remove("failing")
+    bench.loop.run(200.0)
+    assert bench.times("failing") == [0.0]
+
+
 # --- coming and going -----------------------------------------------------------------------------------------
 
 
@@ -455,7 +595,7 @@ ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("add"), st.integers(0, 9)),
         st.tuples(st.just("remove"), st.integers(0, 9)),
-        st.tuples(st.just("finish"), st.integers(0, 9)),
+        st.tuples(st.sampled_from(["finish", "fail"]), st.integers(0, 9)),
         st.tuples(st.just("wait"), st.integers(1, 45)),
     ),
     max_size=60,
@@ -475,8 +615,11 @@ def test_whatever_comes_and_goes_the_limits_hold_and_every_turn_gets_its_turn(ac
             case "remove":
                 bench.schedule.remove(number)
                 alive.discard(number)
-            case "finish" if bench.running:
-                bench.finish(bench.running[number % len(bench.running)])
+            case "finish" | "fail" if bench.running:
+                turn = bench.running[number % len(bench.running)]
+                bench.confirm = {turn.key: 5.0 * number} if action == "fail" else {}
+                bench.finish(turn)
+                bench.confirm.clear()
             case "wait":
                 bench.loop.run(number)
         assert bench.schedule.in_flight == len(bench.running) <= 3
