@@ -129,6 +129,8 @@ class Board:
         if success is not None:
             state.failures += not success
             state.consecutive_failures = 0 if success else state.consecutive_failures + 1
+        else:
+            state.untestable += 1
         state.say_anew(told)
         if not success:
             state.last_failures = keep(Failure.of(result, *state.cause), state.last_failures)

@@ -66,6 +66,10 @@ def with_past(endpoint: Endpoint, state: State, now: float) -> dict[str, Any]:
         "labels": dict(endpoint.labels),
         "withdrawn": state.withdrawn(now),
         "since": state.since or None,
+        "interval_seconds": state.wait,
+        "probes": state.probes,
+        "failures": state.failures,
+        "untestable_probes": state.untestable,
         "consecutive_failures": state.consecutive_failures,
         "last_failures": [_failure(each) for each in state.last_failures],
     }

@@ -194,24 +194,24 @@ class Roster:
         self._prober.probe(peer, addresses, lookup, lambda result: self._done(turn, result))
 
     def _done(self, turn: Turn, result: Result) -> None:
-        """A probe is over: free its place, show the result."""
+        """A probe is over."""
         if self._closed:
             return  # cut short by us
-        login = result.auth if Stage.AUTH in result.stages else None
-        replies = (result.greeting, result.ehlo, result.starttls, result.ehlo_tls, login)
-        self.schedule.finished(turn, refused=any(reply and reply.code == 421 for reply in replies))
         if result.ended and result.ended.reason is Reason.INTERNAL_ERROR:
             self._on_internal_error()  # one of the prober's, which logged it
         self._show(turn, result)
 
     def _show(self, turn: Turn, result: Result) -> None:
-        """Put a result on the board, log what changed."""
-        change = self._record(result)
+        """Put a result on the board, free its place, log what changed."""
+        try:
+            change = self._record(result)
+        finally:
+            wait = self._free(turn, result)
         state = self.board.states.get(result.peer)
         if state is None:
             self._prober.forget(result.peer)  # it was removed while it was probed
             return
-        state.wait = turn.wait
+        state.waits(wait)
         self._on_problems(state.assessment.problems)
         if result.connected is False and (vote := vote_of(result.peer, result)):
             self._on_failed_vote(vote.way)
@@ -219,6 +219,14 @@ class Roster:
             log.debug("probed", extra={"endpoint": str(result.peer), "state": state.word, "seconds": result.duration})
         if change:
             endpoint_changed(result.peer, change)
+
+    def _free(self, turn: Turn, result: Result) -> float:
+        """Give the place of a turn back, and have a first failure confirmed. Returns the wait in force."""
+        state = self.board.states.get(result.peer)
+        login = result.auth if Stage.AUTH in result.stages else None
+        replies = (result.greeting, result.ehlo, result.starttls, result.ehlo_tls, login)
+        refused = any(reply and reply.code == 421 for reply in replies)
+        return self.schedule.finished(turn, refused=refused, confirm=state.confirm if state else None)
 
     def _record(self, result: Result) -> Change | None:
         """Put a result on the board. A check of ours that fails must not cost more than this endpoint."""
@@ -247,10 +255,10 @@ class Roster:
     def _failed(self, turn: Turn, error: BaseException) -> None:
         """Give the place of a turn back that our own mistake ended; an endpoint's result says so."""
         self._report(turn.key, error)
-        if turn.running:
+        if turn.running and isinstance(turn.key, Peer):
+            self._show(turn, internal_error(turn.key, error, self._clock()))
+        elif turn.running:
             self.schedule.finished(turn)
-            if isinstance(turn.key, Peer):
-                self._show(turn, internal_error(turn.key, error, self._clock()))
 
     def _report(self, whose: object, error: BaseException) -> None:
         """Log and count a mistake of ours."""

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 
-from exporter.checks import Assessment
+from exporter.checks import Assessment, refuses_client
 from exporter.checks.history import NEVER_ASKED, Offers
 from exporter.failure import Failure
 from exporter.model import Domain, Exchanges, Fetched, Peer, Policies, Problem, Result
@@ -14,6 +14,8 @@ NO_ANSWER = frozenset({Reason.DNS_FAILURE, Reason.DNS_TIMEOUT, Reason.DNSSEC_INV
 """Critical ones of a domain: nothing new is known of its records."""
 STALE_WAITS, STALE_SECONDS = 3, 180.0
 """A result older than 3 times the wait in force, and 3 minutes, is withdrawn."""
+CONFIRMATIONS = 2
+"""Probes that confirm a first failure."""
 TIMES = {"started", "finished", "duration", "stages", "steps"}
 """What of a result differs though the same was seen."""
 _seen = attrgetter(*(field.name for field in fields(Result) if field.name not in TIMES))
@@ -25,13 +27,16 @@ class State:
 
     peer: Peer
     wait: float
-    """Seconds between probes in force; longer than the interval while backing off or crowded."""
+    """Seconds until the next probe, as in force: the interval; longer while backing off or crowded, shorter while a
+    failure is confirmed."""
     targets: Counter[str] = field(default_factory=Counter)
     """The targets that have it as an endpoint."""
     result: Result | None = None
     assessment: Assessment = field(default_factory=Assessment)
     probes: int = 0
     failures: int = 0
+    untestable: int = 0
+    """Probes that ended untestable."""
     consecutive_failures: int = 0
     since: float = 0.0
     """When the state or the primary reason changed last, Unix seconds."""
@@ -70,14 +75,30 @@ class State:
 
     @property
     def told(self) -> tuple[object, ...]:
-        """What there is to say of it, but for counts and times."""
+        """What there is to say of it, but for counts and times that change with every probe."""
         result = self.result
-        return self.assessment, result and (_seen(result), tuple(result.stages))
+        return self.assessment, self.untestable, result and (_seen(result), tuple(result.stages))
 
     @property
     def summary(self) -> tuple[str, str]:
         """The state and its cause, a word each: where one is another, that is a change."""
         return self.word, self.cause[0]
+
+    @property
+    def confirm(self) -> float | None:
+        """Seconds after which its last probe is to be confirmed; None: at its place, because it is certain enough.
+
+        A server that refuses us is left alone, also where that has been no excuse for long.
+        """
+        doubtful = self.assessment.success is False and self.consecutive_failures <= CONFIRMATIONS
+        if not doubtful or self.result is None or refuses_client(self.result):
+            return None
+        return self.peer.settings.confirm_interval
+
+    def waits(self, wait: float) -> None:
+        """Note the wait in force from now on."""
+        if wait != self.wait:
+            self.wait, self.samples = wait, None
 
     def say_anew(self, told: tuple[object, ...]) -> None:
         """Note what is to be written anew, for this is what there was to say of it."""
@@ -97,8 +118,8 @@ class State:
         return Change(before[0], self.word, before[1], *self.cause)
 
 
-HERITAGE = ("assessment", "probes", "failures", "consecutive_failures", "since", "last_tested", "starttls_offered",
-            "offers", "last_failures")  # fmt: skip
+HERITAGE = ("assessment", "probes", "failures", "untestable", "consecutive_failures", "since", "last_tested",
+            "starttls_offered", "offers", "last_failures")  # fmt: skip
 """What stays of a state where its endpoint stays and its settings change."""
 
 

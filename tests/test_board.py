@@ -93,23 +93,23 @@ def test_a_result_that_nobody_asks_for_any_more_is_dropped(board: Board) -> None
 @pytest.mark.parametrize(
     ("results", "word", "counts"),
     [
-        pytest.param([], "pending", (0, 0, 0), id="nothing yet"),
-        pytest.param([healthy()], "ok", (1, 0, 0), id="success"),
-        pytest.param([failed(Reason.GREETING_TIMEOUT)], "critical", (1, 1, 1), id="failure"),
-        pytest.param([failed(Reason.GREETING_TIMEOUT)] * 3, "critical", (3, 3, 3), id="failures in a row"),
-        pytest.param([failed(Reason.EHLO_CLOSED), healthy()], "ok", (2, 1, 0), id="success ends the row"),
+        pytest.param([], "pending", (0, 0, 0, 0), id="nothing yet"),
+        pytest.param([healthy()], "ok", (1, 0, 0, 0), id="success"),
+        pytest.param([failed(Reason.GREETING_TIMEOUT)], "critical", (1, 1, 0, 1), id="failure"),
+        pytest.param([failed(Reason.GREETING_TIMEOUT)] * 3, "critical", (3, 3, 0, 3), id="failures in a row"),
+        pytest.param([failed(Reason.EHLO_CLOSED), healthy()], "ok", (2, 1, 0, 0), id="success ends the row"),
         pytest.param(
-            [failed(Reason.EHLO_CLOSED), rate_limited(NOW)], "untestable", (2, 1, 1), id="untestable leaves the row"
+            [failed(Reason.EHLO_CLOSED), rate_limited(NOW)], "untestable", (2, 1, 1, 1), id="untestable leaves the row"
         ),
-        pytest.param([healthy(of=None, hello=None, ehlo=None)], "ok", (1, 0, 0), id="facts missing"),
+        pytest.param([healthy(of=None, hello=None, ehlo=None)], "ok", (1, 0, 0, 0), id="facts missing"),
     ],
 )
-def test_counters(board: Board, results: list[Result], word: str, counts: tuple[int, int, int]) -> None:
+def test_counters(board: Board, results: list[Result], word: str, counts: tuple[int, int, int, int]) -> None:
     for result in results:
         board.record(result)
     state = board.states[peer()]
     assert state.word == word
-    assert (state.probes, state.failures, state.consecutive_failures) == counts
+    assert (state.probes, state.failures, state.untestable, state.consecutive_failures) == counts
 
 
 def test_a_warning_is_no_failure(board: Board) -> None:

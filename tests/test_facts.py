@@ -180,6 +180,8 @@ def test_the_past_of_an_endpoint(board: Board) -> None:
         board.record(failed(Reason.GREETING_TIMEOUT, finished=NOW + second, steps=steps))
     (found,) = rendered(board, NOW + 1)
     assert (found["since"], found["consecutive_failures"], found["withdrawn"]) == (NOW, 2, False)
+    counts = ("interval_seconds", "probes", "failures", "untestable_probes")
+    assert [found[name] for name in counts] == [60.0, 2, 2, 0]
     assert [(each["finished"], each["reason"]) for each in found["last_failures"]] == [
         (NOW + 1, "greeting_timeout"),
         (NOW, "greeting_timeout"),

@@ -43,6 +43,8 @@ smtp_probe_problem stage reason severity primary
 smtp_probe_consecutive_failures
 smtp_probes_total
 smtp_probe_failures_total
+smtp_probes_untestable_total
+smtp_probe_interval_seconds
 smtp_probe_last_timestamp_seconds
 smtp_probe_duration_seconds
 smtp_probe_stage_duration_seconds stage
@@ -219,6 +221,9 @@ ROWS: list[tuple[str, str, Result, dict[tuple[str, ...], float]]] = [
     ("smtp_probes_total", "one", healthy(), {(): 1}),
     ("smtp_probe_failures_total", "none yet", healthy(), {(): 0}),
     ("smtp_probe_failures_total", "untestable", LIMITED, {(): 0}),
+    ("smtp_probes_untestable_total", "none yet", TIMEOUT, {(): 0}),
+    ("smtp_probes_untestable_total", "one", LIMITED, {(): 1}),
+    ("smtp_probe_interval_seconds", "the interval", healthy(peer(interval=300.0)), {(): 300}),
     ("smtp_probe_last_timestamp_seconds", "when", healthy(), {(): NOW}),
     ("smtp_probe_duration_seconds", "how long", TIMEOUT, {(): 0.5}),
     ("smtp_probe_stage_duration_seconds", "those reached", healthy(stages=TIMED),

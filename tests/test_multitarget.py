@@ -488,6 +488,7 @@ async def test_metrics_have_no_labels_that_prometheus_adds_and_no_counters() -> 
     families = list(parse_text(answer.text))
     labels = {label for family in families for sample in family.samples for label in sample.labels}
     assert not labels & {"target", "host", "address", "port"}
+    assert "smtp_probe_interval_seconds" not in {family.name for family in families}
     assert {family.type for family in families} == {"gauge"}
     assert answer.metrics
 

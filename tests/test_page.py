@@ -300,6 +300,25 @@ def test_the_page_of_an_endpoint_tells_what_to_do_and_what_was_seen(board: Board
         assert part in text
 
 
+@pytest.mark.parametrize(
+    ("wait", "said"),
+    [
+        (60.0, "every 1 min Since"),
+        (15.0, "every 1 min; again after 15 s to confirm the failure"),
+        (120.0, "every 1 min; now every 2 min, because the server asks for fewer probes or its address is overloaded"),
+    ],
+    ids=["the interval", "a failure is confirmed", "backing off"],
+)
+def test_the_page_of_an_endpoint_tells_the_wait_in_force(board: Board, wait: float, said: str) -> None:
+    board.add(endpoint())
+    board.record(failed(Reason.GREETING_CLOSED))
+    board.record(healthy(untestable=Untestable.NO_IPV6))
+    board.states[endpoint().peer].waits(wait)
+    text = " ".join(seen_of(board, endpoint()).text.split())
+    assert said in text
+    assert "2 in all, 1 failed, 1 untestable, the last 1 in a row" in text
+
+
 def test_the_last_conversation_and_the_last_failures_are_shown_the_latest_first(board: Board) -> None:
     board.add(endpoint())
     for back in (5, 4, 3, 2):

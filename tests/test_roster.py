@@ -24,11 +24,11 @@ from exporter.model import (
     Tlsa,
     TlsaRecord,
 )
-from exporter.reasons import Reason, Severity, Stage
+from exporter.reasons import Reason, Severity, Stage, Untestable
 from exporter.resolve import MX_NOT_SIGNED, NOT_TESTABLE, Addresses
 from exporter.sites import Bounds
 from exporter.targets import Name
-from tests.results import failed, healthy
+from tests.results import NOW, failed, healthy
 from tests.roster_bench import FAILURE, HOST, NOT_FOUND, SIX, A, B, Bench, host
 
 
@@ -343,6 +343,92 @@ async def test_a_421_of_an_earlier_login_does_not(bench: Bench) -> None:
     await bench.run()
     (state,) = bench.board.states.values()
     assert state.wait == 60.0
+
+
+# --- a first failure is confirmed -----------------------------------------------------------------------------
+
+BUSY = Reply(421, ("4.3.2 shutting down",))
+TOO_MANY = Reply(450, ("4.7.0 too many connections from 192.0.2.9",))
+KEEP_OUT = Reply(554, ("5.7.1 Client host [192.0.2.9] blocked",))
+
+
+async def times(bench: Bench, outcomes: str, seconds: float = 290.0, target: Target | None = None) -> list[float]:
+    """When an endpoint is probed whose probes end as `outcomes` say, the last one for ever."""
+    made: dict[str, Callable[[Peer], Result]] = {
+        "+": healthy,
+        "-": lambda peer: failed(Reason.GREETING_TIMEOUT, peer),
+        "?": lambda peer: healthy(peer, untestable=Untestable.NO_IPV6),
+        "4": lambda peer: healthy(peer, greeting=BUSY),
+        "l": lambda peer: healthy(peer, finished=NOW + bench.loop.now, greeting=TOO_MANY, own_address="192.0.2.9"),
+        "b": lambda peer: healthy(peer, greeting=KEEP_OUT, own_address="192.0.2.9"),
+    }
+    seen, began = list[float](), bench.loop.now
+
+    def result(peer: Peer) -> Result:
+        seen.append(bench.loop.now - began)
+        return made[outcomes[min(len(seen), len(outcomes)) - 1]](peer)
+
+    bench.probes.results[A] = result
+    bench.roster.add(target or host(A, confirm_interval=15.0))
+    await bench.run(seconds)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [
+        pytest.param("-", [0, 15, 30, 60, 120], id="fails for good"),
+        pytest.param("-+", [0, 15, 60, 120], id="fails once"),
+        pytest.param("--+", [0, 15, 30, 60, 120], id="fails twice"),
+        pytest.param("-+-", [0, 15, 60, 75, 90, 120], id="fails again"),
+        pytest.param("+", [0, 60, 120], id="succeeds"),
+        pytest.param("?", [0, 60, 120], id="untestable"),
+        pytest.param("-?+", [0, 15, 60, 120], id="untestable when it is confirmed"),
+        pytest.param("4+", [0, 120, 180], id="421"),
+        pytest.param("-4+", [0, 15, 135, 195], id="421 when it is confirmed"),
+        pytest.param("l", [0, 60, 120], id="rate limited"),
+        pytest.param("-l+", [0, 15, 60, 120], id="rate limited when it is confirmed"),
+        pytest.param("b", [0, 60, 120], id="blocked"),
+    ],
+)
+async def test_two_probes_confirm_a_first_failure_and_the_endpoint_keeps_its_place(
+    bench: Bench, outcomes: str, expected: list[float]
+) -> None:
+    assert (await times(bench, outcomes))[: len(expected)] == expected
+
+
+async def test_a_refusal_is_not_confirmed_where_it_is_no_excuse_any_more(bench: Bench) -> None:
+    waits = {later - sooner for sooner, later in pairwise(await times(bench, "l", 2 * 3600))}
+    (state,) = bench.board.states.values()
+    assert (waits, state.word, state.failures > 50) == ({60.0}, "critical", True)
+
+
+async def test_without_confirm_interval_nothing_is_confirmed(bench: Bench) -> None:
+    assert await times(bench, "-", target=host(A, confirm_interval=None)) == [0, 60, 120, 180, 240]
+
+
+async def test_the_wait_in_force_is_shown_from_the_first_failure_to_the_last_confirmation(bench: Bench) -> None:
+    await times(bench, "-", 5.0)
+    (state,) = bench.board.states.values()
+    waits = [state.wait]
+    for _ in range(3):
+        await bench.run(15)
+        waits.append(state.wait)
+    assert (waits, state.consecutive_failures) == ([15.0, 15.0, 60.0, 60.0], 3)
+
+
+async def test_targets_that_are_alike_have_one_confirmation(bench: Bench) -> None:
+    bench.roster.add(host(A, "another", confirm_interval=15.0))
+    assert await times(bench, "-") == [0, 15, 30, 60, 120, 180, 240]
+    assert len(bench.board.endpoints) == 2
+
+
+async def test_the_mx_host_of_a_domain_is_confirmed(bench: Bench) -> None:
+    bench.names.answers[HOST] = Addresses((A,))
+    bench.names.mx["a.test"] = Exchanges(((10, HOST),), 1)
+    domain = Target("mail", ((25, Settings(interval=300.0, confirm_interval=75.0)),), domains=("a.test",))
+    seen = await times(bench, "-", 900.0, domain)
+    assert [later - sooner for sooner, later in pairwise(seen)][:2] == [75.0, 75.0]
 
 
 async def test_after_close_no_result_is_taken(bench: Bench) -> None:

@@ -67,7 +67,7 @@ def assess(result: Result, known: History = NOTHING_KNOWN, *, excuse: bool = Tru
     """
     expect = expected(result, known)
     closed = expect.port == "closed"
-    untestable = result.untestable or (_refuses_us(result) if excuse and not closed else None)
+    untestable = result.untestable or (refuses_client(result) if excuse and not closed else None)
     if known.blocked and not result.connected:
         untestable = untestable or Untestable.EGRESS_BLOCKED
     found = list(_port_closed(result, expect) if closed else _all(result, expect, known))
@@ -101,8 +101,8 @@ def _port_closed(result: Result, expect: Expect) -> Iterator[Problem]:
         yield from (each for each in _all(result, expect, NOTHING_KNOWN) if each.reason not in CLOSED)
 
 
-def _refuses_us(result: Result) -> Untestable | None:
-    """Whether the server refuses this client and nobody else."""
+def refuses_client(result: Result) -> Untestable | None:
+    """Whether the server refuses this client and nobody else, and how."""
     replies = [reply for _, reply in refusals(result)] + ([result.auth] if result.auth else [])
     for reply in replies:
         if reply.code // 100 == 4 and says_too_often(reply, result.own_address):

@@ -1,6 +1,6 @@
 """The same with gzip, of pieces that are packed once: a scrape packs anew what is not as it was at the one before.
 
-A piece is what one family says of WIDTH endpoints or domains. Most of it changes seldom: of an endpoint's 28 families
+A piece is what one family says of WIDTH endpoints or domains. Most of it changes seldom: of an endpoint's 30 families
 4 say something else after each probe, and 2 more after each that fails. A gzip stream may be put together of pieces
 where none refers to one before (RFC 1951 2, RFC 1952 2.3.1: one checksum over all). A client without gzip gets the same
 pieces unpacked: however slowly it reads, what is kept for it is a list of pieces, most of which others share.

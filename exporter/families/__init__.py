@@ -96,6 +96,12 @@ FAMILIES: tuple[Family, ...] = (
            lambda state: readers.one(state.probes), kind="counter", lasting=True, fleeting=True),
     Family("smtp_probe_failures_total", "Probes that found a critical problem.",
            lambda state: readers.one(state.failures), kind="counter", lasting=True, fleeting=True),
+    Family("smtp_probes_untestable_total", "Probes that ended untestable; smtp_probes_total counts them too.",
+           lambda state: readers.one(state.untestable), kind="counter", lasting=True),
+    Family("smtp_probe_interval_seconds",
+           "The wait in force until the next probe: the interval; longer while backing off or where the address is "
+           "overloaded, shorter while a failure is confirmed.",
+           readers.interval),
     Family("smtp_probe_last_timestamp_seconds", "When the last probe finished, Unix time.",
            readers.of_result(lambda result: result.finished), lasting=True, fleeting=True),
     Family("smtp_probe_duration_seconds", "How long the last probe took, from DNS to the close.",

@@ -49,6 +49,11 @@ def untestable(state: State) -> Iterable[Sample]:
     return one(1 if reason else None, *([reason] if reason else []))
 
 
+def interval(state: State) -> Iterable[Sample]:
+    """The wait in force; a probe on demand has none."""
+    return one(state.wait or None)
+
+
 def problems(state: State) -> Iterable[Sample]:
     primary, told = state.assessment.primary, set()
     for each in state.assessment.problems:

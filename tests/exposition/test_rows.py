@@ -14,9 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.board import Board
 from exporter.exposition import labels, number, render
+from exporter.exposition.lines import of_endpoint
 from exporter.families import DOMAIN_FAMILIES, EGRESS_FAMILY, FAMILIES
 from exporter.model import Domain, Exchanges, Hello, Reply, Result, Settings, Target
-from exporter.reasons import Reason
+from exporter.reasons import Reason, Untestable
 from exporter.state import DomainState
 from exporter.telemetry import Telemetry
 from tests.results import HOST, LEAF, NOW, endpoint, failed, healthy, peer
@@ -167,7 +168,35 @@ def test_a_result_too_old_leaves_timestamp_and_counters() -> None:
     board = board_of(healthy())
     list(board.expire_votes(NOW + 181))
     left = {name for name, _, _ in series(parsed(board, NOW + 181))}
-    assert left == {"smtp_probes_total", "smtp_probe_failures_total", "smtp_probe_last_timestamp_seconds"}
+    counters = {"smtp_probes_total", "smtp_probe_failures_total", "smtp_probes_untestable_total"}
+    assert left == counters | {"smtp_probe_last_timestamp_seconds"}
+
+
+def test_another_wait_is_told_at_the_next_scrape_though_the_probe_saw_the_same() -> None:
+    board = board_of(failed(Reason.GREETING_CLOSED))
+    for wait in (60.0, 15.0, 15.0, 60.0):
+        board.record(failed(Reason.GREETING_CLOSED))
+        board.states[peer()].waits(wait)
+        assert values(board, "smtp_probe_interval_seconds") == [wait]
+
+
+def test_each_untestable_probe_is_counted_at_the_next_scrape_though_it_saw_the_same() -> None:
+    board = board_of(healthy())
+    for count in (1, 2, 3):
+        board.record(healthy(untestable=Untestable.NO_IPV6))
+        assert values(board, "smtp_probes_untestable_total") == [count]
+    board.record(healthy())
+    assert values(board, "smtp_probes_untestable_total") == [3]
+
+
+def test_what_a_healthy_probe_changes_is_only_what_is_fleeting() -> None:
+    """Anything else written anew after each probe would cost all of them."""
+    board = board_of(healthy(), healthy())
+    before = of_endpoint(board.states[peer()])
+    board.record(healthy(finished=NOW + 60))
+    board.states[peer()].waits(60.0)
+    after = of_endpoint(board.states[peer()])
+    assert all(family.fleeting or new is old for family, new, old in zip(FAMILIES, after, before, strict=True))
 
 
 def test_series_go_with_their_endpoint() -> None:
