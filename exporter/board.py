@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from exporter import churn
 from exporter.checks import assess
 from exporter.checks.demands import strictest
 from exporter.checks.history import STEADY, History, after_probe, starttls_offered
@@ -120,7 +121,7 @@ class Board:
         state = self.states.get(result.peer)
         if state is None:
             return None
-        before, told = state.summary, state.told
+        before, told, last = state.summary, state.told, state.result
         state.result = result
         self.vote(result.peer, vote_of(result.peer, result))
         self._assess_anew(state, result)
@@ -131,7 +132,8 @@ class Board:
             state.consecutive_failures = 0 if success else state.consecutive_failures + 1
         else:
             state.untestable += 1
-        state.say_anew(told)
+        if state.say_anew(told) or state.churn:
+            state.churn = churn.after_probe(state.churn, last, result)
         if not success:
             state.last_failures = keep(Failure.of(result, *state.cause), state.last_failures)
         change = state.change(before, result.finished)

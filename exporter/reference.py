@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 
+from exporter.churn import MAX_CHANGES, UNSTABLE
 from exporter.config.table import keys, schema
 from exporter.families import (
     AGENT_FAMILIES,
@@ -17,6 +18,14 @@ from exporter.families import (
 from exporter.reasons import REASONS, UNTESTABLE
 
 GENERATED = "<!-- Printed by `smtp-exporter reference {}`; `make reference` writes it anew. -->\n"
+
+CHURN = f"""
+A label whose value the server chooses (those of `smtp_greeting_info`, `smtp_extensions_info`, `smtp_tls_info` and
+`smtp_certificate_info`) says `{UNSTABLE}` where the series changed more than {MAX_CHANGES} times within an hour: a
+random EHLO keyword, a new certificate for each handshake, several servers behind one address. Only the labels that
+change say so, until they have not changed for an hour. A probe that did not get so far is no change. The status page,
+`/api/v1/endpoints` and all verdicts use the real values; so does `/probe`, which knows no earlier probes. A restarted
+agent counts anew."""
 
 
 def render(table: str | None = None) -> str:
@@ -47,7 +56,7 @@ mistakes at once, and [config.schema.json](config.schema.json) tells it to edito
 def metrics() -> str:
     """Every family by what it is about."""
     sections = (
-        ("Endpoints", "Labels of all: `target`, `host`, `address`, `port` and the target's own.", FAMILIES),
+        ("Endpoints", f"Labels of all: `target`, `host`, `address`, `port` and the target's own.\n{CHURN}", FAMILIES),
         ("Mail domains", "Labels of all: `target`, `domain` and the target's own.", DOMAIN_FAMILIES),
         ("What is blocked from here", "Judged over all endpoints of a port and address family.", (EGRESS_FAMILY,)),
         ("The agent itself", "Beside these, `process_*` and `python_*` of prometheus_client.", AGENT_FAMILIES),

@@ -6,6 +6,7 @@ from operator import attrgetter
 
 from exporter.checks import Assessment, refuses_client
 from exporter.checks.history import NEVER_ASKED, Offers
+from exporter.churn import Churn, Hidden
 from exporter.failure import Failure
 from exporter.model import Domain, Exchanges, Fetched, Peer, Policies, Problem, Result
 from exporter.reasons import Reason
@@ -47,8 +48,12 @@ class State:
     """Whether it offered STARTTLS in the last probes."""
     last_failures: tuple[Failure, ...] = ()
     """The last probes that failed, and some that were untestable, the latest first; a success takes none away."""
+    churn: Churn = ()
+    """How its info labels changed within the last hour."""
     samples: tuple[str, ...] | None = None
     """What `exposition` wrote of it, by family; None where it says something else now."""
+    unstable: Hidden = ()
+    """The info labels that `samples` call unstable."""
     repeated: bool = False
     """A probe since `samples` were written has seen the same: what is to be written anew is `fleeting`."""
     read: bool = False
@@ -100,11 +105,13 @@ class State:
         if wait != self.wait:
             self.wait, self.samples = wait, None
 
-    def say_anew(self, told: tuple[object, ...]) -> None:
-        """Note what is to be written anew, for this is what there was to say of it."""
+    def say_anew(self, told: tuple[object, ...]) -> bool:
+        """Note what is to be written anew, for this is what there was to say of it. True if it says something else."""
         self.repeated = True
-        if told != self.told:
+        changed = told != self.told
+        if changed:
             self.samples = None
+        return changed
 
     def withdrawn(self, now: float) -> bool:
         """Whether the result is too old to be shown."""
@@ -119,7 +126,7 @@ class State:
 
 
 HERITAGE = ("assessment", "probes", "failures", "untestable", "consecutive_failures", "since", "last_tested",
-            "starttls_offered", "offers", "last_failures")  # fmt: skip
+            "starttls_offered", "offers", "last_failures", "churn")  # fmt: skip
 """What stays of a state where its endpoint stays and its settings change."""
 
 

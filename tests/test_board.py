@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from exporter.board import ANEW, GRACE, SOME, Board
+from exporter.churn import HOUR, hidden
 from exporter.egress import Egress, Way, ballot
 from exporter.model import NO_DEMANDS, Demands, Domain, Exchanges, Hello, Peer, Reply, Result, Settings, Target
 from exporter.probe.prober import internal_error
 from exporter.reasons import Reason, Untestable
-from exporter.state import STALE_SECONDS, Change, DomainState
+from exporter.state import STALE_SECONDS, Change, DomainState, State
 from tests.results import ADDRESS, DAY, HOST, NOW, endpoint, failed, healthy, peer
 
 REFUSED = Reply(421, (f"4.7.0 Error: too many connections from {ADDRESS}",))
@@ -508,6 +509,32 @@ def test_what_an_heir_has_is_shown_for_as_long_as_it_would_have_been() -> None:
     board.add(endpoint(of=heir))
     board.inherit(heir, old)
     assert not board.states[heir].withdrawn(NOW + 3600)
+
+
+def test_an_heir_goes_on_with_what_changed_too_often() -> None:
+    board, old, heir = Board(), peer(), peer(interval=30.0)
+    board.add(endpoint(of=old))
+    for number in range(8):
+        board.record(healthy(old, finished=NOW + number, hello_tls=Hello("EHLO", {f"X{number}": ""})))
+    board.add(endpoint(of=heir))
+    board.inherit(heir, old)
+    board.record(healthy(heir, finished=NOW + 9, hello_tls=Hello("EHLO", {"X9": ""})))
+    assert hidden(board.states[heir].churn, NOW + 9) == hidden(board.states[old].churn, NOW + 9) != ()
+
+
+def test_a_peer_whose_labels_stay_costs_nothing_more(board: Board) -> None:
+    for number in range(3):
+        board.record(healthy(finished=NOW + number))
+    board.record(healthy(finished=NOW + 4, greeting=Reply(220, ("mail.example.test ESMTP Postfix (busy)",))))
+    assert board.states[peer()].churn is State(peer(), 60.0).churn
+
+
+def test_labels_that_changed_once_are_forgotten_after_an_hour_of_the_same(board: Board) -> None:
+    for at, keyword in ((0, "X"), (1, "Y"), (2, "Y"), (HOUR + 1, "Y")):
+        board.record(healthy(finished=NOW + at, hello_tls=Hello("EHLO", {keyword: ""})))
+        if at == 2:
+            assert board.states[peer()].churn
+    assert board.states[peer()].churn == ()
 
 
 # --- mistakes of ours -------------------------------------------------------------------------------------------

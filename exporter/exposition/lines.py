@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from math import isfinite
 
+from exporter.churn import hidden
 from exporter.families import DOMAIN_FAMILIES, FAMILIES, LABELS, DomainFamily, EgressFamily, Family, Scope
 from exporter.families.readers import Sample
 from exporter.model import Endpoint
@@ -63,8 +64,10 @@ def domain_labels(state: DomainState) -> str:
     return state.labels
 
 
-def of_endpoint(state: State) -> Lines:
-    """What the state of a peer says of each of its endpoints."""
+def of_endpoint(state: State, now: float) -> Lines:
+    """What the state of a peer says of each of its endpoints. `now`: Unix time, for labels that are unstable."""
+    if (state.churn or state.unstable) and (unstable := hidden(state.churn, now)) != state.unstable:
+        state.samples, state.unstable = None, unstable
     if state.samples is None:
         state.samples = tuple([_lines(family, family.read(state)) for family in FAMILIES])
     elif state.repeated:
@@ -78,9 +81,9 @@ def of_endpoint(state: State) -> Lines:
 
 def write_ahead(state: State) -> None:
     """Write what a new result says while nobody waits, if somebody read what the one before said."""
-    if state.read:
+    if state.read and state.result:
         state.read = False
-        of_endpoint(state)
+        of_endpoint(state, state.result.finished)
 
 
 def of_domain(state: DomainState, hosts: Iterable[State]) -> Lines:

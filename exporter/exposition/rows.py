@@ -99,7 +99,7 @@ def _endpoints(board: Board, now: float) -> Iterator[Row | None]:
             yield None
             continue
         state.read = True
-        yield Row(endpoint_labels(endpoint), of_endpoint(state), state.withdrawn(now))
+        yield Row(endpoint_labels(endpoint), of_endpoint(state, now), state.withdrawn(now))
 
 
 def _domains(board: Board, now: float) -> Iterator[Row | None]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from exporter import churn
 from exporter.families import readers
 from exporter.families.readers import Read, ReadDomain
 
@@ -114,11 +115,11 @@ FAMILIES: tuple[Family, ...] = (
     Family("smtp_greeting_code", "The reply code of the greeting.",
            readers.of_result(lambda result: result.greeting.code if result.greeting else None)),
     Family("smtp_greeting_info", "The mail software that the greeting names, or unknown.",
-           readers.software, ("software",)),
+           readers.info(churn.software), ("software",)),
     Family("smtp_starttls_advertised", "Whether STARTTLS was offered, where EHLO or HELO was answered in clear.",
            readers.of_result(readers.starttls)),
     Family("smtp_extensions_info", "The EHLO keywords after TLS, or before it where there is none.",
-           readers.extensions, ("extensions",)),
+           readers.info(churn.extensions), ("extensions",)),
     Family("smtp_message_size_limit_bytes", "The SIZE that EHLO announces, where it is given and not 0.",
            readers.of_result(readers.size)),
     Family("smtp_auth_advertised", "Whether AUTH was offered, before and after TLS.",
@@ -127,7 +128,7 @@ FAMILIES: tuple[Family, ...] = (
            readers.of_result(lambda result: result.authenticated)),
     Family("smtp_tls_established", "Whether a reply was read inside TLS, where TLS was tried.",
            readers.of_result(readers.tls_established)),
-    Family("smtp_tls_info", "The TLS version and cipher agreed on.", readers.tls_info, ("version", "cipher")),
+    Family("smtp_tls_info", "The TLS version and cipher agreed on.", readers.info(churn.tls), ("version", "cipher")),
     Family("smtp_certificate_valid",
            "Whether the chain is trusted, the name matches, the dates fit and it may serve TLS.",
            readers.of_result(lambda result: result.verdict.valid if result.verdict else None)),
@@ -140,7 +141,7 @@ FAMILIES: tuple[Family, ...] = (
            "The earliest expiry on the verified path; where none verifies, among the certificates sent.",
            readers.of_result(lambda result: result.verdict.chain_not_after if result.verdict else None)),
     Family("smtp_certificate_info", "The certificate: common names, serial, fingerprint and key.",
-           readers.certificate_info, ("subject", "issuer", "serial", "fingerprint_sha256", "key")),
+           readers.info(churn.certificate), ("subject", "issuer", "serial", "fingerprint_sha256", "key")),
     Family("smtp_certificate_outdated",
            "Whether a renewal of the certificate is served elsewhere on the host, and not here.",
            lambda state: readers.one(state.assessment.certificate_outdated)),

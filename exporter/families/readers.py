@@ -6,10 +6,9 @@ A reader yields (values of the family's own labels, value).
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from exporter.model import Certificate, Policies, Policy, Result, Session
+from exporter.churn import INFO, ReadLabels, shown
+from exporter.model import Certificate, Policies, Policy, Result
 from exporter.reasons import Reason, Severity, Stage
-from exporter.smtp.hello import label
-from exporter.smtp.software import software as software_of
 from exporter.state import NO_ANSWER, DomainState, State
 
 Sample = tuple[tuple[str, ...], float]
@@ -79,20 +78,21 @@ def endpoint_info(state: State) -> Iterable[Sample]:
     yield (settings.module, settings.security, family_of(state.peer.address), certificate), 1
 
 
-def software(state: State) -> Iterable[Sample]:
-    result = state.result
-    if result is None or result.greeting is None:
-        return ()
-    return one(1, software_of(result.greeting.text, result.ehlo or result.ehlo_tls))
+def info(read: ReadLabels) -> Read:
+    """A family of which the peer chooses the labels: those that change too often say `unstable`."""
+    index = INFO.index(read)
+
+    def reader(state: State) -> Iterable[Sample]:
+        labels = read(state.result) if state.result else None
+        if labels is None:
+            return ()
+        return one(1, *(shown(labels, state.unstable[index]) if state.unstable else labels))
+
+    return reader
 
 
 def starttls(result: Result) -> float | None:
     return None if result.hello is None else "STARTTLS" in result.hello.extensions
-
-
-def extensions(state: State) -> Iterable[Sample]:
-    hello = state.result and (state.result.hello_tls or state.result.hello)
-    return one(1, label(hello)) if hello else ()
 
 
 def size(result: Result) -> float | None:
@@ -112,18 +112,6 @@ def tls_established(result: Result) -> float | None:
     ended_at = result.ended.stage if result.ended else None
     tried = result.session is not None or ended_at is Stage.TLS or (ended_at is None and Stage.TLS in result.stages)
     return result.established if tried else None
-
-
-def tls_info(state: State) -> Iterable[Sample]:
-    session: Session | None = state.result.session if state.result else None
-    if session and session.version and session.cipher:
-        yield (session.version, session.cipher), 1
-
-
-def certificate_info(state: State) -> Iterable[Sample]:
-    if state.result and state.result.verdict:
-        leaf = state.result.verdict.certificate
-        yield (leaf.subject, leaf.issuer, leaf.serial, leaf.fingerprint_sha256, leaf.key), 1
 
 
 def tlsa_records(result: Result) -> float | None:

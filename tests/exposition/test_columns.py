@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.board import Board
+from exporter.churn import HOUR
 from exporter.exposition import Columns, Piece, pack, render, unpack, write_ahead
 from exporter.exposition.columns import BLOCK, PAUSE
 from exporter.exposition.rows import WIDTH
 from exporter.families import DOMAIN_FAMILIES, FAMILIES
-from exporter.model import Domain, Exchanges, Peer, Policies, Reply, Settings, Target
+from exporter.model import Domain, Exchanges, Hello, Peer, Policies, Reply, Settings, Target
 from exporter.reasons import Reason, Stage
 from exporter.state import DomainState, State
 from tests.results import HOST, NOW, endpoint, failed, healthy, peer
@@ -59,6 +60,12 @@ def ask(board: Board, port: int) -> None:
         state.policies = Policies(sts=port == 1, tlsrpt=True)
 
 
+def churn(board: Board, port: int) -> None:
+    """It changes too often, for the last time at NOW + 100."""
+    for at in range(93, 101):
+        board.record(healthy(peer(port=port), finished=NOW + at, hello_tls=Hello("EHLO", {f"X{at}": ""})))
+
+
 def forget(board: Board, port: int) -> None:
     board.domains.pop(DOMAINS[port % 2], None)
 
@@ -76,7 +83,7 @@ EVENTS: list[Callable[[Board, int], object]] = [
     lambda board, port: board.record(healthy(peer(port=port), finished=NOW - 1000)),
     lambda board, port: board.record(failed(Reason.CONNECTION_TIMEOUT, peer(port=port))),
     lambda board, port: board.record(failed(Reason.GREETING_CLOSED, peer(port=port))),
-    add, add, remove, look_up, ask, forget, read,
+    add, add, remove, look_up, ask, forget, read, churn,
 ]  # fmt: skip
 
 
@@ -93,6 +100,9 @@ def test_a_scrape_says_what_the_board_says_whatever_happened_since_the_last(
     assert scraped(columns, board) == written(board)
     assert scraped(columns, board, openmetrics=True) == written(board, openmetrics=True)
     assert scraped(columns, board, NOW + 200) == written(board, NOW + 200), "results of before are withdrawn"
+    for state in board.states.values():
+        state.wait = 3600.0
+    assert scraped(columns, board, NOW + 3700) == written(board, NOW + 3700), "no label is unstable any more"
 
 
 def test_how_far_it_came_is_not_a_matter_of_time() -> None:
@@ -151,6 +161,19 @@ def test_only_what_is_new_is_packed(change: Callable[[Board], object], again: li
         each.partition("{")[0] for each in families if each
     ]
     assert outside.endswith("# EOF\n")
+
+
+def test_a_label_that_is_stable_again_is_all_that_is_packed_anew(packed: list[str]) -> None:
+    board, columns = board_of(WIDTH), Columns()
+    for number in range(8):
+        board.record(healthy(at(0), finished=NOW + number, hello_tls=Hello("EHLO", {f"X{number}": ""})))
+    board.states[at(0)].wait = HOUR
+    for later in (HOUR - 1, HOUR):
+        packed.clear()
+        scraped(columns, board, NOW + 7 + later)
+    again, *_outside = packed
+    assert again.startswith("smtp_extensions_info{")
+    assert len(packed) == 2
 
 
 def test_only_the_success_of_a_domain_hangs_on_its_hosts(packed: list[str]) -> None:

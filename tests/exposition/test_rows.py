@@ -13,8 +13,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.board import Board
-from exporter.exposition import labels, number, render
+from exporter.churn import HOUR
+from exporter.exposition import labels, number, render, write_ahead
 from exporter.exposition.lines import of_endpoint
+from exporter.facts import facts
 from exporter.families import DOMAIN_FAMILIES, EGRESS_FAMILY, FAMILIES
 from exporter.model import Domain, Exchanges, Hello, Reply, Result, Settings, Target
 from exporter.reasons import Reason, Untestable
@@ -192,10 +194,10 @@ def test_each_untestable_probe_is_counted_at_the_next_scrape_though_it_saw_the_s
 def test_what_a_healthy_probe_changes_is_only_what_is_fleeting() -> None:
     """Anything else written anew after each probe would cost all of them."""
     board = board_of(healthy(), healthy())
-    before = of_endpoint(board.states[peer()])
+    before = of_endpoint(board.states[peer()], NOW)
     board.record(healthy(finished=NOW + 60))
     board.states[peer()].waits(60.0)
-    after = of_endpoint(board.states[peer()])
+    after = of_endpoint(board.states[peer()], NOW)
     assert all(family.fleeting or new is old for family, new, old in zip(FAMILIES, after, before, strict=True))
 
 
@@ -241,6 +243,55 @@ def test_a_scrape_tells_of_one_result_of_an_endpoint_though_the_next_comes_meanw
         if "smtp_probe_success{" in piece:
             board.record(healthy(finished=NOW + 1))
     assert "".join(written) == before
+
+
+# --- labels that change too often -------------------------------------------------------------------------------
+
+CHURN = [healthy(finished=NOW + n, hello_tls=Hello("EHLO", {f"X{n}": ""})) for n in range(8)]
+
+
+def extensions(board: Board, now: float) -> list[str]:
+    return [dict(own)["extensions"] for name, own, _ in series(parsed(board, now)) if name == "smtp_extensions_info"]
+
+
+def test_the_seventh_change_in_an_hour_makes_a_label_unstable_at_the_next_scrape() -> None:
+    board, said = board_of(), list[str]()
+    board.add(endpoint())
+    for result in CHURN:
+        board.record(result)
+        said += extensions(board, result.finished)
+    assert said == ["X0", "X1", "X2", "X3", "X4", "X5", "X6", "unstable"]
+
+
+def test_an_hour_without_a_change_shows_the_label_again_though_no_new_result_came() -> None:
+    board = board_of(*CHURN)
+    board.states[peer()].wait = HOUR
+    assert [extensions(board, NOW + 7 + later) for later in (HOUR - 1, HOUR, HOUR - 1)] == [
+        ["unstable"],
+        ["X7"],
+        ["unstable"],
+    ]
+
+
+def test_what_is_written_before_anybody_asks_is_unstable_too() -> None:
+    board = Board(on_result=write_ahead)
+    board.add(endpoint())
+    for result in CHURN:
+        board.record(result)
+        board.states[peer()].read = True
+    assert extensions(board, NOW + 7) == ["unstable"]
+
+
+def test_endpoints_that_share_a_peer_are_unstable_alike() -> None:
+    board = board_of(*CHURN)
+    board.add(endpoint("another target"))
+    assert extensions(board, NOW + 7) == ["unstable", "unstable"]
+
+
+def test_page_and_api_tell_what_was_seen() -> None:
+    board = board_of(*CHURN)
+    assert extensions(board, NOW + 7) == ["unstable"]
+    assert facts(endpoint(), board.states[peer()])["extensions"] == {"X7": ""}
 
 
 # --- domains --------------------------------------------------------------------------------------------------
