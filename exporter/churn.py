@@ -59,7 +59,7 @@ class Changes(NamedTuple):
     seen: Labels
     """The labels in the last result that has them."""
     times: tuple[float, ...] = ()
-    """When the series changed, Unix seconds: at most the last MAX_CHANGES + 1 times. So many of them: unstable."""
+    """When the series changed, Unix seconds: MAX_CHANGES + 1 of them where it is unstable, then all the last one."""
     last: tuple[float, ...] = ()
     """When each label changed last."""
 
@@ -73,10 +73,11 @@ class Changes(NamedTuple):
         """Take in the labels of one more result. Once unstable, it stays so until an hour without a change."""
         if labels == self.seen:
             return self
-        times = self.times if self.hidden(at) else tuple(each for each in self.times if _recent(each, at))
+        recent = (then for then in self.times if _recent(then, at))
+        times = (at,) * len(self.times) if self.hidden(at) else (*recent, at)
         last = self.last or (-inf,) * len(labels)
         last = tuple(at if new != old else then for new, old, then in zip(labels, self.seen, last, strict=True))
-        return Changes(labels, (*times, at)[-MAX_CHANGES - 1 :], last)
+        return Changes(labels, times, last)
 
 
 Churn = tuple[Changes | None, ...]

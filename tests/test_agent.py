@@ -3,20 +3,27 @@
 import asyncio
 import logging
 import os
+import re
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
 from exporter.agent import Agent, Options, StartError, listen_address
+from exporter.board import Board
+from exporter.churn import MAX_CHANGES
 from exporter.config import Config, load
 from exporter.egress import ballot
+from exporter.exposition import render
 from exporter.model import Peer, Settings
 from exporter.reasons import Reason
 from exporter.simulated.certificates import NAMES, Zoo
 from exporter.simulated.client import Client
+from exporter.simulated.healthy import SmtpServer
 from exporter.simulated.scripts import SCRIPTS
 from tests.conftest import Serve
 from tests.patience import PATIENCE
@@ -100,6 +107,32 @@ async def test_it_probes_and_ends_when_told_to(tmp_path: Path, zoo: Zoo, serve: 
     agent.stop.set()
     await asyncio.wait_for(running, PATIENCE)
     assert (agent.pages.ready, state.word) == (False, "ok")
+
+
+async def test_a_server_that_offers_a_random_keyword_at_each_ehlo_adds_series_for_a_while_only(
+    tmp_path: Path, zoo: Zoo, serve: Serve
+) -> None:
+    async def greet(client: Client) -> None:
+        await SmtpServer(zoo.good, extensions=(f"X{token_hex(4)}",))(client)
+
+    agent = Agent(config(tmp_path, (await serve(greet)).port, zoo=zoo, timeout="100ms"), LOOPBACK)
+    running, seen = asyncio.create_task(agent.run()), set[str]()
+
+    def probed() -> bool:
+        """Scrape it meanwhile."""
+        seen.update(offered(agent.board))
+        return any(state.probes > 2 * MAX_CHANGES for state in agent.board.states.values())
+
+    await until(probed, running)
+    agent.stop.set()
+    await asyncio.wait_for(running, PATIENCE)
+    assert offered(agent.board) == ["unstable"]
+    assert len(seen) <= MAX_CHANGES + 2
+
+
+def offered(board: Board) -> list[str]:
+    """The keywords as a scrape shows them now."""
+    return re.findall('extensions="(.*?)"', "".join(render(board, time.time(), openmetrics=False)))
 
 
 async def test_a_probe_that_hangs_does_not_hold_the_end_up_and_leaves_no_result(

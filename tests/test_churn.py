@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exporter.churn import (
     HOUR,
@@ -134,6 +136,25 @@ def test_nothing_is_remembered_of_what_has_not_changed_for_an_hour() -> None:
 def test_what_is_remembered_of_a_peer_is_bounded() -> None:
     (changes,) = filter(None, follow(*(offering(str(number), NOW + number) for number in range(1000))))
     assert (len(changes.times), len(changes.last)) == (MAX_CHANGES + 1, 1)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(5, 1200)), max_size=200))
+def test_no_server_makes_more_than_eight_series_an_hour(probes: list[tuple[int, float]]) -> None:
+    """Six changes, the seventh that makes it unstable, and the one back after an hour without any."""
+    churn: Churn = ()
+    last: Result | None = None
+    said: Labels | None = None
+    now, changes = NOW, list[float]()
+    for keyword, wait in probes:
+        result = offering(str(keyword), now)
+        churn, last = after_probe(churn, last, result), result
+        for at in (now, now + wait / 2):
+            if (shows := label(extensions, result, churn, at)) != said:
+                said = shows
+                changes.append(at)
+        now += wait
+    assert all(sum(at <= each < at + HOUR for each in changes) <= MAX_CHANGES + 2 for at in changes[1:])
 
 
 def test_a_clock_that_was_a_year_ahead_does_not_hold_it_for_a_year() -> None:
