@@ -101,7 +101,7 @@ def test_a_scrape_says_what_the_board_says_whatever_happened_since_the_last(
     assert scraped(columns, board, openmetrics=True) == written(board, openmetrics=True)
     assert scraped(columns, board, NOW + 200) == written(board, NOW + 200), "results of before are withdrawn"
     for state in board.states.values():
-        state.wait = 3600.0
+        state.waits(3600.0)
     assert scraped(columns, board, NOW + 3700) == written(board, NOW + 3700), "no label is unstable any more"
 
 
@@ -167,7 +167,7 @@ def test_a_label_that_is_stable_again_is_all_that_is_packed_anew(packed: list[st
     board, columns = board_of(WIDTH), Columns()
     for number in range(8):
         board.record(healthy(at(0), finished=NOW + number, hello_tls=Hello("EHLO", {f"X{number}": ""})))
-    board.states[at(0)].wait = HOUR
+    board.states[at(0)].waits(HOUR)
     for later in (HOUR - 1, HOUR):
         packed.clear()
         scraped(columns, board, NOW + 7 + later)

@@ -265,7 +265,7 @@ def test_the_seventh_change_in_an_hour_makes_a_label_unstable_at_the_next_scrape
 
 def test_an_hour_without_a_change_shows_the_label_again_though_no_new_result_came() -> None:
     board = board_of(*CHURN)
-    board.states[peer()].wait = HOUR
+    board.states[peer()].waits(HOUR)
     assert [extensions(board, NOW + 7 + later) for later in (HOUR - 1, HOUR, HOUR - 1)] == [
         ["unstable"],
         ["X7"],
