@@ -16,7 +16,7 @@ from exporter.failure import Failure, keep
 from exporter.lending import Lendable
 from exporter.model import NO_DEMANDS, Demands, Domain, Endpoint, Peer, Result
 from exporter.reasons import Reason, Untestable
-from exporter.state import HERITAGE, Change, DomainState, State
+from exporter.state import Change, DomainState, State
 
 GRACE = 3600.0
 """After so long without a tested probe, being refused counts as a failure again."""
@@ -49,6 +49,8 @@ class Board:
         self.states: dict[Peer, State] = {}
         self.endpoints = Lendable[Endpoint, State]()
         self.domains = Lendable[Domain, DomainState]()
+        self.rotating: dict[tuple[str, str], float] = {}
+        """Targets and hosts whose addresses rotate, and until when that holds unless they do so again, Unix seconds."""
         self._shared: Counter[Peer] = Counter()
         self._users: Counter[Endpoint] = Counter()
         self._at: dict[tuple[str, str], dict[Endpoint, State]] = {}
@@ -83,10 +85,10 @@ class Board:
         Its counters go on; until the heir is probed it shows what was seen last.
         """
         old, new = self.states[of], self.states[heir]
-        for name in HERITAGE:
-            setattr(new, name, getattr(old, name))
+        new.inherit(old)
         if old.result:
             new.result, new.wait = replace(old.result, peer=heir), max(old.wait, new.wait)
+            new.assessment = old.assessment
             self.vote(heir, vote_of(heir, new.result))
 
     def remove(self, endpoint: Endpoint) -> bool:
@@ -121,7 +123,7 @@ class Board:
         state = self.states.get(result.peer)
         if state is None:
             return None
-        before, told, last = state.summary, state.told, state.result
+        told, last = state.told, state.result
         state.result = result
         self.vote(result.peer, vote_of(result.peer, result))
         self._assess_anew(state, result)
@@ -136,7 +138,7 @@ class Board:
             state.churn = churn.after_probe(state.churn, last, result)
         if not success:
             state.last_failures = keep(Failure.of(result, *state.cause), state.last_failures)
-        change = state.change(before, result.finished)
+        change = state.change(result.finished)
         self._on_result(state)
         return change
 
@@ -219,10 +221,10 @@ class Board:
             for _ in range(min(ANEW, len(self._anew))):
                 state = self._anew.popleft()
                 if (result := state.result) and self.states.get(state.peer) is state:
-                    before, told = state.summary, state.told
+                    told = state.told
                     self._assess(state, result)
                     state.say_anew(told)
-                    if change := state.change(before, result.finished):
+                    if change := state.change(result.finished):
                         self._on_change(state.peer, change)
         finally:  # a mistake of ours must not keep the others waiting for ever
             if self._anew:

@@ -56,7 +56,7 @@ class Roster:
         self._clock, self._on_failed_vote = clock, on_failed_vote
         self._on_problems, self._on_internal_error = on_problems, on_internal_error
         self._sites = Sites(
-            board, schedule, of_domain=lambda site: site in self._domains, bounds=bounds, turn=self._turn,
+            board, schedule, of_domain=lambda site: site in self._domains, bounds=bounds, clock=clock, turn=self._turn,
             forget=prober.forget,
         )  # fmt: skip
         self._domains = Domains(
@@ -209,7 +209,7 @@ class Roster:
             wait = self._free(turn, result)
         state = self.board.states.get(result.peer)
         if state is None:
-            self._prober.forget(result.peer)  # it was removed while it was probed
+            self._sites.forget(result.peer)  # it was removed while it was probed
             return
         state.waits(wait)
         self._on_problems(state.assessment.problems)

@@ -1,15 +1,18 @@
 """Where: from sites and the addresses of their names to the endpoints of this moment, which come and go with both.
 
-Until a name has an address, its endpoints have an empty one. DNS is asked elsewhere; here is what it said last.
+Until a name has an address, its endpoints have an empty one. DNS is asked elsewhere; here is what it said last. What is
+known of an address that leaves is kept for an hour.
 """
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from exporter.board import Board
 from exporter.domains import APART
+from exporter.former import FormerPeers
 from exporter.model import Endpoint, Peer
 from exporter.resolve import Addresses, connectable
 from exporter.schedule import Schedule
@@ -20,6 +23,9 @@ log = logging.getLogger(__name__)
 
 REMEMBERED = 3600.0
 """Seconds for which addresses are probed that DNS told last, while it tells nothing."""
+CHANGES, PERIOD, PROBES = 6, 3600.0, 10
+"""Addresses rotate that left more often than this within so many seconds, or within so many probes where they take
+longer: one migration changes them once or twice, a pool at every probe."""
 
 
 class Bounds(NamedTuple):
@@ -34,7 +40,7 @@ class Sites:
     """All sites by name, and their endpoints on board and schedule.
 
     `of_domain` tells whether MX records name a site; `turn` is called for each turn of a peer, `forget` with each peer
-    that goes.
+    that will not return. `clock`: Unix seconds, for what is shown.
     """
 
     def __init__(
@@ -44,11 +50,15 @@ class Sites:
         *,
         of_domain: Callable[[Site], bool],
         bounds: Bounds,
+        clock: Callable[[], float],
         turn: Callable[[Turn], None],
         forget: Callable[[Peer], None],
     ) -> None:
         self._board, self._schedule, self._of_domain = board, schedule, of_domain
-        self.bounds, self._turn, self._forget = bounds, turn, forget
+        self.bounds, self._clock, self._turn, self._forget = bounds, clock, turn, forget
+        self._former = FormerPeers(forget)
+        self._changes: dict[Name, deque[float]] = {}
+        """When addresses left last, Unix seconds."""
         self._sites: dict[Name, dict[Site, None]] = {}
         self._known: dict[Name, tuple[str, ...]] = {}
         self._told: dict[Name, float] = {}
@@ -74,10 +84,25 @@ class Sites:
         for endpoint in self._endpoints(site, self._known.get(name, ())):
             self._remove(endpoint)
         del self._sites[name][site]
+        if self.changing:
+            self._forget_site(site)
         if not self._sites[name]:
             del self._sites[name]
-            self._known.pop(name, None)
-            self._told.pop(name, None)
+            for known in (self._known, self._told, self._changes):
+                known.pop(name, None)
+
+    def _forget_site(self, site: Site) -> None:
+        """Forget what was kept of a site for the case that its addresses return."""
+        others = self._sites[site.name]
+        if not any((each.port, each.settings) == (site.port, site.settings) for each in others):
+            self._former.drop_all(site.host, lambda peer: (peer.port, peer.settings) == (site.port, site.settings))
+        if not any(each.target.name == site.target.name and each.settings.addresses != "any" for each in others):
+            self._board.rotating.pop((site.target.name, site.host), None)
+
+    def forget(self, peer: Peer) -> None:
+        """Forget a peer that has gone, unless it may return."""
+        if peer not in self._former:
+            self._forget(peer)
 
     def ask_again(self, site: Site) -> None:
         """Look once more at an MX host all whose addresses were of this machine: without endpoints it has no turns."""
@@ -100,6 +125,25 @@ class Sites:
         self._known[name] = now
         for site in self._sites[name]:
             self._move(self._endpoints(site, before), self._endpoints(site, now))
+        most = self.bounds.max_addresses
+        if now and set(before[:most]) - set(now[:most]):
+            self._addresses_left(name)
+
+    def _addresses_left(self, name: Name) -> None:
+        """Count it; warn once of addresses that rotate, where each of them is an endpoint."""
+        sites = [each for each in self._sites[name] if each.settings.addresses != "any"]
+        if not sites:
+            return
+        at, period = self._clock(), max(PERIOD, PROBES * min(each.settings.interval for each in sites))
+        changes = self._changes.setdefault(name, deque(maxlen=CHANGES + 1))
+        changes.append(at)
+        if len(changes) <= CHANGES or at - changes[0] > period:
+            return
+        for place in dict.fromkeys((each.target.name, each.host) for each in sites):
+            if self._board.rotating.get(place, 0.0) < at:
+                said = dict(zip(("target", "host"), place, strict=True))
+                log.warning("the addresses of this name rotate: set `addresses: any`", extra=said)
+            self._board.rotating[place] = at + period
 
     def limit(self, bounds: Bounds) -> Iterator[None]:
         """Go by these bounds from now on. Step by step: there may be many names.
@@ -166,11 +210,18 @@ class Sites:
         if twin and not self.changing:
             log.warning("two endpoints with the same labels: give one target a name", extra={"endpoint": str(twin)})
         if self._board.add(endpoint):
+            former = self._former.take(peer, time.monotonic())
             if twin and self.changing:
                 self._board.inherit(peer, twin.peer)
+            elif former:
+                self._board.states[peer].inherit(former)
             self._schedule.add(peer, peer.settings.interval, peer.address, self._turn, after=after)
 
     def _remove(self, endpoint: Endpoint) -> None:
+        state = self._board.states.get(endpoint.peer)
         if self._board.remove(endpoint):
             self._schedule.remove(endpoint.peer)
-            self._forget(endpoint.peer)
+            if state and state.probes and not self.changing:
+                self._former.keep(state, time.monotonic())
+            else:
+                self._forget(endpoint.peer)

@@ -41,6 +41,8 @@ class State:
     consecutive_failures: int = 0
     since: float = 0.0
     """When the state or the primary reason changed last, Unix seconds."""
+    logged: tuple[str, str] = ("pending", "")
+    """Its `summary` then."""
     last_tested: float = 0.0
     starttls_offered: float | None = None
     """When it offered STARTTLS last, Unix seconds."""
@@ -117,17 +119,30 @@ class State:
         """Whether the result is too old to be shown."""
         return self.result is None or now - self.result.finished > max(STALE_WAITS * self.wait, STALE_SECONDS)
 
-    def change(self, before: tuple[str, str], at: float) -> "Change | None":
-        """Another state or primary reason than the summary before, None if it is the same; since when is noted."""
-        if before == self.summary:
+    def change(self, at: float) -> "Change | None":
+        """Another state or primary reason than at the last change, None if it is the same; since when is noted."""
+        before, after = self.logged, self.summary
+        if before == after:
             return None
-        self.since = at
+        self.since, self.logged = at, after
         return Change(before[0], self.word, before[1], *self.cause)
 
+    def inherit(self, of: "State") -> None:
+        """Go on where another state ended."""
+        for name in HERITAGE:
+            setattr(self, name, getattr(of, name))
 
-HERITAGE = ("assessment", "probes", "failures", "untestable", "consecutive_failures", "since", "last_tested",
+    @property
+    def without_result(self) -> "State":
+        """What is worth remembering of it once it is no longer probed."""
+        kept = State(self.peer, self.wait)
+        kept.inherit(self)
+        return kept
+
+
+HERITAGE = ("probes", "failures", "untestable", "consecutive_failures", "since", "logged", "last_tested",
             "starttls_offered", "offers", "last_failures", "churn")  # fmt: skip
-"""What stays of a state where its endpoint stays and its settings change."""
+"""What stays of a state where its endpoint stays and its settings change, and where its address leaves and returns."""
 
 
 @dataclass(slots=True)

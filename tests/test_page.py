@@ -283,6 +283,24 @@ def test_the_agent_tells_how_it_does() -> None:
     assert found["Overloaded addresses"] == ("2", False)
 
 
+def test_names_whose_addresses_rotate_are_told_what_to_set_in_plain_html(board: Board) -> None:
+    board.add(endpoint())
+    board.rotating = {("provider", "pool.example.test"): NOW + 60, (EVIL, EVIL): NOW, ("calm", "calm.test"): NOW - 1}
+    found = seen(board)
+    text = " ".join(found.text.split())
+    assert "warning set addresses: any 2 names Meaning" in text
+    assert "pool.example.test provider" in text
+    assert "calm.test" not in text
+
+
+def test_of_many_names_whose_addresses_rotate_twenty_are_named(board: Board) -> None:
+    board.add(endpoint())
+    assert "rotate" not in seen(board).text
+    board.rotating = {(f"t{number:02}", f"pool{number:02}.test"): NOW for number in range(22)}
+    text = " ".join(seen(board).text.split())
+    assert "pool19.test t19 and 2 more, which the log names" in text
+
+
 # --- one endpoint ---------------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,7 @@ from exporter.model import (
 from exporter.reasons import Reason, Severity, Stage, Untestable
 from exporter.resolve import MX_NOT_SIGNED, NOT_TESTABLE, Addresses
 from exporter.sites import Bounds
+from exporter.state import State
 from exporter.targets import Name
 from tests.results import NOW, failed, healthy
 from tests.roster_bench import FAILURE, HOST, NOT_FOUND, SIX, A, B, Bench, host
@@ -63,7 +64,7 @@ async def test_endpoints_follow_the_addresses(bench: Bench) -> None:
     bench.names.answers[HOST] = Addresses((B,))
     await bench.run(61)
     assert bench.addresses() == [B]
-    assert [peer.address for peer in bench.probes.forgotten] == ["", A]
+    assert [peer.address for peer in bench.probes.forgotten] == [""], "it was never probed; the other may return"
     bench.names.answers[HOST] = Addresses((), NOT_FOUND)
     await bench.run(61)
     assert bench.addresses() == [""]
@@ -84,6 +85,195 @@ async def test_any_is_one_endpoint_that_may_try_all(bench: Bench) -> None:
     await bench.run()
     assert bench.addresses() == [""]
     assert bench.probes.asked[0][1] == (A, B)
+
+
+# --- addresses return -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def by_the_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A bench all whose clocks are that of its loop."""
+    began = bench.loop.now
+    monkeypatch.setattr("exporter.sites.time", SimpleNamespace(monotonic=bench.loop.time))
+    bench.roster._sites._clock = lambda: NOW + bench.loop.now - began
+    return bench
+
+
+async def tell(bench: Bench, *addresses: str, seconds: float = 60.0) -> State | None:
+    """Let DNS name these addresses for some time; the state of A."""
+    bench.names.answers[HOST] = Addresses(addresses, None if addresses else NOT_FOUND)
+    await bench.run(seconds)
+    return next((state for state in bench.board.states.values() if state.peer.address == A), None)
+
+
+def counters(state: State | None) -> tuple[int, int, int, int]:
+    assert state
+    return state.probes, state.failures, state.untestable, state.consecutive_failures
+
+
+@pytest.mark.parametrize(
+    ("away", "continues"),
+    [(120.0, True), (3540.0, True), (3720.0, False)],
+    ids=["two minutes", "nearly an hour", "more than an hour"],
+)
+async def test_an_address_that_returns_within_an_hour_goes_on_counting(
+    by_the_loop: Bench, away: float, continues: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = by_the_loop
+    outcomes = iter([Untestable.NO_IPV6, None, None, None])
+    bench.probes.results[A] = lambda peer: failed(Reason.GREETING_TIMEOUT, peer, untestable=next(outcomes))
+    bench.roster.add(host())
+    before = await tell(bench, A, seconds=150.0)
+    assert counters(before) == (3, 2, 1, 2)
+    assert await tell(bench, B, seconds=away) is None
+    caplog.clear()
+    caplog.set_level(logging.INFO, "exporter.changes")
+    after = await tell(bench, A, seconds=60.0)
+    assert counters(after) == ((4, 3, 1, 3) if continues else (1, 1, 0, 1))
+    assert after
+    assert before
+    assert (after.since == before.since, after.last_failures[1:]) == (True, before.last_failures[:2] * continues)
+    assert [record.reason for record in caplog.records] == ([] if continues else ["greeting_timeout"])  # type: ignore[attr-defined]  # extra
+
+
+async def test_an_address_that_returned_tells_nothing_until_it_is_probed(by_the_loop: Bench) -> None:
+    bench, held = by_the_loop, list[Callable[[Result], None]]()
+    bench.probes.results[A] = lambda peer: failed(Reason.GREETING_TIMEOUT, peer)
+    bench.roster.add(host())
+    await tell(bench, A, seconds=30.0)
+    await tell(bench, B)
+    bench.probes.probe = lambda peer, addresses, lookup, done: held.append(done)  # type: ignore[method-assign]  # still talking
+    state = await tell(bench, A)
+    assert state
+    assert held
+    assert (state.word, state.assessment.problems, state.probes) == ("pending", (), 1)
+
+
+async def test_a_name_without_addresses_goes_on_counting_too(by_the_loop: Bench) -> None:
+    bench = by_the_loop
+    bench.roster.add(host())
+    await bench.run(30.0)
+    for _ in range(2):
+        await tell(bench, A)
+        await tell(bench)
+    (state,) = bench.board.states.values()
+    assert (state.peer.address, state.word, state.consecutive_failures) == ("", "critical", 3)
+
+
+async def test_the_mx_host_that_returns_goes_on_counting(by_the_loop: Bench) -> None:
+    bench = by_the_loop
+    bench.probes.results[A] = lambda peer: failed(Reason.GREETING_TIMEOUT, peer)
+    bench.roster.add(Target("mail", ((25, Settings(interval=60.0, confirm_interval=None)),), domains=("a.test",)))
+    for name in (HOST, "other.test", HOST):
+        bench.names.mx["a.test"] = Exchanges(((10, name),), 1)
+        state = await tell(bench, A, seconds=120.0)
+    assert state
+    assert (state.peer.host, state.failures > 2, state.failures) == (HOST, True, state.consecutive_failures)
+
+
+async def test_the_login_of_an_address_is_forgotten_once_it_will_not_return(by_the_loop: Bench) -> None:
+    bench = by_the_loop
+    bench.roster.add(host())
+    await tell(bench, A, seconds=30.0)
+    await tell(bench, B)
+    assert A not in {peer.address for peer in bench.probes.forgotten}
+    bench.roster._sites.forget(next(peer for peer, _, _ in bench.probes.asked if peer.address == A))
+    assert A not in {peer.address for peer in bench.probes.forgotten}, "as after a probe that was under way"
+    await tell(bench, B, seconds=3600.0)
+    await tell(bench, SIX)
+    assert A in {peer.address for peer in bench.probes.forgotten}
+
+
+async def test_a_target_that_a_reload_removes_is_forgotten_with_the_addresses_that_left(by_the_loop: Bench) -> None:
+    bench = by_the_loop
+    bench.roster.add(host())
+    await tell(bench, A, seconds=30.0)
+    await tell(bench, B)
+    await follow(bench, (host(),), ())
+    assert {peer.address for peer in bench.probes.forgotten} >= {A, B}
+    await follow(bench, (), (host(),))
+    assert counters(await tell(bench, A)) == (1, 0, 0, 0)
+
+
+async def test_a_target_that_a_reload_renames_keeps_the_addresses_that_left(by_the_loop: Bench) -> None:
+    bench = by_the_loop
+    bench.roster.add(host())
+    await tell(bench, A, seconds=30.0)
+    await tell(bench, B)
+    await follow(bench, (host(),), (host(target="renamed"),))
+    assert counters(await tell(bench, A)) == (2, 0, 0, 0)
+
+
+# --- addresses rotate -----------------------------------------------------------------------------------------
+
+
+async def rotate(bench: Bench, times: int, every: float, **settings: Any) -> None:
+    """Let DNS name another address so many times."""
+    bench.roster.add(host(**settings))
+    for number in range(times + 1):
+        await tell(bench, f"192.0.2.{number + 1}", seconds=every)
+
+
+@pytest.mark.parametrize(
+    ("times", "every", "settings", "rotates"),
+    [
+        pytest.param(6, 120.0, {}, False, id="six times"),
+        pytest.param(7, 120.0, {}, True, id="seven times"),
+        pytest.param(8, 660.0, {}, False, id="not within an hour"),
+        pytest.param(9, 1800.0, {"interval": 1800.0}, True, id="within ten probes, which take longer"),
+        pytest.param(7, 120.0, {"addresses": "ipv4"}, True, id="of one family"),
+        pytest.param(7, 120.0, {"addresses": "any"}, False, id="any: one endpoint for all of them"),
+    ],
+)
+async def test_addresses_rotate_that_leave_more_than_six_times_in_an_hour(
+    by_the_loop: Bench, times: int, every: float, settings: dict[str, Any], rotates: bool
+) -> None:
+    await rotate(by_the_loop, times, every, **settings)
+    assert set(by_the_loop.board.rotating) == ({("mail", HOST)} if rotates else set())
+
+
+@pytest.mark.parametrize(
+    ("answers", "rotates"),
+    [
+        pytest.param([(A,), (A, B)] * 8, True, id="one comes and goes"),
+        pytest.param([(A,), ()] * 8, False, id="the name comes and goes"),
+        pytest.param([tuple(f"192.0.2.{n}" for n in range(10 + number)) for number in range(8)], False, id="more come"),
+        pytest.param([tuple(f"192.0.2.{n}" for n in range(16)), (B,)], False, id="many leave at once"),
+    ],
+)
+async def test_what_counts_is_how_often_addresses_leave(
+    by_the_loop: Bench, answers: list[tuple[str, ...]], rotates: bool
+) -> None:
+    by_the_loop.roster.add(host())
+    for addresses in answers:
+        await tell(by_the_loop, *addresses, seconds=120.0)
+    assert bool(by_the_loop.board.rotating) is rotates
+
+
+async def test_addresses_that_rotate_are_logged_once_until_they_have_not_for_an_hour(
+    by_the_loop: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = by_the_loop
+    await rotate(bench, 30, 120.0)
+    (line,) = [record for record in caplog.records if "rotate" in record.message]
+    assert "addresses: any" in line.message
+    assert (line.levelname, line.target, line.host) == ("WARNING", "mail", HOST)  # type: ignore[attr-defined]  # extra
+    assert bench.board.rotating["mail", HOST] > bench.roster._sites._clock()
+    await tell(bench, A, seconds=3700.0)
+    assert bench.board.rotating["mail", HOST] < bench.roster._sites._clock()
+    for number in range(8):
+        await tell(bench, f"192.0.2.{number + 1}", seconds=120.0)
+    assert len([record for record in caplog.records if "rotate" in record.message]) == 2
+
+
+@pytest.mark.parametrize("come", [(), (host(addresses="any"),)], ids=["removed", "any"])
+async def test_a_target_that_is_removed_or_told_any_rotates_no_more(
+    by_the_loop: Bench, come: tuple[Target, ...]
+) -> None:
+    bench = by_the_loop
+    await rotate(bench, 8, 120.0)
+    await follow(bench, (host(),), come)
+    assert bench.board.rotating == {}
 
 
 # --- TLSA records ---------------------------------------------------------------------------------------------

@@ -58,7 +58,8 @@ def test_a_state_in_words(result: Result | None, summary: tuple[str, str], detai
 
 def test_a_change_is_another_word_or_cause_and_its_time_is_kept() -> None:
     state = state_of(failed(Reason.GREETING_TIMEOUT))
-    change = state.change(("ok", ""), NOW)
+    state.logged = ("ok", "")
+    change = state.change(NOW)
     assert change == Change("ok", "critical", "", "greeting_timeout", "what was seen")
-    assert state.change(("critical", "greeting_timeout"), NOW + 60) is None
+    assert state.change(NOW + 60) is None
     assert state.since == NOW

@@ -83,8 +83,11 @@ def render(
     """
     seen = yield from survey(board, now, wanted)
     ways = tuple(board.blocked_ways())
+    rotating = sorted(place for place, until in board.rotating.items() if now <= until)
     template = _environment().get_template("index.html")
-    yield from _pieces(template.generate(seen=seen, wanted=wanted, now=now, links=links, facts=facts, ways=ways))
+    yield from _pieces(
+        template.generate(seen=seen, wanted=wanted, now=now, links=links, facts=facts, ways=ways, rotating=rotating)
+    )
 
 
 def render_endpoint(board: Board, now: float, named: tuple[str, str, str, str], links: Links = Links()) -> list[str]:
