@@ -81,9 +81,10 @@ class Pages:
         )
 
     async def endpoint(self, request: web.Request) -> web.StreamResponse:
-        """Serve the page of one endpoint."""
-        target, host, address, port = (request.query.get(key, "") for key in ("target", "host", "address", "port"))
-        pieces = page.render_endpoint(self.board, self.clock(), (target, host, address, port), self._links)
+        """Serve the page of one endpoint, or of all addresses of a port."""
+        target, host, port = (request.query.get(key, "") for key in ("target", "host", "port"))
+        named = target, host, request.query.get("address"), port
+        pieces = page.render_endpoint(self.board, self.clock(), named, self._links)
         if not pieces:
             raise web.HTTPNotFound(text="There is no such endpoint, or none any more.\n")
         return await _html(request, pieces)

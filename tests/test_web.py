@@ -177,6 +177,7 @@ async def test_with_gzip_it_is_the_same(get: Get, path: str) -> None:
         ("/", "text/html; charset=utf-8"),
         ("/?page=7&state=ok", "text/html; charset=utf-8"),
         ("/endpoint?target=mail&host=mail.example.test&address=192.0.2.1&port=25", "text/html; charset=utf-8"),
+        ("/endpoint?target=mail&host=mail.example.test&port=25", "text/html; charset=utf-8"),
         ("/style.css", "text/css; charset=utf-8"),
         ("/page.js", "text/javascript; charset=utf-8"),
         ("/icon.svg", "image/svg+xml; charset=utf-8"),

@@ -90,19 +90,23 @@ def render(
     )
 
 
-def render_endpoint(board: Board, now: float, named: tuple[str, str, str, str], links: Links = Links()) -> list[str]:
+def render_endpoint(
+    board: Board, now: float, named: tuple[str, str, str | None, str], links: Links = Links()
+) -> list[str]:
     """Render the page of one endpoint, in pieces; there are none where it does not exist.
 
     Args:
         board: what to show.
         now: Unix seconds.
-        named: its target, host, address and port.
+        named: its target, host, address and port; without an address (None) all of the port, as alerts link to them.
         links: where its links lead.
     """
+    target, host, address, port = named
     rows = [
         Row.of(endpoint, state, now)
         for endpoint, state in board.endpoints.items()
-        if (endpoint.target, (peer := endpoint.peer).host, peer.address, str(peer.port)) == named
+        if (endpoint.target, (peer := endpoint.peer).host, str(peer.port)) == (target, host, port)
+        and address in {None, peer.address}
     ]
     template = _environment().get_template("endpoint.html")
     return list(_pieces(template.generate(rows=rows, now=now, links=links, wanted=ANYTHING))) if rows else []
