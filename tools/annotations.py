@@ -1,17 +1,26 @@
-"""What the text of an alert asks Prometheus when it fires: templates that name addresses and reasons.
+"""What an alert says: templates for its labels, and queries that name addresses and reasons when it fires.
 
-These change while an incident lasts, so they are no labels of the alert: it would resolve, and fire anew.
+Addresses and reasons change while an incident lasts. They are no labels of the alert: it would resolve and fire anew.
+Labels are hostile text: what goes into a query is quoted (`%q`), what goes into a URL is escaped (`urlquery`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 DOCS = "https://github.com/smtp-exporter/smtp-exporter/blob/main/docs"
+PAGE, GRAFANA = "http://{{ $labels.instance }}", "http://localhost:3000"
+"""Where the agent's page and Grafana are; `python -m tools.alerts --help` says how to write other addresses."""
 TARGET = "(target {{ $labels.target }})"
 HOST, DOMAIN = f"{{{{ $labels.host }}}} {TARGET}", f"{{{{ $labels.domain }}}} {TARGET}"
-PORT = f"Port {{{{ $labels.port }}}} of {HOST}"
-REASON = "{{ .Labels.reason }}"
+AT_PORT = "{{ $labels.host }}:{{ $labels.port }}"
+PORT = f"{AT_PORT} {TARGET}"
+REASON = '{{ .Labels.reason }}{{ if eq .Labels.reason "port_open" }} (it should be closed){{ end }}'
 AT = "{{ with .Labels.address }} at {{ . }}{{ end }}"
 """Endpoints with `addresses: any`, and those without an address, have none."""
+LISTED = 10
+"""Names that a text lists; the rest it counts."""
+OF_AGENT = ("cluster", "vantage", "job", "instance")
+OF_HOST, OF_DOMAIN = (*OF_AGENT, "target", "host"), (*OF_AGENT, "target", "domain")
 
 
 def help_of(reason: str) -> str:
@@ -32,21 +41,28 @@ class Asked:
         answer = f'{self._asked(query)} | sortByLabel "{by}"'
         return f"{{{{ range $i, $_ := {answer} }}}}{{{{ if $i }}}}{between}{{{{ end }}}}{shows}{{{{ end }}}}"
 
+    def names(self, label: str) -> str:
+        """Name the first values of a label, and count the others."""
+        answer = f'{self._asked(f"count by ({label}) ({self.query})")} | sortByLabel "{label}"'
+        shows = f"{{{{ if $i }}}}, {{{{ end }}}}{{{{ .Labels.{label} }}}}"
+        more = f"{{{{ if eq $i {LISTED} }}}}, ...{{{{ end }}}}"
+        return f"{{{{ range $i, $_ := {answer} }}}}{{{{ if lt $i {LISTED} }}}}{shows}{{{{ end }}}}{more}{{{{ end }}}}"
+
     def reasons(self) -> str:
         """Name each reason once."""
         return self.each(REASON, "reason", aggregated="count by (reason) (%s)")
 
     def links(self) -> str:
         """Link each reason to its help."""
-        return self.each(help_of(REASON), "reason", " ", "count by (reason) (%s)")
+        return self.each(help_of("{{ .Labels.reason }}"), "reason", " ", "count by (reason) (%s)")
 
     def otherwise(self, text: str) -> str:
         """Show a text where the answer is empty."""
         return f"{{{{ if not ({self._asked(self.query)}) }}}}{text}{{{{ end }}}}"
 
     def _asked(self, query: str) -> str:
-        arguments = " ".join(f"$labels.{name}" for name in self.labels)
-        return f"query (printf `{query}` {arguments})"
+        arguments = "".join(f" $labels.{name}" for name in self.labels)
+        return f"query (printf `{query}`{arguments})"
 
 
 def equals(label: str, value: str) -> str:
@@ -54,7 +70,35 @@ def equals(label: str, value: str) -> str:
     return f'{label}=~"{value}"' if "|" in value else f'{label}="{value}"'
 
 
-def asked(family: str, labels: tuple[str, ...], condition: str = "", **matchers: str) -> Asked:
+def asked(family: str, labels: Sequence[str], condition: str = "", **matchers: str) -> Asked:
     """Ask for the series of a family ("": see `__name__`) with these labels of the alert and these matchers."""
     fixed = [equals(name, value) for name, value in matchers.items()]
-    return Asked(f"{family}{{{','.join([*fixed, *(f'{name}=%q' for name in labels)])}}}{condition}", labels)
+    return Asked(f"{family}{{{','.join([*fixed, *(f'{name}=%q' for name in labels)])}}}{condition}", tuple(labels))
+
+
+def _query(prefix: str = "", **labels: str) -> str:
+    """The query of a URL: each key, and the label of the alert that is its value."""
+    return "&".join(f"{prefix}{key}={{{{ urlquery $labels.{label} }}}}" for key, label in labels.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where the person on call looks next: a path of the agent, and one of Grafana."""
+
+    page: str
+    dashboard: str
+
+
+OF_PORT_LINKS = Links(
+    f"/endpoint?{_query(target='target', host='host', port='port')}",
+    f"/d/smtp-exporter-endpoint?{_query('var-', target='target', host='host', port='port')}",
+)
+OF_HOST_LINKS = Links(
+    f"/?{_query(target='target', find='host')}",
+    f"/d/smtp-exporter-endpoint?{_query('var-', target='target', host='host')}",
+)
+OF_DOMAIN_LINKS = Links(
+    f"/?{_query(target='target', find='domain')}",
+    f"/d/smtp-exporter-domains?{_query('var-', target='target', domain='domain')}",
+)
+OF_AGENT_LINKS = Links("/", f"/d/smtp-exporter-agent?{_query('var-', instance='instance')}")

@@ -14,7 +14,7 @@ from tools import alerts
 DEPLOY = Path(__file__).parent.parent / "deploy"
 COMPOSE = DEPLOY / "docker/prometheus.yml"
 KUBERNETES = DEPLOY / "kubernetes/overlays/prometheus-operator/prometheusrule.yaml"
-HEAD = "# Written by tools/orchestrated.py from the alerts in tools/alerts.py: change those, then `make reference`.\n"
+HEAD = "# Written by tools/orchestrated.py from the alerts in tools/alerts: change those, then `make reference`.\n"
 
 
 class _Dumper(yaml.SafeDumper):

@@ -1,4 +1,4 @@
-"""The shape of rule files and of the configurations of Prometheus and Alertmanager. What they say stands in `alerts`.
+"""The shape of rule files and of the configurations of Prometheus and Alertmanager. What they say: `tools.alerts`.
 
 A `pace` divides every duration, in expressions those after an @: at a pace of 60 a minute lasts a second, and a test
 need not wait for it. What is committed has the pace 1.
@@ -13,8 +13,10 @@ from typing import Any
 import yaml
 
 from exporter.config.durations import seconds, written
-from tools.annotations import DOCS
+from tools.annotations import DOCS, GRAFANA, PAGE, Links
 
+JOB = "smtp-exporter"
+"""The job name of the shipped scrape configurations."""
 Yaml = dict[str, Any]
 
 
@@ -31,7 +33,7 @@ class Record:
 class Alert:
     """One level of an alert: it fires after `lasts`, and for `keeps` after the last time that it held.
 
-    `summary` is a sentence without values; `help` links to the reasons that hold.
+    `summary` names what it is about in one sentence; `help` links to the reasons that hold.
     """
 
     name: str
@@ -40,16 +42,41 @@ class Alert:
     lasts: str
     summary: str
     description: str
-    keeps: str = ""
     help: str = ""
+    links: Links | None = None
+    keeps: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rules that are evaluated one after the other, in an interval ("": the usual one)."""
+
+    name: str
+    interval: str
+    rules: Sequence[Record | Alert]
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFile:
-    """What a file of rules is for, and its rules by the interval in which they are evaluated ("": the usual one)."""
+    """What a file of rules is for, and its groups."""
 
     says: str
-    rules: Mapping[str, Sequence[Record | Alert]]
+    groups: Sequence[Group]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What differs from one site to the next: where things are, and at what pace time runs (in tests)."""
+
+    job: str = JOB
+    page: str = PAGE
+    grafana: str = GRAFANA
+    docs: str = DOCS
+    pace: float = 1
+
+    def text(self, text: str) -> str:
+        """A text of the tables as this site has it."""
+        return faster(text.replace(DOCS, self.docs).replace(f'job="{JOB}"', f'job="{self.job}"'), self.pace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,36 +94,46 @@ def faster(text: str, pace: float) -> str:
     return re.sub(r"@(\w+)", lambda found: found[1] if pace == 1 else written(seconds(found[1]) / pace), text)
 
 
-def _rule(row: Record | Alert, pace: float) -> Yaml:
+def _rule(row: Record | Alert, site: Site) -> Yaml:
     """A rule as Prometheus wants it."""
-    expr = faster(textwrap.dedent(row.expr).strip(), pace)
+    expr = site.text(re.sub(r"\n\s*\n", "\n", textwrap.dedent(row.expr).strip()))
     if isinstance(row, Record):
         return {"record": row.name, "expr": expr}
-    keeps = {"keep_firing_for": faster(f"@{row.keeps}", pace)} if row.keeps else {}
+    keeps = {"keep_firing_for": site.text(f"@{row.keeps}")} if row.keeps else {}
     return {
         "alert": row.name,
         "expr": expr,
-        "for": faster(f"@{row.lasts}", pace),
+        **({"for": site.text(f"@{row.lasts}")} if row.lasts else {}),
         **keeps,
         "labels": {"severity": row.severity},
-        "annotations": {
-            "summary": row.summary,
-            "description": row.description,
-            **({"reason_url": row.help} if row.help else {}),
-            "runbook_url": f"{DOCS}/runbooks/{row.name}.md",
-        },
+        "annotations": _annotations(row, site),
     }
 
 
-def _rule_file(name: str, file: RuleFile, pace: float) -> str:
+def _annotations(row: Alert, site: Site) -> Yaml:
+    """What the person on call reads, and where to look next."""
+    links = row.links and {
+        "page_url": site.page + row.links.page,
+        "dashboard_url": site.grafana + row.links.dashboard,
+    }
+    return {
+        "summary": row.summary,
+        "description": row.description,
+        **({"reason_url": site.text(row.help)} if row.help else {}),
+        **(links or {}),
+        "runbook_url": f"{site.docs}/runbooks/{row.name}.md",
+    }
+
+
+def _rule_file(name: str, file: RuleFile, site: Site) -> str:
     """One file of rules, each recording rule after a comment that says what it is."""
     parts = [_comment(file.says), "groups:\n"]
-    for interval, rows in file.rules.items():
-        every = faster(f"    interval: @{interval}\n", pace) if interval else ""
-        parts.append(f"  - name: {'-'.join(filter(None, ('smtp', name, interval)))}\n{every}    rules:\n")
-        for row in rows:
+    for group in file.groups:
+        every = site.text(f"    interval: @{group.interval}\n") if group.interval else ""
+        parts.append(f"  - name: {'-'.join(filter(None, ('smtp', name, group.name)))}\n{every}    rules:\n")
+        for row in group.rules:
             says = _comment(row.says) if isinstance(row, Record) else ""
-            parts.append(textwrap.indent(f"{says}{_dump([_rule(row, pace)])}", " " * 6) + "\n")
+            parts.append(textwrap.indent(f"{says}{_dump([_rule(row, site)])}", " " * 6) + "\n")
     return "".join(parts).rstrip() + "\n"
 
 
@@ -128,13 +165,14 @@ ROUTE = """\
 # An Alertmanager that tells of one incident once. Put your receivers in: as they are they tell nobody.
 route:
   receiver: ticket
-  group_by: [target, host] # all that is wrong with a mail server, and whichever agent says so, is one notification
+  group_by: [alertname] # tickets of one kind are one notification
   group_wait: @30s
   group_interval: @5m
   repeat_interval: 12h
   routes:
     - matchers: [severity = critical]
       receiver: page
+      group_by: [host, domain] # all that is wrong with a mail server, whichever agent or target says so, is one page
       repeat_interval: 4h
 
 receivers:
@@ -148,20 +186,19 @@ inhibit_rules:
 def written_files(
     rules: Mapping[str, RuleFile],
     inhibitions: Sequence[Inhibition],
-    job: str,
+    site: Site,
     *,
     agents: Iterable[str] = ("localhost:10225",),
     alertmanagers: Iterable[str] = ("localhost:9093",),
     webhook: str = "",
-    pace: float = 1,
 ) -> dict[str, str]:
     """All files by their names, for agents and Alertmanagers at these host:port, and a webhook that hears of all."""
-    found = {"job": job, "agents": ", ".join(agents), "alertmanagers": ", ".join(alertmanagers)}
+    found = {"job": site.job, "agents": ", ".join(agents), "alertmanagers": ", ".join(alertmanagers)}
     receiver = f"    webhook_configs: [{{url: '{webhook}'}}]\n" if webhook else ""
     return {
-        "prometheus.yml": faster(SCRAPE, pace).format(**found),
-        "alertmanager.yml": faster(ROUTE, pace).format(receiver=receiver) + "\n".join(map(_inhibit_rule, inhibitions)),
-    } | {f"rules/{name}.yml": _rule_file(name, file, pace) for name, file in rules.items()}
+        "prometheus.yml": site.text(SCRAPE).format(**found),
+        "alertmanager.yml": site.text(ROUTE).format(receiver=receiver) + "\n".join(map(_inhibit_rule, inhibitions)),
+    } | {f"rules/{name}.yml": _rule_file(name, file, site) for name, file in rules.items()}
 
 
 def _inhibit_rule(row: Inhibition) -> str:

@@ -8,7 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exporter.reasons import REASONS, Reason
-from tools.alerts import BLOCKED, EXPIRES_SOON, HOST_DOWN, OUTDATED, PORT_DOWN
+from tools.alerts.thresholds import (
+    BLIND,
+    BLOCKED,
+    EXPIRES_SOON,
+    HOST_DOWN,
+    MANY_DOMAINS_BROKEN,
+    MANY_HOSTS_DOWN,
+    OUTDATED,
+    OVERWRITTEN,
+    PORT_DOWN,
+    PORT_FAILING,
+)
 
 MINUTES, DAY = 120, 86400
 AGENT = {"job": "smtp-exporter", "instance": "agent:10225"}
@@ -30,6 +41,8 @@ class Fired:
     says: str
     reasons: tuple[str, ...] = ()
     severity: str = "critical"
+    value: str = ""
+    """As the summary shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,8 @@ def probed(labels: Labels, story: str = WORKS, reason: Reason | None = None) -> 
     success = {WORKS: "1", FAILS: "0", NOTHING: "stale"}
     found = of("smtp_probe_success", " ".join(success[each] for each in story), labels)
     found |= of("smtp_probe_consecutive_failures", " ".join(in_a_row(story)), labels)
+    found |= of("smtp_probes_total", " ".join(counted_so_far(story, WORKS + FAILS)), labels)
+    found |= of("smtp_probe_failures_total", " ".join(counted_so_far(story, FAILS)), labels)
     if reason:
         found |= problem(reason, labels, " ".join("1" if each == FAILS else "stale" for each in story))
     return found
@@ -79,6 +94,14 @@ def in_a_row(story: str) -> Iterator[str]:
     count = 0
     for each in story:
         count = count + 1 if each == FAILS else 0
+        yield "stale" if each == NOTHING else str(count)
+
+
+def counted_so_far(story: str, outcomes: str) -> Iterator[str]:
+    """Probes so far that ended so; a restart begins anew."""
+    count = 0
+    for each in story:
+        count = 0 if each == NOTHING else count + (each in outcomes)
         yield "stale" if each == NOTHING else str(count)
 
 
@@ -110,6 +133,7 @@ def certificate(left: float, lifetime: float, labels: Labels, *, path: float | N
     """A certificate with so many days left of its lifetime, and so many on its path."""
     return (
         of("smtp_certificate_valid", valid, labels)
+        | of("smtp_certificate_info", 1, labels | {"subject": "mx.test"})
         | of("smtp_certificate_not_after_timestamp_seconds", left * DAY, labels)
         | of("smtp_certificate_not_before_timestamp_seconds", (left - lifetime) * DAY, labels)
         | of("smtp_certificate_chain_not_after_timestamp_seconds", (left if path is None else path) * DAY, labels)
@@ -142,32 +166,71 @@ def down(where: Labels, says: str, *reasons: Reason) -> tuple[Fired]:
     return (Fired(PORT_DOWN, where, says, reasons),)
 
 
-REFUSED = down(host(25), "Port 25 of mx (target t): connection_refused at 192.0.2.1.", R.CONNECTION_REFUSED)
+def flapping(share: str) -> tuple[Fired]:
+    """The ticket that a port fails now and then."""
+    says = f"mx:25 (target t) failed {share} of its probes in 30 minutes, and worked in between."
+    return (Fired("SmtpProbesFailing", host(25), f"{says} Its last failures are on the agent's page.",
+                  severity="warning"),)  # fmt: skip
+
+
+REFUSED = down(host(25), "mx:25 (target t): connection_refused at 192.0.2.1.", R.CONNECTION_REFUSED)
 RESTART, MENDED, FLAPS = FAILS * 10 + NOTHING * 3 + FAILS, FAILS * 10 + WORKS, (WORKS + FAILS) * 60
 BLIP = WORKS * 12 + FAILS + WORKS
 OF_TWO = "mx (target t) does not answer everywhere: connection_refused at 192.0.2.2."
 NONE_OF_THREE = (
-    "mx (target t) answers on none of its ports: 25 connection_refused at 192.0.2.1, "
+    "mx (target t): 25 connection_refused at 192.0.2.1, "
     "465 connection_timeout at 192.0.2.1, 587 connection_refused at 192.0.2.1."
 )
+
+
+def alternating(*reasons: Reason) -> Series:
+    """An endpoint that fails for each of these reasons in turn."""
+    found = probed(port(), FAILS)
+    for turn, reason in enumerate(reasons):
+        values = ["1" if minute % len(reasons) == turn else "stale" for minute in range(MINUTES)]
+        found |= problem(reason, port(), " ".join(values))
+    return found
+
+
+def many(hosts: int) -> Series:
+    """So many hosts that are down, beside as many that work: the agent is not blind."""
+    found: Series = {}
+    for number in range(hosts):
+        found |= fails(R.CONNECTION_REFUSED, port(host=f"mx{number}")) | probed(port(host=f"good{number}"))
+    return found
+
 
 DOWN = (
     Case("every address refuses or drops",
          fails(R.CONNECTION_REFUSED, port()) | fails(R.CONNECTION_TIMEOUT, port(25, SIX)),
-         down(host(25), "Port 25 of mx (target t): connection_refused at 192.0.2.1, connection_timeout at 2001:db8::1.",
+         down(host(25), "mx:25 (target t): connection_refused at 192.0.2.1, connection_timeout at 2001:db8::1.",
               R.CONNECTION_REFUSED, R.CONNECTION_TIMEOUT)),
     Case("the name has no address",
          fails(R.DNS_NOT_FOUND, port(25, "", team="mail")),
-         down(host(25, team="mail"), "Port 25 of mx (target t): dns_not_found.", R.DNS_NOT_FOUND)),
+         down(host(25, team="mail"), "mx:25 (target t): dns_not_found.", R.DNS_NOT_FOUND)),
     Case("the only address that can be tested from here does not greet",
          fails(R.GREETING_TIMEOUT, port()) | untestable("no_ipv6", port(25, SIX)),
-         down(host(25), "Port 25 of mx (target t): greeting_timeout at 192.0.2.1.", R.GREETING_TIMEOUT)),
+         down(host(25), "mx:25 (target t): greeting_timeout at 192.0.2.1.", R.GREETING_TIMEOUT)),
     Case("one of two agents reaches it",
          fails(R.CONNECTION_REFUSED, port()) | probed(port(instance="other:10225")), REFUSED),
     Case("the agent is restarted meanwhile", probed(port(), RESTART, R.CONNECTION_REFUSED), REFUSED, at="14m"),
     Case("the agent was restarted meanwhile", probed(port(), RESTART, R.CONNECTION_REFUSED), REFUSED, at="19m"),
     Case("it was mended a while ago", probed(port(), MENDED, R.CONNECTION_REFUSED), spares=PORT_DOWN),
-    Case("every second probe fails", probed(port(), FLAPS, R.CONNECTION_TIMEOUT), spares=PORT_DOWN),
+    Case("every second probe fails", probed(port(), FLAPS, R.CONNECTION_TIMEOUT), flapping("47.62%"), spares=PORT_DOWN),
+    Case("one probe in ten fails", probed(port(), (WORKS * 9 + FAILS) * 12, R.CONNECTION_TIMEOUT),
+         spares="SmtpProbesFailing", at="100m"),
+    Case("it fails at the greeting and in TLS, by turns",
+         alternating(R.GREETING_TIMEOUT, R.TLS_TIMEOUT),
+         (Fired(PORT_FAILING, host(25), "mx:25 (target t): greeting_timeout at 192.0.2.1.", (R.GREETING_TIMEOUT,)),)),
+    Case("it fails in TLS, always", fails(R.TLS_TIMEOUT, port()),
+         (Fired("SmtpTlsBroken", host(25), "mx:25 (target t): tls_timeout at 192.0.2.1.", (R.TLS_TIMEOUT,)),),
+         spares=PORT_FAILING),
+    Case("ten hosts are down", many(10),
+         (Fired(MANY_HOSTS_DOWN, AGENT, "agent:10225 sees a network or a provider fail, rather than single servers: "
+                "mx0, mx1, mx2, mx3, mx4, mx5, mx6, mx7, mx8, mx9.", value="10"),), spares=PORT_DOWN),
+    Case("nine hosts are down", many(9),
+         tuple(Fired(PORT_DOWN, port(25, "", host=f"mx{n}"), f"mx{n}:25 (target t): connection_refused at 192.0.2.1.",
+                     (R.CONNECTION_REFUSED,)) for n in range(9)), spares=MANY_HOSTS_DOWN),
     Case("a problem holds, and is not critical", probed(port()) | problem(R.TOO_MANY_ADDRESSES, port(), primary=False),
          spares=PORT_DOWN),
     Case("no port of a host answers, the last one for a minute",
@@ -177,13 +240,13 @@ DOWN = (
     Case("no port of a host answers that should, one is meant to be closed",
          fails(R.NETWORK_UNREACHABLE, port(465)) | fails(R.NETWORK_UNREACHABLE, port(587))
          | probed(port(110)) | of("smtp_port_open", 0, port(110)),
-         (Fired(HOST_DOWN, host(), "mx (target t) answers on none of its ports: 465 network_unreachable at 192.0.2.1, "
+         (Fired(HOST_DOWN, host(), "mx (target t): 465 network_unreachable at 192.0.2.1, "
                 "587 network_unreachable at 192.0.2.1.", (R.NETWORK_UNREACHABLE,)),)),
     Case("a host comes back, port after port: its alert lasts, and its last port has none of its own",
          probed(port(25), FAILS * 10 + WORKS, R.CONNECTION_REFUSED)
          | probed(port(465), FAILS * 14 + WORKS, R.CONNECTION_REFUSED),
-         (Fired(HOST_DOWN, host(), "mx (target t) answers on none of its ports: 25 connection_refused at 192.0.2.1, "
-                "465 connection_refused at 192.0.2.1.", (R.CONNECTION_REFUSED,)),), spares=PORT_DOWN, at="13m"),
+         (Fired(HOST_DOWN, host(), "mx (target t): 465 connection_refused at 192.0.2.1.", (R.CONNECTION_REFUSED,)),),
+         spares=PORT_DOWN, at="13m"),
     Case("a host was back a while ago",
          probed(port(25), MENDED, R.CONNECTION_REFUSED) | probed(port(465), MENDED, R.CONNECTION_REFUSED),
          spares=HOST_DOWN),
@@ -205,7 +268,7 @@ DOWN = (
 
 def broken(alert: str, number: int, reason: Reason) -> Case:
     """A port on one of whose two addresses a reason holds; the alert for its stage fires, and no other."""
-    says = f"Port {number} of mx (target t): {reason} at 192.0.2.2."
+    says = f"mx:{number} (target t): {reason} at 192.0.2.2."
     series = probed(port(number)) | fails(reason, port(number, OTHER))
     return Case(f"{reason} on one of two addresses", series, (Fired(alert, host(number), says, (reason,)),))
 
@@ -232,17 +295,20 @@ BROKEN = (
          fails(R.AUTH_REJECTED, port(587))
          | of("smtp_probe_problem", 1, port(587) | {"stage": "expectation", "reason": R.BANNER_MISMATCH,
                                                     "severity": "critical", "primary": "false"}),
-         (Fired("SmtpAuthBroken", host(587), "Port 587 of mx (target t): auth_rejected at 192.0.2.1.",
+         (Fired("SmtpAuthBroken", host(587), "mx:587 (target t): auth_rejected at 192.0.2.1.",
                 (R.AUTH_REJECTED,)),)),
     Case("a probe ends in a mistake of ours: no port is down",
          fails(R.INTERNAL_ERROR, port()) | probed(port(587)), spares=PORT_DOWN),
 )  # fmt: skip
 
 OFFERED_BEFORE = " ".join(["1"] * 10 + ["0"] * MINUTES)
-LOST = (Fired("SmtpStarttlsLost", host(25), "Port 25 of mx (target t) offered STARTTLS within the last 7 days: mail to "
+LOST = (Fired("SmtpStarttlsLost", host(25), "mx:25 (target t) offered STARTTLS within the last 7 days: mail to "
               "it goes in clear now, or not at all.", (R.STARTTLS_WITHDRAWN,)),)  # fmt: skip
-SLOW = (Fired("SmtpGreetingSlow", host(), "mx (target t) takes 15s to greet, in the mean of 15 minutes.",
-              severity="warning"),)  # fmt: skip
+SLOW = tuple(
+    Fired("SmtpGreetingSlow", host(number), f"mx:{number} (target t) takes {seconds}s to greet, in the mean of 15 "
+          "minutes.", severity="warning")
+    for number, seconds in ((25, 15), (587, 12))
+)  # fmt: skip
 
 
 def offered(values: str | float, labels: Labels) -> Series:
@@ -262,7 +328,7 @@ STARTTLS_AND_GREETING = (
     Case("STARTTLS is gone at one of two addresses",
          offered(OFFERED_BEFORE, port()) | probed(port(), WORKS * 10 + FAILS, R.STARTTLS_WITHDRAWN)
          | offered(1, port(25, OTHER)) | probed(port(25, OTHER)),
-         (Fired("SmtpTlsBroken", host(25), "Port 25 of mx (target t): starttls_withdrawn at 192.0.2.1.",
+         (Fired("SmtpTlsBroken", host(25), "mx:25 (target t): starttls_withdrawn at 192.0.2.1.",
                 (R.STARTTLS_WITHDRAWN,)),), spares="SmtpStarttlsLost"),
     Case("STARTTLS was never offered", offered(0, port()) | probed(port()), spares="SmtpStarttlsLost"),
     Case("STARTTLS is gone, as was asked for",
@@ -277,7 +343,7 @@ STARTTLS_AND_GREETING = (
     Case("postscreen waits 6 s", greets(6, port()) | of("smtp_greeting_code", 220, port()) | probed(port()),
          spares="SmtpGreetingSlow"),
     Case("no greeting comes at all: that is not slow", greets(30, port()) | fails(R.GREETING_TIMEOUT, port()),
-         down(host(25), "Port 25 of mx (target t): greeting_timeout at 192.0.2.1.", R.GREETING_TIMEOUT),
+         down(host(25), "mx:25 (target t): greeting_timeout at 192.0.2.1.", R.GREETING_TIMEOUT),
          spares="SmtpGreetingSlow"),
 )  # fmt: skip
 
@@ -285,11 +351,17 @@ STARTTLS_AND_GREETING = (
 
 
 def soon(says: str, *severities: str) -> tuple[Fired, ...]:
-    """The levels of a certificate that runs out."""
-    text = f"A certificate of mx (target t), or one that its path needs, expires in {says}."
+    """The levels of a certificate that expires."""
+    text = f"mx (target t), certificate or a part of its path: {says}."
     return tuple(Fired(EXPIRES_SOON, host(), text, (R.CERTIFICATE_EXPIRES_SOON,), each) for each in severities)
 
 
+def on(number: int, date: str) -> str:
+    """When the certificate of a port expires."""
+    return f"port {number}: mx.test expires {date} +0000 UTC"
+
+
+TEN_DAYS, TWO_DAYS = "1970-01-11 00:00:00", "1970-01-03 00:00:00"
 ONCE_AN_HOUR = "{0} stale" + " _" * 57 + " {0} stale" + " _" * 57
 OLD = (Fired(OUTDATED, host(), "mx (target t) still serves the old one on 465 at 192.0.2.1, 587 at 192.0.2.1.",
              (R.CERTIFICATE_OUTDATED,), "warning"),)  # fmt: skip
@@ -302,21 +374,22 @@ def seldom(series: Series) -> Series:
 
 CERTIFICATES = (
     Case("10 of 90 days are left, on two ports",
-         trusted(10, 90, port(465)) | trusted(10.5, 90, port(587)), soon("9d 22h 30m 0s", "warning"), at="90m"),
+         trusted(10, 90, port(465)) | trusted(10.5, 90, port(587)),
+         soon(f"{on(465, TEN_DAYS)}, {on(587, '1970-01-11 12:00:00')}", "warning"), at="90m"),
     Case("2 of 90 days are left, and one probe in an hour came as far as the certificate",
          seldom(certificate(2, 90, port(465))) | expected(port(465)),
-         soon("1d 22h 30m 0s", "warning", "critical"), at="90m"),
+         soon("the last probes did not see it", "warning", "critical"), at="90m"),
     Case("2 of 90 days are left of an intermediate",
-         trusted(60, 90, port(465), path=2), soon("1d 22h 30m 0s", "warning", "critical"), at="90m"),
+         trusted(60, 90, port(465), path=2), soon(on(465, TWO_DAYS), "warning", "critical"), at="90m"),
     Case("2 of 90 days are left where the host is an address, that it need not name",
-         trusted(2, 90, port(465), path=-1, valid=0), soon("1d 22h 30m 0s", "warning", "critical"), at="90m"),
+         trusted(2, 90, port(465), path=-1, valid=0), soon(on(465, TWO_DAYS), "warning", "critical"), at="90m"),
     Case("20 of 90 days are left", trusted(20, 90, port(465)), spares=EXPIRES_SOON, at="90m"),
     Case("10 of 90 days are left: it is not urgent yet",
-         trusted(10, 90, port(465)), soon("9d 22h 30m 0s", "warning"), spares=EXPIRES_SOON, at="90m"),
+         trusted(10, 90, port(465)), soon(on(465, TEN_DAYS), "warning"), spares=EXPIRES_SOON, at="90m"),
     Case("2 of 6 days are left", trusted(2, 6, port(465)), spares=EXPIRES_SOON, at="90m"),
     Case("it has expired: that is another alert",
          trusted(-1, 90, port(465), valid=0) | fails(R.CERTIFICATE_EXPIRED, port(465)),
-         (Fired("SmtpCertificateInvalid", host(465), "Port 465 of mx (target t): certificate_expired at 192.0.2.1.",
+         (Fired("SmtpCertificateInvalid", host(465), "mx:465 (target t): certificate_expired at 192.0.2.1.",
                 (R.CERTIFICATE_EXPIRED,)),), spares=EXPIRES_SOON, at="90m"),
     Case("2 of 90 days are left where nobody expects a trusted one",
          certificate(2, 90, port()) | expected(port(), certificate="any"), spares=EXPIRES_SOON, at="90m"),
@@ -330,31 +403,51 @@ CERTIFICATES = (
          spares=OUTDATED, at="90m"),
     Case("a renewal is loaded elsewhere, and the old one has expired here: that is another alert",
          of("smtp_certificate_outdated", 1, port(465)) | fails(R.CERTIFICATE_EXPIRED, port(465)),
-         (Fired("SmtpCertificateInvalid", host(465), "Port 465 of mx (target t): certificate_expired at 192.0.2.1.",
+         (Fired("SmtpCertificateInvalid", host(465), "mx:465 (target t): certificate_expired at 192.0.2.1.",
                 (R.CERTIFICATE_EXPIRED,)),), spares=OUTDATED, at="90m"),
 )  # fmt: skip
 
 # --- domains --------------------------------------------------------------------------------------------------
 
 
-def dead(why: str, *reasons: Reason) -> tuple[Fired]:
+def dead(why: str, *reasons: Reason, hosts: str = "no failing probe now") -> tuple[Fired]:
     """The one alert that a domain gets no mail."""
-    return (Fired("SmtpDomainBroken", MAIL, f"No mail reaches example.test (target t): {why}.", reasons),)
+    says = f"No mail reaches example.test (target t): {why}. MX hosts: {hosts}."
+    return (Fired("SmtpDomainBroken", MAIL, says, reasons),)
+
+
+NONE_WORKS, REFUSES = "none of its MX hosts works", "mx connection_refused at 192.0.2.1"
+MX_DOWN = (Fired("SmtpMxHostDown", host(), "mx (target t) is one of several MX hosts: connection_refused at 192.0.2.1. "
+                 "Mail still arrives at the others.", (R.CONNECTION_REFUSED,), "warning"),)  # fmt: skip
+
+
+def dead_domains(count: int) -> Series:
+    """So many domains that do not exist."""
+    found: Series = {}
+    for number in range(count):
+        labels = MAIL | {"domain": f"d{number}.test"}
+        found |= of("smtp_domain_success", 0, labels)
+        found |= of(
+            "smtp_domain_problem", 1, labels | {"stage": "dns", "reason": R.MX_NOT_FOUND, "severity": "critical"}
+        )
+    return found
 
 
 DOMAINS = (
     Case("the domain has no MX", domain(0, {R.MX_NOT_FOUND: "critical"}),
          dead("mx_not_found", R.MX_NOT_FOUND)),
     Case("no MX host works, none of them long enough for an alert of its own",
-         domain(0) | probed(port(), FLAPS, R.CONNECTION_REFUSED), dead("none of its MX hosts works")),
-    Case("its only MX host is down, which is an alert of its own",
-         domain(0) | fails(R.CONNECTION_REFUSED, port()), REFUSED, spares="SmtpDomainBroken"),
-    Case("one of two MX hosts is down", domain(1) | fails(R.CONNECTION_REFUSED, port()), REFUSED,
+         domain(0) | probed(port(), FLAPS, R.CONNECTION_REFUSED),
+         (*dead(NONE_WORKS), *flapping("47.62%"))),
+    Case("its only MX host is down: the domain is told",
+         domain(0) | fails(R.CONNECTION_REFUSED, port()), dead(NONE_WORKS, R.CONNECTION_REFUSED, hosts=REFUSES),
+         spares="SmtpMxHostDown"),
+    Case("one of two MX hosts is down", domain(1) | fails(R.CONNECTION_REFUSED, port()), MX_DOWN,
          spares="SmtpDomainBroken"),
     Case("an MX record breaks the rules", domain(1, {R.MX_INVALID: "warning"}), spares="SmtpDomainBroken"),
     Case("DNSSEC of the domain is broken while an MX host is down",
          domain(0, {R.DNSSEC_INVALID: "critical"}) | fails(R.CONNECTION_REFUSED, port()),
-         (*REFUSED, *dead("dnssec_invalid", R.DNSSEC_INVALID))),
+         dead("dnssec_invalid", R.CONNECTION_REFUSED, R.DNSSEC_INVALID, hosts=REFUSES)),
     Case("the MTA-STS policy cannot be had, nor would it be valid",
          domain(1, {R.STS_POLICY_FETCH_ERROR: "warning", R.STS_WEBPKI_INVALID: "warning"}),
          (Fired("SmtpMtaStsBroken", MAIL, "example.test (target t): sts_policy_fetch_error, sts_webpki_invalid.",
@@ -363,20 +456,41 @@ DOMAINS = (
          probed(port()) | problem(R.STS_MX_MISMATCH, port(), primary=False),
          (Fired("SmtpMtaStsBroken", host(), "mx (target t): sts_mx_mismatch.", (R.STS_MX_MISMATCH,), "warning"),),
          at="90m"),
-    Case("an enforced policy does not list an MX host: mail stops",
+    Case("an enforced policy does not list any MX host: mail stops",
          domain(0) | fails(R.STS_MX_MISMATCH, port()),
-         (Fired("SmtpPolicyBroken", host(25), "Port 25 of mx (target t): sts_mx_mismatch at 192.0.2.1.",
-                (R.STS_MX_MISMATCH,)),), spares="SmtpMtaStsBroken", at="90m"),
+         dead(NONE_WORKS, R.STS_MX_MISMATCH, hosts="mx sts_mx_mismatch at 192.0.2.1"), spares="SmtpMtaStsBroken",
+         at="90m"),
+    Case("five domains do not exist", dead_domains(5),
+         (Fired(MANY_DOMAINS_BROKEN, AGENT, "No mail reaches d0.test, d1.test, d2.test, d3.test, d4.test. agent:10225 "
+                "sees one cause behind them, or a list with many dead domains.", value="5"),),
+         spares="SmtpDomainBroken"),
+    Case("four domains do not exist", dead_domains(4),
+         tuple(Fired("SmtpDomainBroken", MAIL | {"domain": f"d{n}.test"}, f"No mail reaches d{n}.test (target t): "
+                     "mx_not_found. MX hosts: no failing probe now.", (R.MX_NOT_FOUND,)) for n in range(4)),
+         spares=MANY_DOMAINS_BROKEN),
+    Case("a domain's own name servers do not answer, and its MX hosts of before are probed",
+         domain(1, {R.DNS_TIMEOUT: "warning"}) | probed(port()),
+         (Fired("SmtpNameUnresolved", MAIL, "example.test (target t): dns_timeout. Addresses of before are still "
+                "probed; others cannot find the server any more.", (R.DNS_TIMEOUT,), "warning"),)),
+    Case("a name cannot be resolved, and nothing can be said from here: the resolver may be dead",
+         untestable("dns_unavailable", port()) | problem(R.DNS_TIMEOUT, port(), primary=False),
+         spares="SmtpNameUnresolved"),
+    Case("a certificate is weak, and the port cannot be tested now",
+         untestable("rate_limited", port()) | problem(R.CERTIFICATE_WEAK, port(), primary=False),
+         spares="SmtpWarning"),
     Case("another problem of the domain is a warning", domain(1, {R.MX_INVALID: "warning"}),
+         (Fired("SmtpWarning", MAIL, "example.test (target t): mx_invalid.", (R.MX_INVALID,), "warning"),),
          spares="SmtpMtaStsBroken", at="90m"),
 )  # fmt: skip
 
 # --- the agent ------------------------------------------------------------------------------------------------
 
 
-def warns(alert: str, says: str, *reasons: str, **labels: str) -> tuple[Fired]:
+def warns(
+    alert: str, says: str, *reasons: str, severity: str = "warning", value: str = "", **labels: str
+) -> tuple[Fired]:
     """A warning about the agent."""
-    return (Fired(alert, AGENT | labels, f"agent:10225 {says}", reasons, "warning"),)
+    return (Fired(alert, AGENT | labels, f"agent:10225 {says}", reasons, severity, value),)
 
 
 def blocked(four: int, six: int | None = None) -> Series:
@@ -403,6 +517,21 @@ def timed(labels: Labels, *, withdrawn: bool = False) -> Series:
 UNTESTABLE, STALE, BEHIND = "SmtpUntestable", "SmtpResultsStale", "SmtpExporterBehindSchedule"
 RELOAD, MISTAKE, ABSENT = "SmtpExporterReloadFailed", "SmtpExporterInternalError", "SmtpExporterAbsent"
 
+UNSTABLE = (Fired("SmtpExporterUnstable", AGENT, "Prometheus misses scrapes of agent:10225, the agent restarts again "
+                  "and again, or it is gone from service discovery: incidents may be noticed late.",
+                  severity="warning"),)  # fmt: skip
+
+
+def fleet(story: str) -> Series:
+    """Hosts by what their probes end with, one each."""
+    found: Series = {}
+    for number, outcome in enumerate(story):
+        labels = port(host=f"mx{number}")
+        found |= probed(labels, outcome, R.CONNECTION_TIMEOUT) | of("smtp_probe_last_timestamp_seconds", 0, labels)
+        found |= of("smtp_probe_duration_seconds", 1, labels)
+    return found
+
+
 OF_AGENT = (
     Case("the agent does not answer", of("up", f"1 0x{MINUTES}", AGENT),
          (Fired(ABSENT, AGENT, "agent:10225 does not answer: no mail server is watched by it."),)),
@@ -412,31 +541,52 @@ OF_AGENT = (
     Case("the agent is restarted", of("up", f"1x10 0x3 1x{MINUTES}", AGENT), spares=ABSENT, at="13m"),
     Case("a port is blocked from here, and all hosts behind it are untestable",
          blocked(1) | untestable("egress_blocked", port()) | untestable("no_ipv6", port(25, SIX)),
-         warns(BLOCKED, "reaches no mail server on port 25: it cannot watch that port.", "untestable", port="25"),
-         spares=UNTESTABLE, at="90m"),
+         warns(BLOCKED, "reaches no mail server on port 25: it cannot watch that port.", "untestable", port="25",
+               severity="critical"), spares=UNTESTABLE, at="90m"),
     Case("a port is blocked in both families", blocked(1, 1),
-         warns(BLOCKED, "reaches no mail server on port 25: it cannot watch that port.", "untestable", port="25")),
+         warns(BLOCKED, "reaches no mail server on port 25: it cannot watch that port.", "untestable", port="25",
+               severity="critical")),
     Case("a port is blocked in one of two families", blocked(0, 1),
          warns(BLOCKED, "reaches no mail server on port 25 over ipv6: it cannot watch that port.", "untestable",
                port="25", family="ipv6")),
     Case("no port is blocked", blocked(0, 0), spares=BLOCKED),
     Case("two ports cannot be tested, on no address",
          untestable("no_ipv6", port(25, SIX)) | untestable("no_ipv6", port(587, SIX)),
-         warns(UNTESTABLE, "can test no address of some ports: no_ipv6. How many: 2.", "untestable", reason="no_ipv6"),
-         at="90m"),
+         warns(UNTESTABLE, "can test no address of them: no_ipv6. Hosts: mx.", "untestable", reason="no_ipv6",
+               value="2"), at="90m"),
     Case("an address cannot be tested, another can",
          untestable("no_ipv6", port(25, SIX)) | probed(port()), spares=UNTESTABLE, at="90m"),
     Case("a port cannot be tested for twenty minutes", untestable("rate_limited", port()), spares=UNTESTABLE),
     Case("one of two results was withdrawn", timed(port(), withdrawn=True) | timed(port(587)),
-         warns(STALE, "has no recent result of some endpoints. How many: 1.")),
+         warns(STALE, "has no recent result of these hosts: mx.", value="1")),
     Case("all results are recent, though one fails", timed(port()) | fails(R.CONNECTION_REFUSED, port()), REFUSED,
          spares=STALE),
+    Case("five endpoints of five hosts fail", fleet(FAILS * 5),
+         (Fired(BLIND, AGENT, "agent:10225: most endpoints fail or cannot be tested. The agent's own network or "
+                "resolver is the likely cause; what else it reports may follow from that.", ("untestable",)),
+          *(Fired(PORT_DOWN, port(25, "", host=f"mx{n}"), f"mx{n}:25 (target t): connection_timeout at 192.0.2.1.",
+                  (R.CONNECTION_TIMEOUT,)) for n in range(5)))),
+    Case("four of five endpoints fail", fleet(FAILS * 4 + WORKS),
+         tuple(Fired(PORT_DOWN, port(25, "", host=f"mx{n}"), f"mx{n}:25 (target t): connection_timeout at 192.0.2.1.",
+                     (R.CONNECTION_TIMEOUT,)) for n in range(4)), spares=BLIND),
+    Case("Prometheus renames the label host",
+         probed(port(exported_host="mx")) | fails(R.CONNECTION_REFUSED, port(587, exported_host="mx")),
+         (Fired(OVERWRITTEN, AGENT, "The scrape configuration of job smtp-exporter has labels of the same names as the "
+                "agent's (target, host, address, port, domain), and lacks honor_labels: true. No alert about its mail "
+                "servers fires until it has.", severity="warning"),)),
+    Case("the labels are the agent's", probed(port()), spares=OVERWRITTEN),
+    Case("every second scrape fails", of("up", f"{'1 0 ' * 60}1", AGENT), UNSTABLE, at="60m"),
+    Case("one of two agents is gone from service discovery",
+         of("up", "1x30 stale", AGENT | {"instance": "other:10225"}) | of("up", 1, AGENT),
+         (Fired("SmtpExporterUnstable", AGENT | {"instance": "other:10225"}, UNSTABLE[0].says.replace("agent:10225",
+                "other:10225"), severity="warning"),), at="60m"),
+    Case("the agent was restarted once", of("up", f"1x10 0x3 1x{MINUTES}", AGENT), spares="SmtpExporterUnstable"),
     Case("a reload failed", of("smtp_exporter_config_last_reload_successful", f"1 0x{MINUTES}", AGENT),
          warns(RELOAD, "keeps the previous configuration: changes made since are not in force.")),
     Case("a reload failed, and the next one did not",
          of("smtp_exporter_config_last_reload_successful", f"1 0x3 1x{MINUTES}", AGENT), spares=RELOAD),
     Case("2 of 100 probes are left out", counted(2),
-         warns(BEHIND, "leaves out probes that are due, because those before still run or wait: 2% of those it makes."),
+         warns(BEHIND, "leaves out probes that are due, because earlier ones still run or wait: 2% of those it makes."),
          at="60m"),
     Case("1 of 200 probes is left out", of("smtp_probes_total", f"0+200x{MINUTES}", port())
          | of("smtp_exporter_probe_overruns_total", f"0+1x{MINUTES}", AGENT), spares=BEHIND, at="60m"),

@@ -27,8 +27,20 @@ class Row(NamedTuple):
 
 
 Labels = frozenset[tuple[str, str]]
-WARNING = {"SmtpPortBlocked", "SmtpCertificateOutdated"}
+WARNING = {
+    "SmtpAddressDown", "SmtpCertificateOutdated", "SmtpExporterReloadFailed", "SmtpExporterUnstable", "SmtpMxHostDown",
+    "SmtpProbesFailing",
+}  # fmt: skip
 ROWS = (
+    Row("SmtpExporterAbsent", "SmtpHostDown host=a", kept=True),
+    Row("SmtpExporterAbsent", "SmtpAgentBlind", kept=True),
+    Row("SmtpExporterAbsent", "SmtpExporterUnstable", kept=True),
+    Row("SmtpExporterAbsent instance=other", "SmtpHostDown host=a", kept=False),
+    Row("SmtpExporterAbsent cluster=east", "SmtpHostDown host=a cluster=west", kept=False),
+    Row("SmtpAgentBlind", "SmtpPortDown host=a port=25", kept=True),
+    Row("SmtpAgentBlind", "SmtpDomainBroken domain=d", kept=True),
+    Row("SmtpAgentBlind", "SmtpManyHostsDown", kept=True),
+    Row("SmtpAgentBlind", "SmtpExporterReloadFailed", kept=False),
     Row("SmtpPortBlocked port=25", "SmtpPortDown host=a port=25", kept=True),
     Row("SmtpPortBlocked port=25", "SmtpPortDown host=a port=587", kept=False),
     Row("SmtpPortBlocked port=25 family=ipv6", "SmtpPortDown host=a port=25", kept=False),
@@ -37,9 +49,11 @@ ROWS = (
     Row("SmtpHostDown host=a", "SmtpPortDown host=a port=25", kept=True),
     Row("SmtpHostDown host=a", "SmtpCertificateExpiresSoon host=a", kept=True),
     Row("SmtpHostDown host=a", "SmtpPortDown host=b port=25", kept=False),
-    Row("SmtpHostDown host=a", "SmtpPortDown host=a port=25 target=u", kept=False),
-    Row("SmtpHostDown host=a", "SmtpExporterAbsent", kept=False),
+    Row("SmtpHostDown host=a", "SmtpPortDown host=a port=25 target=u", kept=True),
     Row("SmtpHostDown host=a", "SmtpHostDown host=a instance=other", kept=False),
+    Row("SmtpPortDown host=a port=25", "SmtpMxHostDown host=a target=u", kept=True),
+    Row("SmtpTlsBroken host=a port=25", "SmtpProbesFailing host=a port=465", kept=True),
+    Row("SmtpTlsBroken host=a port=25", "SmtpAddressDown host=b", kept=False),
     Row("SmtpCertificateOutdated host=a", "SmtpCertificateExpiresSoon host=a severity=warning", kept=True),
     Row("SmtpCertificateOutdated host=a", "SmtpCertificateExpiresSoon host=a severity=critical", kept=False),
     Row("SmtpCertificateExpiresSoon host=a", "SmtpCertificateExpiresSoon host=a severity=warning", kept=True),
@@ -50,7 +64,7 @@ ROWS = (
 def labels(text: str, row: int) -> Labels:
     """The labels of an alert as it is written above; each row has a job of its own, so that rows do not meet."""
     name, *pairs = text.split()
-    about = {} if "Exporter" in name or "Blocked" in name else {"target": "t"}
+    about = {} if any(word in name for word in ("Exporter", "Agent", "Blocked", "Many")) else {"target": "t"}
     severity = "warning" if name in WARNING else "critical"
     own = {"alertname": name, "severity": severity, "job": f"row {row}", "instance": "agent", **about}
     return frozenset((own | dict(pair.split("=") for pair in pairs)).items())

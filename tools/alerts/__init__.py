@@ -1,0 +1,57 @@
+"""The alerts of deploy/prometheus, what they build on, and what explains what. Literal tables, printed by `__main__`.
+
+| file | what it says |
+|---|---|
+| `thresholds` | how long, how many, which stage is which kind of failure |
+| `states` | what fails over time: recording rules |
+| `pages` | a port, host or domain that its clients cannot use |
+| `tickets` | what is about to fail, fails now and then, or fails where others take over |
+| `certificates` | what expires |
+| `agent` | the agent itself |
+| `inhibitions` | what is not sent because another alert explains it |
+
+What an alert says of the addresses and reasons that hold: see `tools.annotations`; the YAML: `tools.prometheus`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from tools.alerts.agent import AGENT_ALERTS, AGENT_STATES
+from tools.alerts.certificates import CERTIFICATES
+from tools.alerts.inhibitions import INHIBITIONS
+from tools.alerts.pages import DOMAINS, PORTS_AND_HOSTS, STARTTLS
+from tools.alerts.states import AGENT, OFFERS, STATES
+from tools.alerts.thresholds import BLOCKED, CRITICAL_DAYS, EXPIRES_SOON, OUTDATED, STAGES, WARNING_DAYS
+from tools.alerts.tickets import FAILURE_RATES, TICKET_ALERTS
+from tools.prometheus import JOB, Group, RuleFile, Site, written_files
+
+__all__ = (
+    "AGENT", "BLOCKED", "CRITICAL_DAYS", "EXPIRES_SOON", "FOLDER", "INHIBITIONS", "JOB", "OUTDATED", "RULES", "STAGES",
+    "WARNING_DAYS", "files",
+)  # fmt: skip
+
+FOLDER = Path(__file__).parents[2] / "deploy/prometheus"
+
+RULES = {
+    "incidents": RuleFile(
+        "What an operator is woken for: a port, a host or a domain that its clients cannot use.",
+        (Group("", "30s", (*STATES, *STARTTLS, *PORTS_AND_HOSTS, *DOMAINS)), Group("5m", "5m", OFFERS)),
+    ),
+    "tickets": RuleFile(
+        "What is about to fail, fails now and then, or fails where others take over.",
+        (Group("", "", TICKET_ALERTS), Group("2m", "2m", FAILURE_RATES)),
+    ),
+    "certificates": RuleFile(
+        "Certificates that expire, where a trusted one is expected, and renewed ones that are not loaded.",
+        (Group("", "", CERTIFICATES),),
+    ),
+    "agent": RuleFile(
+        "The agent itself: while one of these holds, silence of the other rules may mean nothing.",
+        (Group("", "", (*AGENT_STATES, *AGENT_ALERTS)),),
+    ),
+}
+
+
+def files(site: Site | None = None, *, pace: float = 1, **options: Any) -> dict[str, str]:
+    """The files by their names in deploy/prometheus; the options are those of `written_files`."""
+    return written_files(RULES, INHIBITIONS, site or Site(pace=pace), **options)

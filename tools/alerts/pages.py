@@ -1,0 +1,131 @@
+"""Pages: a port, a host or a domain that its clients cannot use. One incident is one page.
+
+A port that fails is a page whatever the stages: `SmtpPortDown` and its siblings say at which stage it fails, and
+`SmtpPortFailing` that the stages differ. Of a host of which no port answers, the host is told; of a domain that gets
+no mail, the domain and not its MX hosts; of many at once, their number.
+"""
+
+from exporter.reasons import Reason
+from tools.alerts.states import (
+    AGENT,
+    DOMAIN_PAGE,
+    HOST_PAGE,
+    MANY_DOMAINS_FAILING,
+    MANY_HOSTS_FAILING,
+    MX,
+    OVERWRITTEN,
+    PORT_FAILING,
+    PORT_FAILURES,
+    PORT_PAGE,
+)
+from tools.alerts.thresholds import (
+    ALERTS_BY_FAILURE,
+    DOMAIN_BROKEN,
+    HOST_DOWN,
+    KEPT,
+    MANY_DOMAINS_BROKEN,
+    MANY_HOSTS_DOWN,
+    UNREACHABLE,
+)
+from tools.alerts.thresholds import PORT_FAILING as PORT_FAILING_ALERT
+from tools.annotations import (
+    AT,
+    AT_PORT,
+    DOMAIN,
+    HOST,
+    OF_AGENT,
+    OF_AGENT_LINKS,
+    OF_DOMAIN,
+    OF_DOMAIN_LINKS,
+    OF_HOST,
+    OF_HOST_LINKS,
+    OF_PORT_LINKS,
+    PORT,
+    REASON,
+    Asked,
+    asked,
+    help_of,
+)
+from tools.prometheus import Alert, Record
+
+LOST = "port:smtp_starttls_advertised:lost"
+ON_PORT = asked("smtp_probe_problem", (*OF_HOST, "port"), primary="true")
+ON_HOST = asked("smtp_probe_problem", OF_HOST, primary="true")
+NO_RESULT = "no failing probe now"
+DOMAIN_PROBLEMS = asked("smtp_domain_problem", OF_DOMAIN, severity="critical")
+MX_PROBLEMS = Asked(
+    f'smtp_probe_problem{{primary="true"}} and on ({AGENT}, target, host) '
+    f"smtp_domain_mx_info{{{','.join(f'{name}=%q' for name in OF_DOMAIN)}}}",
+    OF_DOMAIN,
+)
+WHY_DOMAIN = Asked(f"{DOMAIN_PROBLEMS.query} or {MX_PROBLEMS.query}", (*DOMAIN_PROBLEMS.labels, *MX_PROBLEMS.labels))
+FAILING_HOSTS = asked("host:smtp_incident:candidates", OF_AGENT)
+FAILING_DOMAINS = asked("smtp_domain_success", OF_AGENT, " == 0")
+
+SUMMARIES = {
+    UNREACHABLE: "does not answer as a mail server",
+    "tls": "answers, but TLS with it fails",
+    "certificate": "shows a certificate that its clients do not accept",
+    "auth": "does not let clients log in",
+    "policy": "breaks its DANE or MTA-STS policy: senders that check do not deliver",
+    "expectation": "works, but not as it is expected to",
+}
+
+
+def _of_port(name: str, summary: str, expr: str) -> Alert:
+    text = f"{PORT}: {ON_PORT.each(REASON + AT)}{ON_PORT.otherwise(NO_RESULT)}."
+    return Alert(name, "critical", expr, "1m", f"{AT_PORT} {summary}.", text, ON_PORT.links(), OF_PORT_LINKS)
+
+
+def _fails_so(failure: str) -> str:
+    """Ports that fail in one way only."""
+    return f"""
+        {PORT_PAGE}
+        and max without (failure) (last_over_time({PORT_FAILURES}{{failure="{failure}"}}[@{KEPT}]))
+        unless max without (failure) (last_over_time({PORT_FAILURES}{{failure!="{failure}"}}[@{KEPT}]))
+        {f"unless {LOST}" if failure == "tls" else ""}
+        """
+
+
+STARTTLS = (
+    Record(LOST, "0 for each port that offers STARTTLS at no address, and did within 7 days.", """
+           max without (address) (
+             smtp_starttls_advertised
+             and ignoring (module, security, family, certificate) smtp_endpoint_info{security="starttls"}
+           ) == 0
+           and last_over_time(port:smtp_starttls_advertised:max_7d[@15m]) == 1
+           """),
+    Alert("SmtpStarttlsLost", "critical", f"""
+          {LOST}
+          unless ({PORT_FAILING} and on ({AGENT}, target, host) {MX})
+          {OVERWRITTEN}
+          """, "2m", f"{AT_PORT} does not offer STARTTLS any more.",
+          f"{PORT} offered STARTTLS within the last 7 days: mail to it goes in clear now, or not at all.",
+          help_of(Reason.STARTTLS_WITHDRAWN), OF_PORT_LINKS, keeps=KEPT),
+)  # fmt: skip
+
+PORTS_AND_HOSTS = (
+    Alert(HOST_DOWN, "critical", HOST_PAGE, "", "{{ $labels.host }} is down: no port of it answers.",
+          f"{HOST}: {ON_HOST.each(f'{{{{ .Labels.port }}}} {REASON}{AT}', 'port')}{ON_HOST.otherwise(NO_RESULT)}.",
+          ON_HOST.links(), OF_HOST_LINKS),
+    *(_of_port(ALERTS_BY_FAILURE[failure], summary, _fails_so(failure)) for failure, summary in SUMMARIES.items()),
+    _of_port(PORT_FAILING_ALERT, "fails every probe, at changing stages", f"""
+             {PORT_PAGE}
+             unless count without (failure) (last_over_time({PORT_FAILURES}[@{KEPT}])) == 1
+             """),
+    Alert(MANY_HOSTS_DOWN, "critical", MANY_HOSTS_FAILING, "30s",
+          "{{ $value }} mail servers fail at the same time.",
+          "{{ $labels.instance }} sees a network or a provider fail, rather than single servers: "
+          f"{FAILING_HOSTS.names('host')}.", links=OF_AGENT_LINKS),
+)  # fmt: skip
+
+DOMAINS = (
+    Alert(DOMAIN_BROKEN, "critical", DOMAIN_PAGE, "1m", "{{ $labels.domain }} gets no mail.",
+          f"No mail reaches {DOMAIN}: {DOMAIN_PROBLEMS.reasons()}"
+          f"{DOMAIN_PROBLEMS.otherwise('none of its MX hosts works')}. MX hosts: "
+          f"{MX_PROBLEMS.each(f'{{{{ .Labels.host }}}} {REASON}{AT}', 'host')}{MX_PROBLEMS.otherwise(NO_RESULT)}.",
+          WHY_DOMAIN.links(), OF_DOMAIN_LINKS),
+    Alert(MANY_DOMAINS_BROKEN, "critical", MANY_DOMAINS_FAILING, "30s", "{{ $value }} domains get no mail.",
+          f"No mail reaches {FAILING_DOMAINS.names('domain')}. {{{{ $labels.instance }}}} sees one cause behind them, "
+          "or a list with many dead domains.", links=OF_AGENT_LINKS),
+)  # fmt: skip

@@ -1,0 +1,235 @@
+"""Recording rules: what fails over time, by endpoint, port, host and domain. Pages and tickets follow from these.
+
+A probe is judged by the agent; an incident is judged here, per target, host and port, whatever addresses DNS returned
+meanwhile and whatever the stage. It begins with three failed probes without a success between them, and ends with a
+success. While there is no result (the agent restarts, dies, is not scraped) it lasts: its value then counts the
+evaluations since it was seen, up to `HOLD_EVALUATIONS`.
+
+Matching is by all labels but those of the level, so that labels of the target and of the scrape (team, cluster,
+vantage) survive. Where levels of different targets meet it is by `AGENT`, or by labels named there.
+"""
+
+from exporter.reasons import Reason
+from tools.alerts.thresholds import (
+    FAILURES,
+    FAILURES_BY_STAGE,
+    HOLD_EVALUATIONS,
+    INTERVAL_SECONDS,
+    KEPT,
+    LOOKUPS,
+    MANY_DOMAINS,
+    MANY_HOSTS,
+    SETTLED,
+    UNREACHABLE,
+    stages,
+)
+from tools.prometheus import Record
+
+PROBLEM = "stage, reason, severity, primary"
+AGENT = "cluster, vantage, job, instance"
+"""The labels of one agent; where a scrape configuration sets no cluster and no vantage these are empty."""
+UP = f"unless on ({AGENT}) up == 1"
+OVERWRITTEN = f"unless on ({AGENT}) agent:smtp_labels:overwritten"
+"""Nothing is said about a server whose labels are not its own."""
+
+ENDPOINT_FAILING, PORT_FAILING = "endpoint:smtp_probe_problem:failing", "port:smtp_probe_success:failing"
+PORT_FAILURES, HOST_DOWN = "port:smtp_probe_problem:failing", "host:smtp_probe_success:down"
+UNREACHABLE_HOSTS = "host:smtp_probe_success:unreachable"
+PARTLY_DOWN = "host:smtp_probe_success:partly_down"
+DOMAIN_DOWN = "domain:smtp_domain_success:down"
+PORT_PAGE, HOST_PAGE, DOMAIN_PAGE = (f"{level}:smtp_incident:page" for level in ("port", "host", "domain"))
+MANY_HOSTS_FAILING, MANY_DOMAINS_FAILING = "agent:smtp_incident:many_hosts", "agent:smtp_incident:many_domains"
+MX, EXPLAINED = "host:smtp_domain_mx_info:max", "port:smtp_incident:explained_by_domain"
+TESTED, GOOD, DOWN = (f"port:smtp_probe_success:{what}" for what in ("tested", "max", "down"))
+BAD_SINCE = "port:smtp_probe_success:bad_since"
+PRIMARY = "endpoint:smtp_probe_problem:primary"
+
+
+def _with_failure() -> str:
+    """The primary problem of each endpoint, with the kind of its stage as the label `failure`."""
+    labelled = 'smtp_probe_problem{primary="true",stage!="internal"}'
+    for failure in dict.fromkeys(FAILURES_BY_STAGE.values()):
+        labelled = f'label_replace({labelled}, "failure", "{failure}", "stage", "{stages(failure)}")'
+    return labelled
+
+
+def lasts(name: str, exists: str, ends: str) -> str:
+    """An incident of the evaluation before, where there is no result by which it ended.
+
+    Args:
+        name: the record that tells it.
+        exists: what there is of it as long as its agent lives and has not been told to forget it.
+        ends: what ends it.
+    """
+    before = f"last_over_time({name}[@5m]) + 1 < {HOLD_EVALUATIONS}"
+    return f"""
+        (({before}) and {exists} or ({before}) {UP})
+        {ends}"""
+
+
+STATES = (
+    Record("agent:smtp_labels:overwritten",
+           "Agents whose labels Prometheus renamed, as it does without honor_labels: no alert can name a host by them.",
+           " or ".join(f'count by ({AGENT}) ({{__name__=~"smtp_probes_total|smtp_domain_success",{label}!=""}})'
+                       for label in ("exported_host", "exported_target", "exported_port", "exported_address",
+                                     "exported_domain"))),
+    Record(PRIMARY,
+           "The primary problem of each endpoint whose last probe failed, with the kind of failure. A connection that "
+           "ends in TLS before any greeting is a server that cannot be reached: a load balancer without backends.", f"""
+           (
+               label_replace(
+                 smtp_probe_problem{{primary="true",reason="tls_closed"}}
+                 unless ignoring ({PROBLEM}) smtp_greeting_code,
+                 "failure", "{UNREACHABLE}", "", ""
+               )
+             or ignoring (failure)
+               {_with_failure()}
+           )
+           and ignoring ({PROBLEM}, failure) smtp_probe_success == 0
+           """),
+    Record(ENDPOINT_FAILING, f"The same, where {FAILURES} probes in a row failed.", f"""
+           {PRIMARY} and ignoring ({PROBLEM}, failure) smtp_probe_consecutive_failures >= {FAILURES}
+           """),
+    Record(TESTED, "Addresses of a port that could be tested, without those that are, as they should be, closed.", """
+           count without (address) (smtp_probe_success unless (smtp_port_open == 0 and smtp_probe_success == 1))
+           """),
+    Record(GOOD, "1 where the last probe of some address of a port succeeded, 0 where none did.",
+           "max without (address) (smtp_probe_success)"),
+    Record(BAD_SINCE, "Since when no address of a port has been good, Unix time; 0 where one is.", f"""
+           last_over_time({BAD_SINCE}[@5m]) > 0 and {GOOD} == 0
+           or time() * ({GOOD} == bool 0)
+           """),
+    Record(DOWN,
+           f"Ports of which no address was good in {FAILURES} probes, however they failed: each address failed so "
+           "often, or the port did for so long, where DNS returns another address each time.", f"""
+           (
+               min without (address) (smtp_probe_consecutive_failures and smtp_probe_success) >= {FAILURES}
+             or
+               time() - ({BAD_SINCE} > 0)
+               >= {FAILURES} * (max without (address) (smtp_probe_interval_seconds) or {GOOD} * 0 + {INTERVAL_SECONDS})
+           )
+           and max without (address, {PROBLEM}, failure) ({PRIMARY})
+           """),
+    Record(MX, "The MX hosts of the domains that are targets, by target: they fail as parts of their domains.", f"""
+           max by ({AGENT}, target, host) (smtp_domain_mx_info)
+           or last_over_time(host:smtp_domain_mx_info:max[@5m])
+              and on ({AGENT}, target, host) last_over_time({PORT_FAILING}[@5m]) {UP}
+           """),
+    Record(PORT_FAILING, "Ports that fail: no address is good, or one of them, which can be reached, is not.", f"""
+           (
+               {DOWN}
+             or max without (address, {PROBLEM}, failure) ({ENDPOINT_FAILING}{{failure!="{UNREACHABLE}"}})
+           ) > bool 0
+           or {lasts(PORT_FAILING, "max without (address) (smtp_probe_last_timestamp_seconds)", f'''unless {GOOD} == 1
+        unless (max without (address, reason) (smtp_probe_untestable) unless {GOOD})''')}
+           """),
+    Record(PORT_FAILURES, "In which ways they fail.", f"""
+           max without (address, {PROBLEM}) (last_over_time({PRIMARY}[@5m])) and ignoring (failure) {DOWN}
+           or max without (address, {PROBLEM}) ({ENDPOINT_FAILING}{{failure!="{UNREACHABLE}"}})
+           or
+             last_over_time({PORT_FAILURES}[@5m]) and ignoring (failure) {PORT_FAILING}
+             unless ignoring (failure) {GOOD}
+           """),
+    Record(UNREACHABLE_HOSTS,
+           "Hosts of which the last probes reached no port, where they have several. One failure of the others is "
+           "enough: none of them is to be reported first and alone.", f"""
+           count without (port) ({DOWN})
+           and count without (port) ({TESTED}) > 1
+           and count without (address, port, {PROBLEM}, failure) ({PRIMARY}{{failure="{UNREACHABLE}"}})
+               == sum without (port) ({TESTED})
+           """),
+    Record(HOST_DOWN, "Hosts for which that has held for a minute.", f"""
+           ({UNREACHABLE_HOSTS} and last_over_time({UNREACHABLE_HOSTS}[@30s] offset @1m)) > bool 0
+           or {lasts(HOST_DOWN, "max without (address, port) (smtp_probe_last_timestamp_seconds)", '''unless
+          max without (address, port) (
+            smtp_probe_success unless (smtp_port_open == 0 and smtp_probe_success == 1)
+          ) == 1
+        unless (
+          max without (address, port, reason) (smtp_probe_untestable)
+          unless max without (address, port) (smtp_probe_success)
+        )''')}
+           """),
+    Record(PARTLY_DOWN, "Addresses that cannot be reached of hosts that others of their addresses serve.", f"""
+           sum without (port) (
+             count without (address, {PROBLEM}, failure) ({ENDPOINT_FAILING}{{failure="{UNREACHABLE}"}}) < {TESTED}
+           )
+           """),
+    Record(DOMAIN_DOWN, "Domains that get no mail: a record stops it, or none of their MX hosts works.", f"""
+           (
+             smtp_domain_success == 0
+             and on ({AGENT}, target, domain) (
+               smtp_domain_problem{{severity="critical"}} offset @{LOOKUPS}
+               or smtp_domain_mx_info and on ({AGENT}, target, host) {PORT_FAILING}
+               or max_over_time(smtp_domain_success[@15m]) == 0 and smtp_domain_success offset @15m
+             )
+           ) >= bool 0
+           or {lasts(DOMAIN_DOWN, "smtp_domain_mx_records", "unless smtp_domain_success == 1")}
+           """),
+    Record(EXPLAINED, "Ports that fail as the MX hosts of a domain that gets no mail, for whatever target.", f"""
+           max by ({AGENT}, host, port) (
+             {PORT_FAILING} and on ({AGENT}, target, host) (
+               smtp_domain_mx_info and on ({AGENT}, target, domain) {DOMAIN_DOWN}
+             )
+           )
+           or last_over_time({EXPLAINED}[@5m]) and on ({AGENT}, host, port) {PORT_FAILING} {UP}
+           """),
+    Record("host:smtp_incident:candidates", "Hosts with something that a page could be about.", f"""
+           (
+               last_over_time({HOST_DOWN}[@{KEPT}])
+             or max without (port) (
+               last_over_time({PORT_FAILING}[@{KEPT}])
+               unless on ({AGENT}, host, port) last_over_time({EXPLAINED}[@{KEPT}])
+             )
+           )
+           unless on ({AGENT}, target, host) {MX}
+           {OVERWRITTEN}
+           """),
+    Record(MANY_HOSTS_FAILING, f"How many hosts fail, where they are {MANY_HOSTS} or more: one network, not each.", f"""
+           count without (target, host) (host:smtp_incident:candidates) >= {MANY_HOSTS}
+           """),
+    Record(MANY_DOMAINS_FAILING, f"How many domains get no mail, where they are {MANY_DOMAINS} or more.", f"""
+           count without (target, domain) (last_over_time({DOMAIN_DOWN}[@{KEPT}]) {OVERWRITTEN}) >= {MANY_DOMAINS}
+           """),
+    Record(HOST_PAGE, "Hosts that are a page of their own; once they are, they stay it.", f"""
+           last_over_time({HOST_DOWN}[@{KEPT}]) and host:smtp_incident:candidates
+           unless on ({AGENT}, host) last_over_time({EXPLAINED}[@{KEPT}])
+           unless (
+             host:smtp_incident:candidates and ignoring (target, host) last_over_time({MANY_HOSTS_FAILING}[@3m])
+             unless last_over_time({HOST_PAGE}[@5m])
+           )
+           """),
+    Record(PORT_PAGE, "Ports that are a page of their own; once they are, they stay it.", f"""
+           last_over_time({PORT_FAILING}[@{KEPT}])
+           unless on ({AGENT}, target, host) {MX}
+           unless on ({AGENT}, host, port) last_over_time({EXPLAINED}[@{KEPT}])
+           unless ignoring (port) last_over_time({HOST_DOWN}[@{SETTLED}])
+           {OVERWRITTEN}
+           unless (
+             last_over_time({PORT_FAILING}[@{KEPT}])
+             and ignoring (target, host, port) last_over_time({MANY_HOSTS_FAILING}[@3m])
+             unless last_over_time({PORT_PAGE}[@5m])
+           )
+           """),
+    Record(DOMAIN_PAGE, "Domains that are a page of their own; once they are, they stay it.", f"""
+           last_over_time({DOMAIN_DOWN}[@{KEPT}])
+           {OVERWRITTEN}
+           unless (
+             last_over_time({DOMAIN_DOWN}[@{KEPT}])
+             and ignoring (target, domain) last_over_time({MANY_DOMAINS_FAILING}[@3m])
+             unless last_over_time({DOMAIN_PAGE}[@5m])
+           )
+           """),
+)  # fmt: skip
+
+OFFERS = (
+    Record("port:smtp_starttls_advertised:max_5m",
+           "Whether any address of a port offered STARTTLS in 5 minutes, and was not forbidden to.", f"""
+           max without (address) (
+             max_over_time(smtp_starttls_advertised[@5m])
+             unless ignoring ({PROBLEM})
+               max_over_time(smtp_probe_problem{{reason="{Reason.STARTTLS_FORBIDDEN}"}}[@5m])
+           )
+           """),
+    Record("port:smtp_starttls_advertised:max_7d", "And in 7 days, whenever the agent was restarted.",
+           "max_over_time(port:smtp_starttls_advertised:max_5m[7d])"),
+)  # fmt: skip
