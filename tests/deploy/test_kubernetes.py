@@ -18,6 +18,7 @@ import yaml
 
 from exporter import __version__, cli
 from exporter.config import load
+from tests.docs.markdown import blocks
 from tests.real.conftest import require
 from tools.orchestrated import KUBERNETES, files
 
@@ -28,7 +29,7 @@ FOLDER = ROOT / "deploy/kubernetes"
 KUSTOMIZATIONS = ["base", *(f"overlays/{path.name}" for path in sorted(FOLDER.glob("overlays/*")))]
 VERSIONS = ("1.28", kubernetes_validate.latest_version())
 """The oldest that the base asks for, and the newest that is known."""
-ORDINAL = "__meta_kubernetes_pod_label_apps_kubernetes_io_pod_index"
+ORDINAL = "apps.kubernetes.io/pod-index"
 WORKLOADS = {"Deployment", "StatefulSet"}
 
 Manifest = dict[str, Any]
@@ -79,7 +80,8 @@ RULE = closed(
 )  # fmt: skip
 RELABELING = closed(
     sourceLabels={"type": "array", "items": {"type": "string", "pattern": "^[a-z_]+$"}}, separator={"type": "string"},
-    regex={"type": "string"}, targetLabel={"type": "string"}, action={"enum": ["labeldrop"]},
+    regex={"type": "string"}, targetLabel={"type": "string"}, replacement={"type": "string"},
+    action={"enum": ["labeldrop"]},
 )  # fmt: skip
 ENDPOINT = closed(
     port={"type": "string"}, honorLabels={"type": "boolean"}, interval=DURATION, scrapeTimeout=DURATION,
@@ -233,32 +235,77 @@ def test_the_operator_scrapes_as_the_scrape_configuration_does() -> None:
     (job,) = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
     monitor = one("overlays/prometheus-operator", "ServiceMonitor")["spec"]
     (endpoint,) = monitor["endpoints"]
-    service = one("overlays/prometheus-operator", "Service")
     assert (endpoint["honorLabels"], endpoint["interval"], endpoint["scrapeTimeout"]) == (
         job["honor_labels"], job["scrape_interval"], job["scrape_timeout"],
     )  # fmt: skip
-    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
-    assert service["metadata"]["labels"][monitor["jobLabel"]] == job["job_name"]
-    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+    for service in (service_of(kustomization) for kustomization in KUSTOMIZATIONS):
+        assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+        assert service["metadata"]["labels"][monitor["jobLabel"]] == job["job_name"]
+        assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
 
 
-def test_alerts_survive_a_new_pod_for_its_instance_keeps_its_name(tmp_path: Path) -> None:
+def service_of(kustomization: str) -> Manifest:
+    """The agent's: its pods are scraped."""
+    found = [each for each in rendered(kustomization) if each["kind"] == "Service"]
+    (service,) = [each for each in found if each["spec"]["ports"][0]["name"] == "metrics"]
+    return service
+
+
+def discovered(kustomization: str, pod: str, **labels: str) -> dict[str, str]:
+    """What Prometheus learns of a pod of ours: meta labels, and those that the operator makes of them."""
+    given = one(kustomization, *WORKLOADS)["spec"]["template"]["metadata"]["labels"] | labels
+    meta = {f"__meta_kubernetes_pod_label_{re.sub(r'[^a-zA-Z0-9_]', '_', key)}": value for key, value in given.items()}
+    service = service_of(kustomization)["metadata"]["name"]
+    return meta | {
+        "__meta_kubernetes_namespace": "mail", "__meta_kubernetes_service_name": service,
+        "__meta_kubernetes_pod_name": pod, "pod": pod, "endpoint": "metrics", "container": "smtp-exporter",
+        "namespace": "mail", "service": service,
+    }  # fmt: skip
+
+
+PODS: list[tuple[str, str, dict[str, str], str]] = [
+    ("base", "smtp-exporter-7f9-abcde", {}, "smtp-exporter"),
+    ("overlays/sharded", "smtp-exporter-2", {ORDINAL: "2"}, "smtp-exporter-2"),
+    ("overlays/sidecar", "mail-0", {ORDINAL: "0"}, "mail/mail-0"),
+    ("overlays/sidecar", "mail-1", {ORDINAL: "1"}, "mail/mail-1"),
+    ("overlays/sidecar", "relay-64d-fghij", {}, "mail/relay-64d-fghij"),
+    ("overlays/sidecar", "relay-64d-klmno", {}, "mail/relay-64d-klmno"),
+]
+"""Pods with labels that Kubernetes gives them, and the `instance` of each: no two share one."""
+
+
+def test_the_instance_of_an_agent_outlasts_its_pod_and_no_two_pods_share_one(tmp_path: Path) -> None:
     """The relabelling of the ServiceMonitor, done by Prometheus to what the operator makes it discover."""
-    (endpoint,) = one("overlays/prometheus-operator", "ServiceMonitor")["spec"]["endpoints"]
-    names = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
-    steps = [{names.get(key, key): value for key, value in step.items()} for step in endpoint["relabelings"]]
-    labels = {"__meta_kubernetes_service_name": "smtp-exporter", "pod": "smtp-exporter-7f9", "endpoint": "metrics"}
     pods = [
-        {"targets": ["10.0.0.1:10225"], "labels": labels},
-        {"targets": ["10.0.0.2:10225"], "labels": labels | {ORDINAL: "2"}},
+        {"targets": [f"10.0.0.{number}:10225"], "labels": discovered(kustomization, pod, **labels)}
+        for number, (kustomization, pod, labels, _) in enumerate(PODS, 1)
     ]
-    job = {"job_name": "smtp-exporter", "static_configs": pods, "relabel_configs": steps}
+    job = {"job_name": "smtp-exporter", "static_configs": pods, "relabel_configs": relabelling()}
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [job]}))
     command = ["promtool", "check", "service-discovery", "--timeout=3s", tmp_path / "prometheus.yml", "smtp-exporter"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
     found = [{k: v for k, v in each["labels"].items() if not k.startswith("__")} for each in json.loads(done.stdout)]
-    assert sorted(labels["instance"] for labels in found) == ["smtp-exporter", "smtp-exporter-2"]
-    assert [labels.keys() for labels in found] == [{"job", "instance"}] * 2
+    assert sorted(labels["instance"] for labels in found) == sorted(instance for *_, instance in PODS)
+    assert [labels.keys() for labels in found] == [{"job", "instance", "namespace", "service"}] * len(PODS)
+
+
+def relabelling() -> list[Manifest]:
+    """That of the ServiceMonitor, as Prometheus spells it."""
+    (endpoint,) = one("overlays/prometheus-operator", "ServiceMonitor")["spec"]["endpoints"]
+    names = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
+    return [{names.get(key, key): value for key, value in step.items()} for step in endpoint["relabelings"]]
+
+
+def test_the_page_names_instances_in_kubernetes_as_the_operator_does() -> None:
+    (job,) = [
+        job
+        for block in blocks("docs/deploying.md")
+        if "kubernetes_sd_configs" in block.text
+        for job in yaml.safe_load(block.text)["scrape_configs"]
+    ]
+    assert [step for step in relabelling() if step.get("target_label") == "instance"] == [
+        step for step in job["relabel_configs"] if step.get("target_label") == "instance"
+    ]
 
 
 def test_the_rules_for_the_operator_are_those_of_prometheus() -> None:
