@@ -86,24 +86,28 @@ Hidden = tuple[tuple[bool, ...], ...]
 """For each of INFO which of its labels are unstable; empty where none is."""
 
 
+def with_seen(churn: Churn, last: Result | None) -> Churn:
+    """Add what the last result shows of the series that have not changed: the next can be compared without it."""
+    known = churn or (None,) * len(INFO)
+    return tuple(
+        changes or (Changes(seen) if last and (seen := read(last)) else None)
+        for read, changes in zip(INFO, known, strict=True)
+    )
+
+
 def after_probe(churn: Churn, last: Result | None, result: Result) -> Churn:
     """Take in a result that follows `last`."""
-    if last is None:
-        return churn
-    known = churn or (None,) * len(INFO)
-    after = tuple(_after(read, changes, last, result) for read, changes in zip(INFO, known, strict=True))
+    known = with_seen(churn, last)
+    after = tuple(_after(changes, read(result), result.finished) for read, changes in zip(INFO, known, strict=True))
     return after if any(after) else ()
 
 
-def _after(read: ReadLabels, changes: Changes | None, last: Result, result: Result) -> Changes | None:
+def _after(changes: Changes | None, labels: Labels | None, at: float) -> Changes | None:
     """What a probe did not reach is no change: what was seen before it is remembered until it is seen again."""
-    if changes is None and (seen := read(last)) is not None:
-        changes = Changes(seen)
-    labels = read(result)
     if changes is None or labels is None:
         return changes
-    changes = changes.after(labels, result.finished)
-    return changes if any(_recent(each, result.finished) for each in changes.times) else None
+    changes = changes.after(labels, at)
+    return changes if any(_recent(then, at) for then in changes.times) else None
 
 
 def hidden(churn: Churn, now: float) -> Hidden:

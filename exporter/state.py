@@ -6,7 +6,7 @@ from operator import attrgetter
 
 from exporter.checks import Assessment, refuses_client
 from exporter.checks.history import NEVER_ASKED, Offers
-from exporter.churn import Churn, Hidden
+from exporter.churn import Churn, Hidden, with_seen
 from exporter.failure import Failure
 from exporter.model import Domain, Exchanges, Fetched, Peer, Policies, Problem, Result
 from exporter.reasons import Reason
@@ -137,6 +137,7 @@ class State:
         """What is worth remembering of it once it is no longer probed."""
         kept = State(self.peer, self.wait)
         kept.inherit(self)
+        kept.churn = with_seen(self.churn, self.result)
         return kept
 
 

@@ -1,5 +1,6 @@
 """What is known of peers that left, and for how long. When they leave and return: test_roster."""
 
+from exporter.churn import INFO, Changes
 from exporter.failure import Failure
 from exporter.former import MOST, MOST_OF_HOST, REMEMBERED, FormerPeers
 from exporter.model import Peer, Settings
@@ -23,6 +24,7 @@ def test_all_that_a_state_hands_on_is_kept_and_no_result() -> None:
     state = State(peer, 60.0, result=healthy(peer), samples=("x",))
     for number, name in enumerate(HERITAGE):
         setattr(state, name, (Failure(number, "", "", b""),))
+    state.churn = (Changes(("seen",)),) * len(INFO)
     bench = Bench()
     bench.former.keep(state, 0.0)
     kept = bench.former.take(peer, 1.0)

@@ -2,12 +2,14 @@
 
 import pytest
 
+from exporter.board import Board
 from exporter.checks import assess
 from exporter.checks.history import History
-from exporter.model import Domain, Exchanges, Result, Target
+from exporter.churn import hidden
+from exporter.model import Domain, Exchanges, Hello, Result, Target
 from exporter.reasons import Reason, Untestable
 from exporter.state import Change, DomainState, State
-from tests.results import NOW, failed, healthy, peer
+from tests.results import NOW, endpoint, failed, healthy, peer
 
 
 def state_of(result: Result | None, wait: float = 60.0) -> State:
@@ -54,6 +56,17 @@ def test_an_old_answer_of_a_domain_is_withdrawn(wait: float, age: float, withdra
 def test_a_state_in_words(result: Result | None, summary: tuple[str, str], detail: str) -> None:
     state = state_of(result)
     assert (state.summary, state.cause) == (summary, (summary[1], detail))
+
+
+def test_labels_of_an_address_that_leaves_and_returns_are_counted_on() -> None:
+    former = State(peer(), 60.0)
+    for number in range(8):
+        board = Board()
+        board.add(endpoint())
+        board.states[peer()].inherit(former)
+        board.record(healthy(finished=NOW + number, hello_tls=Hello("EHLO", {f"X{number}": ""})))
+        former = board.states[peer()].without_result
+    assert hidden(former.churn, NOW + 7) == ((), (True,), (), ())
 
 
 def test_a_change_is_another_word_or_cause_and_its_time_is_kept() -> None:
