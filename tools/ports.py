@@ -10,10 +10,12 @@ from pathlib import Path
 
 from exporter.config.model import BUILT_IN
 from exporter.reasons import REASONS, UNTESTABLE, Reason, Rule, Severity, Stage
-from tools.alerts import BLOCKED, EXPIRES_SOON, OUTDATED, STAGES
+from tools.alert_page import runbook, tickets
+from tools.alerts import BLOCKED, EXPIRES_SOON, STAGES
+from tools.alerts.thresholds import DOMAIN_BROKEN
+from tools.marked import marked
 
 FILE = Path(__file__).parent.parent / "docs/ports.md"
-BEGIN, END = "<!-- begin: make reference writes this -->\n", "<!-- end -->"
 MODULES = {"25": "relay", "465": "submissions", "587, 2525": "submission"}
 """The columns of the tables, and the module that a port means."""
 
@@ -43,17 +45,17 @@ COVERED: dict[Reason, tuple[str, str]] = {
 IMPLICIT, CLEAR = {Reason.PLAINTEXT_ON_TLS_PORT}, {Reason.STARTTLS_NOT_TLS, Reason.AUTH_OFFERED_IN_CLEAR}
 """Only where TLS begins with the first byte; only where the conversation begins in clear."""
 DOMAINS = {
-    Reason.MX_NOT_FOUND: "SmtpDomainBroken",
-    Reason.MX_INVALID: "",
-    Reason.STS_POLICY_INVALID: "SmtpMtaStsBroken",
-    Reason.STS_POLICY_FETCH_ERROR: "SmtpMtaStsBroken",
-    Reason.STS_WEBPKI_INVALID: "SmtpMtaStsBroken",
+    Reason.MX_NOT_FOUND, Reason.MX_INVALID,
+    Reason.STS_POLICY_INVALID, Reason.STS_POLICY_FETCH_ERROR, Reason.STS_WEBPKI_INVALID,
+}  # fmt: skip
+"""Of a mail domain, not of a port."""
+MORE_ALERTS = {
+    Reason.CERTIFICATE_EXPIRES_SOON: EXPIRES_SOON,
+    **dict.fromkeys(
+        (Reason.STARTTLS_NOT_SUPPORTED, Reason.STARTTLS_MASKED, Reason.STARTTLS_WITHDRAWN), "SmtpStarttlsLost"
+    ),
 }
-"""Of a mail domain, not of a port; and their alerts."""
-WARNINGS = {Reason.CERTIFICATE_EXPIRES_SOON: EXPIRES_SOON, Reason.CERTIFICATE_OUTDATED: OUTDATED}
-"""Warnings with an alert of their own. The others have none."""
-LOST = {Reason.STARTTLS_NOT_SUPPORTED, Reason.STARTTLS_MASKED, Reason.STARTTLS_WITHDRAWN}
-"""Told by SmtpStarttlsLost where it was offered within 7 days."""
+"""Alerts on the same fact that do not ask for the reason: on the date, and on an offer within 7 days."""
 
 
 def severity(reason: Reason, module: str) -> str:
@@ -80,12 +82,13 @@ def severity(reason: Reason, module: str) -> str:
     return {Severity.CRITICAL: "C", Severity.WARNING: "W", None: ""}[found]
 
 
-def _alert(reason: Reason) -> str:
-    name = DOMAINS.get(reason, WARNINGS.get(reason, STAGES[REASONS[reason].stages[0]]))
-    if REASONS[reason].rule is Rule.WARNING and reason not in {**DOMAINS, **WARNINGS}:
-        return ""
-    names = [name] if name else []
-    return ", ".join(f"[{each}](runbooks/{each}.md)" for each in (*names, *["SmtpStarttlsLost"] * (reason in LOST)))
+def _alerts(reason: Reason) -> str:
+    """The page for it where it is critical, the ticket where it is a warning, and others on the same fact."""
+    names = [DOMAIN_BROKEN if reason in DOMAINS else STAGES[REASONS[reason].stages[0]]]
+    if REASONS[reason].rule is Rule.WARNING:
+        names = []
+    names += [*tickets(reason), *filter(None, [MORE_ALERTS.get(reason)])]
+    return ", ".join(map(runbook, names))
 
 
 def _stage(stage: Stage) -> Iterator[str]:
@@ -93,12 +96,12 @@ def _stage(stage: Stage) -> Iterator[str]:
     if not rows:
         return
     yield f"### {stage}\nMetrics: {METRICS[stage]}.\n"
-    yield f"| reason | symptom | likely cause | first check | {' | '.join(MODULES)} | alert |"
+    yield f"| reason | symptom | likely cause | first check | {' | '.join(MODULES)} | alerts |"
     yield f"|{'---|' * (len(MODULES) + 5)}"
     for reason, row in rows.items():
         cells = [row.meaning, row.cause, row.check, *(severity(reason, each) for each in MODULES.values())]
         text = " | ".join(cell.replace("|", r"\|") for cell in cells)
-        yield f"| [`{reason}`](reasons.md#{reason}) | {text} | {_alert(reason)} |"
+        yield f"| [`{reason}`](reasons.md#{reason}) | {text} | {_alerts(reason)} |"
     yield ""
 
 
@@ -109,16 +112,13 @@ def tables() -> str:
               "| reason | symptom | first check | alert |", "|---|---|---|---|"]  # fmt: skip
     for untestable, row in UNTESTABLE.items():
         name = BLOCKED if untestable == "egress_blocked" else "SmtpUntestable"
-        lines.append(f"| `{untestable}` | {row.meaning} | {row.check} | [{name}](runbooks/{name}.md) |")
+        lines.append(f"| `{untestable}` | {row.meaning} | {row.check} | {runbook(name)} |")
     return "\n".join(lines) + "\n"
 
 
 def page() -> str:
     """docs/ports.md, with the tables as they are now."""
-    before, _, rest = FILE.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    assert end, f"{FILE} has lost its marks"  # noqa: S101 (of whoever edits it)
-    return f"{before}{BEGIN}{tables()}{END}{after}"
+    return marked(FILE, tables())
 
 
 if __name__ == "__main__":

@@ -82,6 +82,11 @@ def rules(file: Path, _document: object) -> None:
     promtool("check", "rules", file)
 
 
+def alertmanager(file: Path, _document: object) -> None:
+    done = subprocess.run(["amtool", "check-config", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def web(file: Path, _document: object) -> None:
     Reading(file).settings()
 
@@ -95,6 +100,8 @@ def kind(document: object) -> Callable[[Path, Any], object]:
         return prometheus
     if "groups" in keys:
         return rules
+    if "route" in keys:
+        return alertmanager
     if keys & {"tls_server_config", "basic_auth_users", "http_server_config"}:
         return web
     assert keys <= OWN_KEYS, f"whose are the keys {sorted(keys - OWN_KEYS)}?"

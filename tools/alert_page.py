@@ -1,0 +1,72 @@
+"""Writes the tables of docs/alerts.md: every alert, and every reason of severity warning with its ticket.
+
+    .venv/bin/python -m tools.alert_page
+
+The text around them is written by hand. Alerts come from `tools.alerts`, and when each fires from the first sentence of
+its runbook.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from exporter.reasons import Reason
+from tools.alerts import RULES
+from tools.alerts.thresholds import CAN_WARN, NO_TICKET
+from tools.marked import marked
+from tools.prometheus import Alert, RuleFile
+
+FILE = Path(__file__).parent.parent / "docs/alerts.md"
+ABOUT = {"domain host": "a domain or a host", "domain": "a domain", "host port": "a port", "host": "a host"}
+"""What an alert is about, by the labels that its summary names; all others are about an agent."""
+
+
+def runbook(name: str) -> str:
+    """The link to the runbook of an alert."""
+    return f"[{name}](runbooks/{name}.md)"
+
+
+def tickets(reason: Reason) -> list[str]:
+    """The alerts for a reason of severity warning."""
+    return re.findall(r"\bSmtp\w+", NO_TICKET.get(reason, "SmtpWarning")) if reason in CAN_WARN else []
+
+
+def _when(name: str) -> str:
+    text = (FILE.parent / f"runbooks/{name}.md").read_text("utf-8")
+    first = re.search(r"^\*\*What it means\.\*\* (.+?\.)(?=\s)", text, re.DOTALL | re.MULTILINE)
+    assert first, f"the runbook of {name} does not say what it means"  # noqa: S101 (of whoever edits it)
+    return " ".join(first[1].split())
+
+
+def _row(levels: Sequence[Alert]) -> str:
+    alert = levels[0]
+    named = sorted({"domain", "host", "port"} & set(re.findall(r"\$labels\.(\w+)", alert.summary)))
+    severities = " or ".join(sorted({level.severity for level in levels}))
+    return f"| {runbook(alert.name)} | {severities} | {ABOUT.get(' '.join(named), 'an agent')} | {_when(alert.name)} |"
+
+
+def _file(name: str, file: RuleFile) -> Iterator[str]:
+    alerts = [row for group in file.groups for row in group.rules if isinstance(row, Alert)]
+    yield from (f"### {name}.yml", f"{file.says}\n", "| alert | severity | about | when |", "|---|---|---|---|")
+    for each in dict.fromkeys(alert.name for alert in alerts):
+        yield _row([alert for alert in alerts if alert.name == each])
+    yield ""
+
+
+def tables() -> str:
+    """All that is printed: the alerts by their files, and the warnings."""
+    lines = ["## All alerts", *(line for name, file in RULES.items() for line in _file(name, file))]
+    lines += ["## Warnings and their tickets", "| reason | ticket |", "|---|---|"]
+    for reason in CAN_WARN:
+        names = ", ".join(runbook(name) for name in tickets(reason))
+        lines.append(f"| [`{reason}`](reasons.md#{reason}) | {names or f'none; {NO_TICKET[reason]}'} |")
+    return "\n".join(lines) + "\n"
+
+
+def page() -> str:
+    """docs/alerts.md, with the tables as they are now."""
+    return marked(FILE, tables())
+
+
+if __name__ == "__main__":
+    FILE.write_text(page(), "utf-8")
