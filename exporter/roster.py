@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from math import inf
 
 from exporter.board import Board
 from exporter.changes import endpoint_changed
@@ -226,7 +227,7 @@ class Roster:
         login = result.auth if Stage.AUTH in result.stages else None
         replies = (result.greeting, result.ehlo, result.starttls, result.ehlo_tls, login)
         refused = any(reply and reply.code == 421 for reply in replies)
-        return self.schedule.finished(turn, refused=refused, confirm=state.confirm if state else None)
+        return self.schedule.finished(turn, refused=refused, confirm=state.confirm if state else inf)
 
     def _record(self, result: Result) -> Change | None:
         """Put a result on the board. A check of ours that fails must not cost more than this endpoint."""

@@ -213,9 +213,7 @@ class Schedule:
         self.room.come(turn)
         self._start_ready()
 
-    def finished(
-        self, turn: Turn, *, refused: bool = False, within: float = inf, confirm: float | None = None
-    ) -> float:
+    def finished(self, turn: Turn, *, refused: bool = False, within: float = inf, confirm: float = inf) -> float:
         """Say that a run is over. Returns the wait in force until the next, in seconds from start to start.
 
         Args:
@@ -238,7 +236,7 @@ class Schedule:
                 turn.due = soon
                 self._push(turn, soon)
         self._start_ready()
-        if confirm is None or refused or self._gone(turn) or not self.room.spare(turn):
+        if refused or confirm >= turn.interval or self._gone(turn) or not self.room.spare(turn):
             return turn.wait
         turn.again = max(now, min(now + confirm, turn.began + turn.interval))  # after a long run no later than else
         self._push(turn, turn.again)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, fields
+from math import inf
 from operator import attrgetter
 
 from exporter.checks import Assessment, refuses_client
@@ -92,15 +93,15 @@ class State:
         return self.word, self.cause[0]
 
     @property
-    def confirm(self) -> float | None:
-        """Seconds after which its last probe is to be confirmed; None: at its place, because it is certain enough.
+    def confirm(self) -> float:
+        """Seconds after which its last probe is to be confirmed; inf: it need not be.
 
         A server that refuses us is left alone, also where that has been no excuse for long.
         """
         doubtful = self.assessment.success is False and self.consecutive_failures <= CONFIRMATIONS
         if not doubtful or self.result is None or refuses_client(self.result):
-            return None
-        return self.peer.settings.confirm_interval
+            return inf
+        return self.peer.settings.confirm_interval or inf
 
     def waits(self, wait: float) -> None:
         """Note the wait in force from now on."""

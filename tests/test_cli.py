@@ -290,6 +290,7 @@ def test_prometheus(run: Run, port_of: PortOf, zoo: Zoo) -> None:
     _, out, _ = run("probe", f"--ca-file={zoo.ca_file}", "--format=prometheus", host)
     samples = {sample.name: sample.value for metric in text_string_to_metric_families(out) for sample in metric.samples}
     assert (samples["smtp_probe_success"], samples["smtp_certificate_valid"]) == (1, 1)
+    assert "smtp_probe_interval_seconds" not in samples, "nobody probes it again"
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Hashable
 from itertools import pairwise
+from math import inf
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ class Bench:
 
     def finish(self, turn: Turn) -> None:
         self.running.remove(turn)
-        refused, confirm = turn.key in self.refused, self.confirm.get(turn.key)
+        refused, confirm = turn.key in self.refused, self.confirm.get(turn.key, inf)
         self.in_force[turn.key] = self.schedule.finished(turn, refused=refused, confirm=confirm)
 
     def add(self, key: Hashable, interval: float = 60.0, address: str = "", after: float | None = None) -> Turn:

@@ -12,6 +12,8 @@ def as_prometheus(seen: Seen) -> str:
     """The per-endpoint families in the text format."""
     for endpoint in seen.closed:
         seen.board.remove(endpoint)
+    for state in seen.board.states.values():
+        state.waits(0.0)  # nobody probes it again
     finished = [state.result.finished for _, state in seen.rows() if state.result]
     now = min(finished, default=time.time())  # no result of this look is too old to be shown
     return "".join(exposition.render(seen.board, now, openmetrics=False))
