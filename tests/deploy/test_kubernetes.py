@@ -20,6 +20,7 @@ from exporter import __version__, cli
 from exporter.config import load
 from tests.docs.markdown import blocks
 from tests.real.conftest import require
+from tools.alerts.agent import REPLACED
 from tools.orchestrated import KUBERNETES, files
 
 pytestmark = pytest.mark.real
@@ -268,8 +269,8 @@ PODS: list[tuple[str, str, dict[str, str], str]] = [
     ("overlays/sharded", "smtp-exporter-2", {ORDINAL: "2"}, "smtp-exporter-2"),
     ("overlays/sidecar", "mail-0", {ORDINAL: "0"}, "mail/mail-0"),
     ("overlays/sidecar", "mail-1", {ORDINAL: "1"}, "mail/mail-1"),
-    ("overlays/sidecar", "relay-64d-fghij", {}, "mail/relay-64d-fghij"),
-    ("overlays/sidecar", "relay-64d-klmno", {}, "mail/relay-64d-klmno"),
+    ("overlays/sidecar", "relay-64d-fghjk", {}, "mail/relay-64d-fghjk"),
+    ("overlays/sidecar", "relay-64d-lmnpq", {}, "mail/relay-64d-lmnpq"),
 ]
 """Pods with labels that Kubernetes gives them, and the `instance` of each: no two share one."""
 
@@ -287,6 +288,11 @@ def test_the_instance_of_an_agent_outlasts_its_pod_and_no_two_pods_share_one(tmp
     found = [{k: v for k, v in each["labels"].items() if not k.startswith("__")} for each in json.loads(done.stdout)]
     assert sorted(labels["instance"] for labels in found) == sorted(instance for *_, instance in PODS)
     assert [labels.keys() for labels in found] == [{"job", "instance", "namespace", "service"}] * len(PODS)
+
+
+def test_the_rules_know_whose_pods_a_rollout_replaces() -> None:
+    replaced = {instance for *_, instance in PODS if re.fullmatch(REPLACED, instance)}
+    assert replaced == {"mail/relay-64d-fghjk", "mail/relay-64d-lmnpq"}
 
 
 def relabelling() -> list[Manifest]:

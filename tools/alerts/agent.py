@@ -27,6 +27,9 @@ STALE_ONES = asked("smtp_probe_last_timestamp_seconds", OF_AGENT, " unless smtp_
 UP = "agent:up:max"
 COMES_AND_GOES = 4
 """Changes in 30 minutes: one restart, or one outage, is two of them."""
+REPLACED = ".+/.+-[bcdfghjklmnpqrstvwxz2456789]{5}"
+"""The `instance` of a sidecar in a Deployment or DaemonSet: its pod, whose name ends in five characters of those that
+Kubernetes draws from. Each rollout replaces it, which is no incident."""
 IS_AGENT = f'up{{job="{JOB}"}} or up and on ({AGENT}) last_over_time(smtp_exporter_build_info[1d])'
 """Scrapes of agents: those of the shipped job, and of whatever has told that it is one."""
 
@@ -121,7 +124,7 @@ AGENT_ALERTS = (
     Alert("SmtpExporterUnstable", "warning", f"""
           changes({UP}[@30m]) >= {COMES_AND_GOES}
           or changes(process_start_time_seconds[@30m]) >= {COMES_AND_GOES} and on ({AGENT}) {UP}
-          or last_over_time({UP}[3h]) unless on ({AGENT}) up
+          or last_over_time({UP}{{instance!~"{REPLACED}"}}[3h]) unless on ({AGENT}) up
           """, "10m", "{{ $labels.instance }} comes and goes.",
           "Prometheus misses scrapes of {{ $labels.instance }}, the agent restarts again and again, or it is gone from "
           "service discovery: incidents may be noticed late.", links=OF_AGENT_LINKS),
