@@ -8,6 +8,7 @@
 | `tickets` | what is about to fail, fails now and then, or fails where others take over |
 | `certificates` | what expires |
 | `agent` | the agent itself |
+| `dashboards` | what the dashboards draw over time: recording rules |
 | `inhibitions` | what is not sent because another alert explains it |
 
 What an alert says of the addresses and reasons that hold: see `tools.annotations`; the YAML: `tools.prometheus`.
@@ -18,6 +19,7 @@ from typing import Any
 
 from tools.alerts.agent import AGENT_ALERTS, AGENT_STATES
 from tools.alerts.certificates import CERTIFICATES
+from tools.alerts.dashboards import DASHBOARDS
 from tools.alerts.inhibitions import INHIBITIONS
 from tools.alerts.pages import DOMAINS, PORTS_AND_HOSTS, STARTTLS
 from tools.alerts.states import AGENT, OFFERS, STATES
@@ -49,6 +51,7 @@ RULES = {
         "The agent itself: while one of these holds, silence of the other rules may mean nothing.",
         (Group("", "", (*AGENT_STATES, *AGENT_ALERTS)),),
     ),
+    "dashboards": DASHBOARDS,
 }
 
 
