@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard as GrafanaDashboard
 
-from exporter.families import EVERY, FAMILIES
+from exporter.families import AGENT_FAMILIES, EVERY, FAMILIES
 from exporter.filters import Filter
-from tools.alerts import CRITICAL_DAYS, WARNING_DAYS
 from tools.dashboards import DASHBOARDS, text_of
+from tools.dashboards.certificates import of_addresses, of_ports
+from tools.grafana import ROWS
+from tools.grafana.panels import HELP, RECORDED, metrics_of
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "grafana"
@@ -25,6 +28,7 @@ SCRAPED = {row.name for row in EVERY} - HISTOGRAMS | {
 }
 PROCESS = {"process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds", "process_max_fds"}
 """What prometheus_client's ProcessCollector brings, and a dashboard asks for."""
+ALERTS = {"ALERTS", "ALERTS_FOR_STATE"}
 MACROS = {"__rate_interval", "__range", "__interval", "__all", "__data", "__url_time_range", "1"}
 """What Grafana fills in, and what label_replace does."""
 
@@ -74,9 +78,9 @@ def test_its_uid_is_its_file_name_and_it_has_no_id(name: str) -> None:
 def test_every_metric_exists(panel: dict[str, Any]) -> None:
     for expression in expressions(panel):
         bare = re.sub(r'\{[^}]*\}|"[^"]*"', "", expression)
-        asked = set(re.findall(r"\b(?:smtp|process|python)_\w+", bare))
+        asked = set(re.findall(r"\b(?:\w+:)?(?:smtp|process|python)_[\w:]+|\b\w+:smtp\w*:\w+|\bALERTS\w*", bare))
         assert asked
-        assert asked <= SCRAPED | PROCESS
+        assert asked <= SCRAPED | PROCESS | ALERTS | set(HELP)
 
 
 @names
@@ -105,17 +109,73 @@ def test_it_is_described_and_has_a_unit(panel: dict[str, Any]) -> None:
 @panels
 def test_it_explains_the_metrics_it_asks(panel: dict[str, Any]) -> None:
     asked = " ".join(expressions(panel))
-    explained = [row for row in EVERY if re.search(rf"\b{row.name}(_bucket)?\b", asked)]
-    assert all(f"`{row.name}`: {row.help}" in panel["description"] for row in explained)
+    explained = [name for name in HELP if re.search(rf"(?<![\w:]){name}(_bucket)?(?![\w:])", asked)]
+    assert all(f"`{name}`: {HELP[name]}" in panel["description"] for name in explained)
+
+
+WIDE = [panel for name in DASHBOARDS if name != "smtp-exporter-endpoint" for panel in of(name)]
+"""The panels that ask about all endpoints."""
+OF_PORTS = {row.name for row in FAMILIES}
 
 
 @pytest.mark.parametrize("panel", of("smtp-exporter-overview"), ids=lambda panel: panel["title"])
 def test_a_series_of_an_endpoint_is_aggregated_without_its_address(panel: dict[str, Any]) -> None:
-    """A count of results, and an average over stages, are of no port."""
-    of_ports = {row.name for row in FAMILIES if not row.lasting} - {"smtp_probe_stage_duration_seconds"}
+    """But for the count of results that are withdrawn."""
     for expression in expressions(panel):
-        if "unless" not in expression and of_ports & set(re.findall(r"\bsmtp_\w+", expression)):
+        if OF_PORTS & set(metrics_of(expression)) and panel["title"] != "Stale":
             assert "without (address" in expression
+
+
+@pytest.mark.parametrize(
+    "panel", [each for each in of("smtp-exporter-overview") if each["type"] == "stat"], ids=lambda panel: panel["title"]
+)
+def test_a_number_counts_no_port_once_for_each_of_its_agents(panel: dict[str, Any]) -> None:
+    for expression in expressions(panel):
+        if OF_PORTS & set(metrics_of(expression)) and panel["title"] != "Stale":
+            assert "without (address, instance, vantage" in expression
+
+
+@pytest.mark.parametrize("panel", WIDE, ids=lambda panel: panel["title"])
+def test_only_records_and_the_agents_own_metrics_are_asked_over_time(panel: dict[str, Any]) -> None:
+    """A range over 10,000 endpoints takes minutes."""
+    cheap = RECORDED.keys() | {row.name for row in AGENT_FAMILIES} | {"smtp_egress_port_blocked"} | PROCESS
+    for target in panel["targets"]:
+        asked = metrics_of(target["expr"])
+        ranged = asked if target["range"] else re.findall(r"((?:\w+:)?smtp_[\w:]+)(?:\{[^}]*\})?\[", target["expr"])
+        assert set(ranged) <= cheap
+
+
+@pytest.mark.parametrize("panel", of("smtp-exporter-endpoint"), ids=lambda panel: panel["title"])
+def test_the_dashboard_of_an_endpoint_asks_of_one_port_only(panel: dict[str, Any]) -> None:
+    for expression in expressions(panel):
+        asked = re.findall(r"smtp_\w+(?:\{([^}]*)\})?", expression)
+        assert asked
+        assert all('target="$target",host="$host",port="$port"' in selector for selector in asked)
+
+
+@tables
+def test_no_table_has_more_than_200_rows(panel: dict[str, Any]) -> None:
+    for expression in expressions(panel):
+        assert re.search(rf"\b(?:topk|bottomk)\({ROWS}, ", expression)
+    assert ROWS == 200
+    assert panel["transformations"][-1] == {"id": "limit", "options": {"limitField": ROWS}}
+    assert f"At most {ROWS} rows." in panel["description"]
+
+
+@tables
+def test_a_table_is_sorted_before_its_rows_are_limited(panel: dict[str, Any]) -> None:
+    first = panel["transformations"][-2]
+    shown = panel["options"]["sortBy"][0]
+    assert (first["id"], first["options"]["sort"]) == (
+        "sortBy", [{"field": shown["displayName"], "desc": shown["desc"]}]
+    )  # fmt: skip
+
+
+@panels
+def test_a_panel_that_needs_a_record_says_so_where_it_is_empty(panel: dict[str, Any]) -> None:
+    """The first query decides which rows or lines there are."""
+    if any(":" in name for name in metrics_of(expressions(panel)[0])):
+        assert re.search(r"rules/\w+\.yml", panel["fieldConfig"]["defaults"]["noValue"])
 
 
 @names
@@ -219,11 +279,118 @@ def lost(ours: object, theirs: object, at: str = "") -> list[str]:
     return [] if ours == theirs else [f"{at}: {ours} became {theirs}"]
 
 
-def test_days_left_turn_red_and_orange_where_the_alerts_fire() -> None:
-    steps = json.dumps([{"color": "red", "value": None}, {"color": "orange", "value": CRITICAL_DAYS},
-                        {"color": "green", "value": WARNING_DAYS}])  # fmt: skip
-    for name in ("smtp-exporter-overview", "smtp-exporter-endpoint"):
-        assert steps in json.dumps(DASHBOARDS[name])
+DAY = 86400
+CERTIFICATES = [
+    ("one of 90 days with 20 left", 90, 20, 0),
+    ("one of 90 days with 13 left", 90, 13, 1),
+    ("one of 90 days with 2 left", 90, 2, 2),
+    ("one of 90 days that has expired", 90, -1, 3),
+    ("one of 6 days with 4 left", 6, 4, 0),
+    ("one of 6 days with 1 left", 6, 1, 1),
+    ("one of 6 days with half a day left", 6, 0.5, 2),
+]
+
+
+def of_port(host: str = "mx", address: str = "192.0.2.1", agent: str = "a", **others: str) -> str:
+    """The labels of an endpoint."""
+    labels = {"job": "smtp", "instance": agent, "vantage": agent, "target": "t", "host": host, "port": "25"}
+    return ",".join(f'{name}="{value}"' for name, value in (labels | {"address": address} | others).items())
+
+
+def asked_of_promtool(folder: Path, series: Mapping[str, float], expected: Mapping[str, float | None]) -> None:
+    """Have promtool evaluate expressions on series that keep their values, with the records of the dashboards."""
+    exprs = [
+        {"expr": expr, "eval_time": "10m", "exp_samples": [] if value is None else [{"labels": "{}", "value": value}]}
+        for expr, value in expected.items()
+    ]
+    inputs = [{"series": selector, "values": f"{value:g}x20"} for selector, value in series.items()]
+    story = {"interval": "1m", "input_series": inputs, "promql_expr_test": exprs}
+    file = folder / "tests.yml"
+    rules = ROOT / "deploy/prometheus/rules/dashboards.yml"
+    file.write_text(yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": [story]}))
+    done = subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("lifetime", "left", "expected"), [row[1:] for row in CERTIFICATES], ids=[row[0] for row in CERTIFICATES]
+)
+def test_a_certificate_turns_orange_and_red_where_the_alerts_fire(
+    tmp_path: Path, lifetime: float, left: float, expected: int
+) -> None:
+    until = 600 + left * DAY
+    series = {
+        f"smtp_certificate_not_after_timestamp_seconds{{{of_port()}}}": until,
+        f"smtp_certificate_not_before_timestamp_seconds{{{of_port()}}}": until - lifetime * DAY,
+    }
+    (expiring,) = (panel for panel in of("smtp-exporter-overview") if panel["title"] == "Expiring")
+    levels = {f"sum({kind('').level})": expected for kind in (of_addresses, of_ports)}
+    asked_of_promtool(tmp_path, series, levels | {now(expiring): min(expected, 1)})
+
+
+def now(panel: dict[str, Any]) -> str:
+    """The query of a panel where everything is chosen."""
+    (expression,) = expressions(panel)
+    return re.sub(r"\$[a-z]+", ".*", expression)
+
+
+TEN = [f"192.0.2.{number}" for number in range(10)]
+HOSTS: dict[str, dict[str, float]] = {
+    "a host with ten addresses and one with one, which fails": {
+        **{f"smtp_probe_success{{{of_port(address=address)}}}": 1 for address in TEN},
+        **{f"smtp_port_open{{{of_port(address=address)}}}": 1 for address in TEN},
+        f"smtp_probe_success{{{of_port('other')}}}": 0,
+        f"smtp_port_open{{{of_port('other')}}}": 0,
+    },
+    "a host that three agents watch and one that one watches, which fails": {
+        **{f"smtp_probe_success{{{of_port(agent=agent)}}}": 1 for agent in "abc"},
+        **{f"smtp_port_open{{{of_port(agent=agent)}}}": 1 for agent in "abc"},
+        f"smtp_probe_success{{{of_port('other')}}}": 0,
+        f"smtp_port_open{{{of_port('other')}}}": 0,
+    },
+    "one that fails and one that works, and one that cannot be tested": {
+        f"smtp_probe_success{{{of_port()}}}": 1,
+        f"smtp_port_open{{{of_port()}}}": 1,
+        f"smtp_probe_success{{{of_port('other')}}}": 0,
+        f"smtp_port_open{{{of_port('other')}}}": 0,
+        f"smtp_probe_untestable{{{of_port('blocked', reason='egress_blocked')}}}": 1,
+        f"smtp_port_open{{{of_port('blocked')}}}": 0,
+    },
+}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("series", HOSTS.values(), ids=HOSTS)
+def test_a_port_counts_once_and_one_that_cannot_be_tested_does_not(tmp_path: Path, series: dict[str, float]) -> None:
+    stats = {panel["title"]: now(panel) for panel in of("smtp-exporter-overview") if panel["type"] == "stat"}
+    (answering,) = (panel for panel in PANELS if panel["title"] == "Ports that answer")
+    over_time = f"max without (port) ({now(answering)})"
+    untestable = sum("untestable" in name for name in series)
+    expected = {stats["Working"]: 0.5, stats["Failing"]: 1, stats["Untestable"]: untestable, over_time: 0.5}
+    asked_of_promtool(tmp_path, series, expected)
+
+
+@pytest.mark.real
+def test_a_port_that_should_be_closed_neither_fails_nor_counts_among_those_that_answer(tmp_path: Path) -> None:
+    stats = {panel["title"]: now(panel) for panel in of("smtp-exporter-overview") if panel["type"] == "stat"}
+    (answering,) = (panel for panel in PANELS if panel["title"] == "Ports that answer")
+    reason = {"stage": "expectation", "reason": "port_open", "severity": "critical", "primary": "true"}
+    closed = {f"smtp_probe_success{{{of_port()}}}": 1, f"smtp_port_open{{{of_port()}}}": 0}
+    opened = {
+        f"smtp_probe_success{{{of_port('open')}}}": 0,
+        f"smtp_port_open{{{of_port('open')}}}": 1,
+        f"smtp_probe_problem{{{of_port('open', **reason)}}}": 1,
+    }
+    asked_of_promtool(tmp_path, closed, {stats["Working"]: 1, stats["Failing"]: 0, now(answering): None})
+    asked_of_promtool(tmp_path, closed | opened, {stats["Failing"]: 1, now(answering): None})
+
+
+@pytest.mark.real
+def test_nothing_is_said_to_work_where_nothing_could_be_tested(tmp_path: Path) -> None:
+    series = {f"smtp_probe_untestable{{{of_port(reason='no_ipv6')}}}": 1, f"smtp_port_open{{{of_port()}}}": 0}
+    asked = {panel["title"]: now(panel) for panel in WIDE if panel["title"] in {"Working", "Ports that answer"}}
+    asked_of_promtool(tmp_path, series, dict.fromkeys(asked.values()))
 
 
 @pytest.mark.real

@@ -1,5 +1,7 @@
 """Every query of the dashboards, asked of a real Prometheus that scraped the demo and a world of mail: each gives data.
 
+Its rules are those that are shipped, sixty times as fast.
+
 The demo has no mail domains: the hosts of a domain are never on loopback.
 """
 
@@ -25,7 +27,8 @@ from tests.real.conftest import NewDirectory, require
 from tests.real.mail_world import DOMAINS, TARGETS, WATCHED, run_mail_world
 from tests.real.namespaces import can_have_namespaces, namespace
 from tests.real.processes import Server, running, wait_until
-from tests.real.prometheus import OPENER, Prometheus, run_prometheus
+from tests.real.prometheus import CONFIGURATION, OPENER, Prometheus, run_configured
+from tools import alerts
 from tools.dashboards import DASHBOARDS
 
 FASTER = """
@@ -34,6 +37,15 @@ demo.INTERVAL, demo.TIMEOUT, demo.CONNECT_TIMEOUT = "2s", "1s", "900ms"
 __main__.main()
 """
 HERE = {"PYTHONPATH": str(ROOT)}
+THIRTY_DAYS = {
+    "name": "thirty days",
+    "interval": "1s",
+    "rules": [
+        {"record": f"port:smtp_probe_success:{what}_30d", "expr": f"min by (job, target, host, port) ({of})"}
+        for what, of in {"availability": "smtp_probe_success", "coverage": "smtp_probes_total > bool 0"}.items()
+    ],
+}
+"""Stands for the rules of availability, which take thirty days."""
 MACROS = {"$__rate_interval": "1m", "$__range": "5m", "$__interval": "1s"}
 SHOWN = "certificate expires in 3 days"
 """The target of the demo that the dashboard of one endpoint is asked for: it has a certificate, and a problem."""
@@ -79,6 +91,22 @@ def agent(directory: Path, ca_file: Path, address: str) -> AbstractContextManage
     return running(Server("smtp-exporter", directory, ports(address)), command, environment=HERE)
 
 
+def with_rules(directory: Path, addresses: list[str]) -> Path:
+    """Write what is shipped for Prometheus, where each agent is a vantage point."""
+    files = alerts.files(pace=60)
+    configuration = yaml.safe_load(files[CONFIGURATION])
+    configuration["scrape_configs"][0]["static_configs"] = [
+        {"targets": [address], "labels": {"vantage": f"place{number}"}} for number, address in enumerate(addresses)
+    ]
+    (directory / "rules").mkdir()
+    for name, text in files.items():
+        if name.startswith("rules/"):
+            (directory / name).write_text(text)
+    (directory / "rules/thirty_days.yml").write_text(yaml.safe_dump({"groups": [THIRTY_DAYS]}))
+    (directory / CONFIGURATION).write_text(yaml.safe_dump(configuration))
+    return directory
+
+
 def ports(address: str) -> dict[str, int]:
     return {"web": int(address.rpartition(":")[2])}
 
@@ -96,7 +124,7 @@ def prometheus(new_directory: NewDirectory) -> Iterator[Prometheus]:
         run_mail_world(network, world),
         demo(new_directory("demo"), addresses[0]),
         agent(new_directory("agent"), world / "ca.pem", addresses[1]),
-        run_prometheus(new_directory("prometheus"), addresses, {"honor_labels": True}) as prometheus,
+        run_configured(with_rules(new_directory("prometheus"), addresses)) as prometheus,
     ):
         prometheus.wait_for(f"count(smtp_probe_duration_seconds) == {len(DEMO)} + {WATCHED}")
         prometheus.wait_for(f"count(smtp_domain_success) == {len(DOMAINS)}")

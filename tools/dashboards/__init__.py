@@ -9,6 +9,7 @@ and thresholds. What is good or bad: `thresholds`. Where cells lead: `columns`. 
 import json
 
 from tools.dashboards.agent import AGENT
+from tools.dashboards.availability import AVAILABLE
 from tools.dashboards.columns import CHOSEN
 from tools.dashboards.domains import DOMAINS
 from tools.dashboards.endpoint import ENDPOINT
@@ -20,6 +21,7 @@ SELECTORS = {
     "ports": 'job=~"$job",target=~"$target",port=~"$port"',
     "endpoint": 'job=~"$job",target="$target",host="$host",port="$port",address=~"$address"',
     "domains": 'job=~"$job",target=~"$target",domain=~"$domain"',
+    "targets": 'job=~"$job",target=~"$target"',
     "agent": 'job=~"$job",instance=~"$instance"',
 }
 """What stands for the variables of a dashboard in an expression."""
@@ -47,6 +49,12 @@ EVERY = (
         "smtp-exporter-domains", "SMTP / Domains", "Which mail domains cannot be delivered to now, and why.",
         (JOB, Variable("target", LOOKED_UP, OF_JOB), Variable("domain", LOOKED_UP, OF_TARGET)),
         DOMAINS, labels=True,
+    ),
+    Dashboard(
+        "smtp-exporter-availability", "SMTP / Availability",
+        "How much of the last 30 days each port was available, and how it looks from each vantage point.",
+        (JOB, Variable("target", PROBED, OF_JOB), Variable("port", PROBED, OF_TARGET)),
+        AVAILABLE, labels=True,
     ),
     Dashboard(
         "smtp-exporter-agent", "SMTP / Agent", "Whether smtp-exporter itself keeps up, and what it needs.",

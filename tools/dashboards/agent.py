@@ -1,6 +1,6 @@
 """The agent itself: whether it keeps up, what it needs, and whether what it says can be believed."""
 
-from tools.dashboards.columns import PAGE, paged
+from tools.dashboards.columns import MISSING, PAGE, most, paged
 from tools.dashboards.thresholds import LOADED, NONE_BETTER, NONE_GOOD, ON_TIME
 from tools.grafana import Column, Link, Panel
 
@@ -19,24 +19,26 @@ AGENT: dict[str, tuple[Panel, ...]] = {
         Panel("stat", "Endpoints", "What is probed, by all agents together.",
               {"": "sum(smtp_exporter_endpoints{@agent})"}, (4, 3)),
         Panel("stat", "Probes per second", "That ended, in the last five minutes.",
-              {"": "sum(rate(smtp_probes_total{@agent}[5m]))"}, (4, 3), "suffix:/s"),
+              {"": "sum(instance:smtp_probes:rate5m{@agent})"}, (4, 3), "suffix:/s",
+              empty=MISSING),
         Panel("stat", "Last reload", "Whether the configuration on disk is the one that runs, on every agent.",
               {"": "min(smtp_exporter_config_last_reload_successful{@agent})"}, (4, 3), words=LOADED),
         Panel("stat", "Addresses overloaded", "IP addresses that are asked for more probes than fit.",
               {"": "sum(smtp_exporter_overloaded_addresses{@agent})"}, (4, 3), thresholds=NONE_BETTER),
         Panel("stat", "Stale", "Endpoints whose result was withdrawn: nobody probes them any more.",
-              {"": "count(smtp_probe_last_timestamp_seconds{@agent} unless smtp_probe_duration_seconds) or vector(0)"},
+              {"": "count(smtp_probe_last_timestamp_seconds{@agent} unless smtp_probe_duration_seconds{@agent}) "
+                   "or vector(0)"},
               (4, 3), thresholds=NONE_GOOD),
         Panel("stat", "Internal errors", "Mistakes of the agent itself in the last day: please report them.",
               {"": "sum(increase(smtp_exporter_internal_errors_total{@agent}[1d]))"}, (4, 3), thresholds=NONE_GOOD),
         Panel("table", "Agents", "Each agent, what it is built on, and its share of the targets. "
               "An instance leads to its status page.",
-              {"build": paged("smtp_exporter_build_info{@agent}"),
-               "share": paged("smtp_exporter_shard_info{@agent}"),
-               "targets": paged("smtp_exporter_targets{@agent}"),
-               "endpoints": paged("smtp_exporter_endpoints{@agent}"),
+              {"build": paged(most("smtp_exporter_build_info{@agent}")),
+               "share": paged(most("smtp_exporter_shard_info{@agent}")),
+               "targets": paged(most("smtp_exporter_targets{@agent}")),
+               "endpoints": paged(most("smtp_exporter_endpoints{@agent}")),
                "configuration loaded":
-                   paged("1000 * smtp_exporter_config_last_reload_success_timestamp_seconds{@agent}")},
+                   paged(most("(1000 * smtp_exporter_config_last_reload_success_timestamp_seconds{@agent})"))},
               (24, 4),
               columns=(Column("instance", links=(STATUS,)), Column("version"), Column("python"), Column("openssl"),
                        Column("index"), Column("count"), Column("targets"), Column("endpoints"),
@@ -45,10 +47,10 @@ AGENT: dict[str, tuple[Panel, ...]] = {
     ),
     "Does it keep up": (
         Panel("timeseries", "Probes per second", "Probes that end, and those that came due while the one before ran.",
-              {"{{instance}} ended": f"sum by (instance) (rate(smtp_probes_total{{@agent}}{RATE}))",
+              {"{{instance}} ended": "sum by (instance) (instance:smtp_probes:rate5m{@agent})",
                "{{instance}} overrun":
                    f"sum by (instance) (rate(smtp_exporter_probe_overruns_total{{@agent}}{RATE}))"},
-              (12, 8), "suffix:/s"),
+              (12, 8), "suffix:/s", empty=MISSING),
         Panel("timeseries", "Schedule delay", "What one probe in a hundred starts later than.",
               {"{{instance}}": late("smtp_exporter_schedule_delay_seconds")}, (12, 8), "s", ON_TIME),
         Panel("timeseries", "Event loop lag", "What one turn of the event loop in a hundred is later than: "

@@ -1,19 +1,20 @@
 """One endpoint: a port of a host, on all its addresses, over time; and where its transcripts are."""
 
-from tools.dashboards.columns import PAGE, TO_TRANSCRIPT, paged
-from tools.dashboards.thresholds import DAYS_LEFT, NONE_GOOD, PROBLEM, SEEN, STATE, VALID
+from tools.dashboards.certificates import DAY, OF_CERTIFICATE, of_addresses
+from tools.dashboards.columns import PAGE, TO_TRANSCRIPT, most, paged
+from tools.dashboards.thresholds import LASTS, NONE_GOOD, PROBLEM, SEEN, STATE, VALID
 from tools.grafana import Column, Panel
 from tools.grafana.panels import DAYS
 
 NOW = "smtp_probe_success{@endpoint} or ignoring (reason) 2 * smtp_probe_untestable{@endpoint}"
-LEFT = "(smtp_certificate_not_after_timestamp_seconds{@endpoint} - time()) / 86400"
-OF_CERTIFICATE = "(subject, issuer, serial, fingerprint_sha256, key)"
+CERTIFICATES = of_addresses("{@endpoint}")
+LEFT = f"({CERTIFICATES.left} / {DAY})"
 
 
 def certificates(timestamp: str) -> str:
     """A date of each certificate that was served within the time of the dashboard, in milliseconds."""
-    served = f"smtp_certificate_info{{@endpoint}} * ignoring {OF_CERTIFICATE} group_left () {timestamp}{{@endpoint}}"
-    return f"1000 * max by (subject, issuer, serial, key) (max_over_time(({served})[$__range:$__interval]))"
+    served = f"smtp_certificate_info{{@endpoint}} * ignoring ({OF_CERTIFICATE}) group_left () {timestamp}{{@endpoint}}"
+    return most(f"(1000 * max by (subject, issuer, serial, key) (max_over_time(({served})[$__range:$__interval])))")
 
 
 ENDPOINT: dict[str, tuple[Panel, ...]] = {
@@ -24,8 +25,9 @@ ENDPOINT: dict[str, tuple[Panel, ...]] = {
               {"": "max(smtp_probe_consecutive_failures{@endpoint})"}, (4, 3), thresholds=NONE_GOOD),
         Panel("stat", "Worked", "Share of the time on the dashboard, of all addresses that could be tested.",
               {"": "avg(avg_over_time(smtp_probe_success{@endpoint}[$__range]))"}, (4, 3), "percentunit"),
-        Panel("stat", "Certificate", "Days that it has left, on the address where these are fewest.",
-              {"": f"min({LEFT})"}, (4, 3), DAYS, DAYS_LEFT, empty="not seen"),
+        Panel("stat", "Certificate", "Whether it, or what its path needs, has expired or an alert waits for it, on the "
+              "address where it is worst: days left and share of the lifetime.",
+              {"": f"max({CERTIFICATES.level})"}, (4, 3), words=LASTS, empty="not seen"),
         Panel("stat", "A probe takes", "On the slowest address, from DNS to the close.",
               {"": "max(smtp_probe_duration_seconds{@endpoint})"}, (4, 3), "s"),
         Panel("stat", "Last probe", "When the last probe ended, on the address where that is longest ago.",
@@ -42,11 +44,11 @@ ENDPOINT: dict[str, tuple[Panel, ...]] = {
     "What answers": (
         Panel("table", "Addresses", "What is probed, which certificate is expected, and what answers. "
               "An address leads to what was said.",
-              {"info": paged("smtp_endpoint_info{@endpoint}"),
-               "state": paged(f"({NOW})"),
-               "greeting": paged("smtp_greeting_info{@endpoint}"),
-               "tls": paged("smtp_tls_info{@endpoint}"),
-               "size limit": paged("smtp_message_size_limit_bytes{@endpoint}")},
+              {"info": paged(most("smtp_endpoint_info{@endpoint}")),
+               "state": paged(most(f"({NOW})")),
+               "greeting": paged(most("smtp_greeting_info{@endpoint}")),
+               "tls": paged(most("smtp_tls_info{@endpoint}")),
+               "size limit": paged(most("smtp_message_size_limit_bytes{@endpoint}"))},
               (24, 6),
               columns=(Column("address", links=(TO_TRANSCRIPT,)), Column("state", width=100, words=STATE),
                        Column("module"), Column("security", width=90), Column("certificate", width=100),
@@ -55,8 +57,8 @@ ENDPOINT: dict[str, tuple[Panel, ...]] = {
                        *(Column(name, hidden=True) for name in ("target", "host", "port")), PAGE),
               sort=("address",)),
         Panel("table", "Validity and offers", "Whether chain, name and dates fit, and what EHLO offers.",
-              {"valid": "smtp_certificate_valid{@endpoint}",
-               "offers": "smtp_extensions_info{@endpoint}"},
+              {"valid": most("smtp_certificate_valid{@endpoint}"),
+               "offers": most("smtp_extensions_info{@endpoint}")},
               (24, 6),
               columns=(Column("address", width=220), Column("valid", width=120, words=VALID), Column("extensions")),
               sort=("address",), empty="No reply to EHLO was seen."),
@@ -72,7 +74,7 @@ ENDPOINT: dict[str, tuple[Panel, ...]] = {
     ),
     "Certificate": (
         Panel("timeseries", "Days left", "Of the certificate that each address serves.",
-              {"{{address}}": LEFT}, (12, 8), DAYS, DAYS_LEFT, empty="No certificate was seen."),
+              {"{{address}}": LEFT}, (12, 8), DAYS, empty="No certificate was seen."),
         Panel("state-timeline", "Serial numbers", "When each certificate was served, by the end of its number.",
               {"{{end}}": "max by (end) (label_replace("
                           'smtp_certificate_info{@endpoint}, "end", "...$1", "serial", ".*(.{8})"))'},

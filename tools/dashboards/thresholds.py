@@ -12,8 +12,13 @@ NONE_BETTER: tuple[Threshold, ...] = (GOOD, None), (DOUBTFUL, 1)
 ON_TIME: tuple[Threshold, ...] = (GOOD, None), (DOUBTFUL, 0.25)
 """Seconds: probes spread over a minute do not mind less, and figures of milliseconds mean nothing beyond."""
 
+OBJECTIVE = 0.999
+"""The share of the time that a port is to be available in 30 days."""
+COVERED = 0.9
+"""A port that could be tested for less of the time has no availability worth the name."""
+
 STATE: Words = {0: ("fails", BAD), 1: ("works", GOOD), 2: ("untestable", UNKNOWN)}
-DELIVERABLE: Words = {0: ("fails", BAD), 1: ("well", GOOD)}
+DELIVERABLE: Words = {0: ("fails", BAD), 1: ("well", GOOD), 2: ("untestable", UNKNOWN)}
 SEVERITY: Words = {
     "critical": ("critical", BAD),
     "warning": ("warning", DOUBTFUL),
@@ -21,6 +26,7 @@ SEVERITY: Words = {
 }
 PROBLEM: Words = {1: ("warning", DOUBTFUL), 2: ("critical", BAD)}
 VALID: Words = {0: ("not valid", BAD), 1: ("valid", GOOD)}
+LASTS: Words = {0: ("lasts", GOOD), 1: ("expires soon", DOUBTFUL), 2: ("expires", BAD), 3: ("expired", BAD)}
 BLOCKED: Words = {0: ("not blocked", GOOD), 1: ("blocked", BAD)}
 LOADED: Words = {0: ("failed", BAD), 1: ("succeeded", GOOD)}
 SEEN: Words = {1: ("served", "blue")}

@@ -14,6 +14,8 @@ Words = Mapping[float | str, tuple[str, str]]
 Json = dict[str, Any]
 
 NEUTRAL: tuple[Threshold, ...] = (("text", None),)
+ROWS = 200
+"""A table has no more: a browser shows them with ease, and nobody reads further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Panel:
     """One panel: `says` is its description, `queries` are expressions by legend.
 
     A table shows the labels of its queries and their values, which have the names of the queries, in the order of
-    `columns`; several queries are joined by the columns they share. A `state-timeline` shows values as `words`.
+    `columns`; several queries are joined by the columns they share. It has at most `ROWS` rows: its queries choose
+    them. With `across`, each value of that label is a column. A `state-timeline` shows values as `words`.
     """
 
     kind: str
@@ -62,6 +65,7 @@ class Panel:
     columns: Sequence[Column] = ()
     sort: Sequence[str] = ()
     """The columns that rows are sorted by; with a minus in front the highest first."""
+    across: str = ""
     empty: str = "no results"
 
 

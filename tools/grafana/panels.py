@@ -8,10 +8,27 @@ import re
 from collections.abc import Mapping, Sequence
 
 from exporter.families import EVERY
-from tools.grafana import Column, Json, Link, Panel, Threshold, Words
+from tools.alerts import RULES
+from tools.grafana import ROWS, Column, Json, Link, Panel, Threshold, Words
+from tools.prometheus import Record
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
-HELP = {row.name: row.help for row in EVERY}
+RECORDED = {
+    row.name: f"{row.says} Recorded by rules/{name}.yml."
+    for name, file in RULES.items()
+    for group in file.groups
+    for row in group.rules
+    if isinstance(row, Record)
+} | {
+    f"port:smtp_probe_success:{what}_30d": f"{says} Recorded by rules/slo.yml."
+    for what, says in {
+        "availability": "Share of the tested time of 30 days in which a port was available.",
+        "coverage": "Share of 30 days in which a port could be tested.",
+    }.items()
+}
+HELP = {row.name: row.help for row in EVERY} | RECORDED
+POINTS = 300
+"""Of a line drawn from records: a day in steps of five minutes."""
 INSTANT = ("stat", "table")
 DAYS = "suffix:days"
 """The one unit here that goes below zero: of a certificate that has expired."""
@@ -24,8 +41,8 @@ NOTHING: list[Json] = [
 
 
 def metrics_of(expression: str) -> list[str]:
-    """The smtp_* families that an expression asks, in its order; a histogram by its family's name."""
-    names = re.findall(r"\bsmtp_\w+", re.sub(r'"[^"]*"', "", expression))
+    """The families and records that an expression asks, in its order; a histogram by its family's name."""
+    names = re.findall(r"\b(?:\w+:)?smtp_[\w:]+", re.sub(r'"[^"]*"', "", expression))
     return list(dict.fromkeys(name.removesuffix("_bucket") for name in names))
 
 
@@ -37,13 +54,14 @@ def filled(expression: str, selectors: Mapping[str, str]) -> str:
 
 
 def describe(panel: Panel) -> str:
-    """The sentence of a panel, then the help of each metric it asks.
+    """The sentence of a panel and the bound of a table, then the help of each metric it asks.
 
     Raises:
         KeyError: a metric is in no table.
     """
     names = dict.fromkeys(name for expression in panel.queries.values() for name in metrics_of(expression))
-    return "\n\n".join([panel.says, *(f"`{name}`: {HELP[name]}" for name in names)])
+    bound = f" At most {ROWS} rows." if panel.kind == "table" else ""
+    return "\n\n".join([panel.says + bound, *(f"`{name}`: {HELP[name]}" for name in names)])
 
 
 def letters(panel: Panel) -> dict[str, str]:
@@ -62,7 +80,7 @@ def targets(panel: Panel, selectors: Mapping[str, str]) -> list[Json]:
             "legendFormat": legend or "__auto",
             "instant": now,
             "range": not now,
-            "format": "table" if panel.kind == "table" else "time_series",
+            "format": "table" if panel.kind == "table" and not panel.across else "time_series",
         }
         for letter, legend in letters(panel).items()
     ]
@@ -136,7 +154,14 @@ def fields(panel: Panel) -> Json:
         defaults["min"] = 0
     if panel.unit in DECIMALS and not panel.words:
         defaults["decimals"] = DECIMALS[panel.unit]
-    return {"defaults": defaults, "overrides": [override(column) for column in panel.columns]}
+    overrides = [override(column) for column in panel.columns]
+    return {"defaults": defaults, "overrides": [*overrides, *([across(panel)] if panel.across else [])]}
+
+
+def across(panel: Panel) -> Json:
+    """How the cells under the values of a label look: the only numbers of such a table."""
+    looks_like = looks(Column("", words=panel.words))
+    return {"matcher": {"id": "byType", "options": "number"}, "properties": looks_like}
 
 
 def looks(column: Column) -> list[Json]:
@@ -171,9 +196,29 @@ def cell_link(link: Link) -> Json:
 
 
 def transformations(panel: Panel) -> list[Json]:
-    """Of a table: only its columns, in their order. Several queries are joined by the columns they share."""
-    if not panel.columns:
+    """Of a table: its columns, in their order, and the first of its rows."""
+    if panel.kind != "table":
         return []
+    first = [{"field": name.removeprefix("-"), "desc": name.startswith("-")} for name in panel.sort[:1]]
+    return [
+        *(pivoted(panel) if panel.across else joined(panel)),
+        {"id": "sortBy", "options": {"fields": {}, "sort": first}},
+        {"id": "limit", "options": {"limitField": ROWS}},
+    ]
+
+
+def pivoted(panel: Panel) -> list[Json]:
+    """A column for each value of a label, after those of the other labels."""
+    order = {column.name: index for index, column in enumerate(panel.columns)}
+    return [
+        {"id": "labelsToFields", "options": {"mode": "columns", "valueLabel": panel.across}},
+        {"id": "merge", "options": {}},
+        {"id": "organize", "options": {"indexByName": order, "excludeByName": {"Time": True}}},
+    ]
+
+
+def joined(panel: Panel) -> list[Json]:
+    """Only the columns that are asked for. Several queries are joined by the columns they share."""
     several = len(panel.queries) > 1
     values = {f"Value #{letter}" if several else "Value": name for letter, name in letters(panel).items()}
     wanted = {column.name for column in panel.columns}
@@ -198,6 +243,8 @@ def transformations(panel: Panel) -> list[Json]:
 
 def drawn(panel: Panel, selectors: Mapping[str, str]) -> Json:
     """A panel as Grafana wants it, but for its place."""
+    recorded = any(name in RECORDED for expression in panel.queries.values() for name in metrics_of(expression))
+    points = {"maxDataPoints": POINTS} if recorded and panel.kind not in INSTANT else {}
     return {
         "type": panel.kind,
         "title": panel.title,
@@ -207,4 +254,5 @@ def drawn(panel: Panel, selectors: Mapping[str, str]) -> Json:
         "fieldConfig": fields(panel),
         "options": options(panel),
         "transformations": transformations(panel),
+        **points,
     }
