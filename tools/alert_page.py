@@ -47,6 +47,8 @@ def _row(levels: Sequence[Alert]) -> str:
 
 def _file(name: str, file: RuleFile) -> Iterator[str]:
     alerts = [row for group in file.groups for row in group.rules if isinstance(row, Alert)]
+    if not alerts:
+        return
     yield from (f"### {name}.yml", f"{file.says}\n", "| alert | severity | about | when |", "|---|---|---|---|")
     for each in dict.fromkeys(alert.name for alert in alerts):
         yield _row([alert for alert in alerts if alert.name == each])
