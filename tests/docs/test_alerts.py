@@ -27,6 +27,13 @@ def test_every_alert_is_there_once() -> None:
     assert sorted(re.findall(r"\[(\w+)\]", row[0])[0] for row in rows("All alerts")) == sorted(NAMES)
 
 
+def test_a_file_of_recording_rules_has_no_table() -> None:
+    headings = re.findall(r"^### (\w+)\.yml$", page(), re.MULTILINE)
+    assert headings == [name for name, file in RULES.items() if any(
+        isinstance(row, Alert) for group in file.groups for row in group.rules
+    )]  # fmt: skip
+
+
 def test_every_reason_that_can_warn_is_there_once() -> None:
     assert [re.findall(r"\[`(\w+)`\]", row[0])[0] for row in rows("Warnings and their tickets")] == [*CAN_WARN]
 
