@@ -1,4 +1,4 @@
-"""Writes the tables of docs/alerts.md: every alert, and every reason of severity warning with its ticket.
+"""Writes the tables of docs/alerts.md: every alert, every reason of severity warning with its ticket, the thresholds.
 
     .venv/bin/python -m tools.alert_page
 
@@ -12,13 +12,47 @@ from pathlib import Path
 
 from exporter.reasons import Reason
 from tools.alerts import RULES
-from tools.alerts.thresholds import CAN_WARN, NO_TICKET
+from tools.alerts.thresholds import (
+    BLIND_ENDPOINTS,
+    BLIND_HOSTS,
+    BLIND_SHARE,
+    CAN_WARN,
+    CRITICAL_DAYS,
+    CRITICAL_SHARE,
+    FAILURE_RATE,
+    FAILURES,
+    HOLD_EVALUATIONS,
+    KEPT,
+    LOOKUPS,
+    MANY_DOMAINS,
+    MANY_HOSTS,
+    NO_TICKET,
+    SLOW_GREETING_SECONDS,
+    WARNING_DAYS,
+    WARNING_SHARE,
+)
 from tools.marked import marked
 from tools.prometheus import Alert, RuleFile
 
 FILE = Path(__file__).parent.parent / "docs/alerts.md"
 ABOUT = {"domain host": "a domain or a host", "domain": "a domain", "host port": "a port", "host": "a host"}
 """What an alert is about, by the labels that its summary names; all others are about an agent."""
+
+NUMBERS = {
+    "failed probes in a row before a port or host is a page": f"{FAILURES}",
+    "critical problem of a domain's records before it is a page": LOOKUPS,
+    "how long an incident outlives its last failure": KEPT,
+    "how long it lasts without results, evaluated every 30 s": f"{HOLD_EVALUATIONS / 120:g}h",
+    "hosts that fail at once and are one page": f"{MANY_HOSTS}",
+    "domains that get no mail at once and are one page": f"{MANY_DOMAINS}",
+    "failed probes in 30 minutes that make a ticket": f"more than {FAILURE_RATE:.0%}",
+    "endpoints that fail where the agent is blind": f"more than {BLIND_SHARE:.0%}, "
+    f"at least {BLIND_ENDPOINTS}, of at least {BLIND_HOSTS} hosts",
+    "time left of a certificate, page": f"less than {CRITICAL_DAYS:g} days and {CRITICAL_SHARE:.1%} of its lifetime",
+    "time left of a certificate, ticket": f"less than {WARNING_DAYS:g} days and {WARNING_SHARE:.0%} of its lifetime",
+    "time to a complete greeting, average of 15 minutes": f"more than {SLOW_GREETING_SECONDS} s",
+}
+"""The thresholds that a site may want to know; durations as Prometheus writes them."""
 
 
 def runbook(name: str) -> str:
@@ -56,12 +90,19 @@ def _file(name: str, file: RuleFile) -> Iterator[str]:
 
 
 def tables() -> str:
-    """All that is printed: the alerts by their files, and the warnings."""
+    """All that is printed: the alerts by their files, the warnings, and the numbers."""
     lines = ["## All alerts", *(line for name, file in RULES.items() for line in _file(name, file))]
     lines += ["## Warnings and their tickets", "| reason | ticket |", "|---|---|"]
     for reason in CAN_WARN:
         names = ", ".join(runbook(name) for name in tickets(reason))
         lines.append(f"| [`{reason}`](reasons.md#{reason}) | {names or f'none; {NO_TICKET[reason]}'} |")
+    lines += [
+        "",
+        "## Numbers",
+        "| what | value |",
+        "|---|---|",
+        *(f"| {what} | {value} |" for what, value in NUMBERS.items()),
+    ]
     return "\n".join(lines) + "\n"
 
 
