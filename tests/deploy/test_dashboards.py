@@ -175,7 +175,7 @@ def test_a_table_is_sorted_before_its_rows_are_limited(panel: dict[str, Any]) ->
 def test_a_panel_that_needs_a_record_says_so_where_it_is_empty(panel: dict[str, Any]) -> None:
     """The first query decides which rows or lines there are."""
     if any(":" in name for name in metrics_of(expressions(panel)[0])):
-        assert re.search(r"rules/\w+\.yml", panel["fieldConfig"]["defaults"]["noValue"])
+        assert re.search(r"(rules|optional)/\w+\.yml", panel["fieldConfig"]["defaults"]["noValue"])
 
 
 @names

@@ -41,7 +41,8 @@ THIRTY_DAYS = {
     "name": "thirty days",
     "interval": "1s",
     "rules": [
-        {"record": f"port:smtp_probe_success:{what}_30d", "expr": f"min by (job, target, host, port) ({of})"}
+        {"record": f"{level}:smtp_probe_success:{what}_30d", "expr": f"max without ({others}) ({of})"}
+        for level, others in {"port": "address, instance, vantage", "host": "address, instance, vantage, port"}.items()
         for what, of in {"availability": "smtp_probe_success", "coverage": "smtp_probes_total > bool 0"}.items()
     ],
 }

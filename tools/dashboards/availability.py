@@ -1,13 +1,13 @@
 """Availability in 30 days against an objective, and how the same port looks from several vantage points."""
 
-from tools.dashboards.columns import PORT, TARGET, TO_ENDPOINT, least, most
+from tools.dashboards.columns import PORT, TARGET, TO_ENDPOINT, TO_HOST, least, most
 from tools.dashboards.thresholds import ALL_GOOD, COVERED, NONE_BETTER, NONE_GOOD, OBJECTIVE, STATE
 from tools.grafana import Column, Panel
 
-AVAILABILITY = "port:smtp_probe_success:availability_30d{@ports}"
-COVERAGE = "port:smtp_probe_success:coverage_30d{@ports}"
-LOWEST = f"and {least(AVAILABILITY)}"
-MISSING = "No data. Is rules/slo.yml loaded?"
+MISSING = "No data. Is optional/slo.yml loaded?"
+OF_PORTS, OF_HOSTS = "@ports", 'job=~"$job",target=~"$target"'
+AVAILABILITY = f"port:smtp_probe_success:availability_30d{{{OF_PORTS}}}"
+COVERAGE = f"port:smtp_probe_success:coverage_30d{{{OF_PORTS}}}"
 HOST = Column("host", links=(TO_ENDPOINT,))
 
 PROBED = '(smtp_probe_success{@ports,vantage!=""} or ignoring (reason) %s * smtp_probe_untestable{@ports,vantage!=""})'
@@ -21,6 +21,31 @@ def seen(untestable: str) -> str:
 SEEN = seen("0.5")
 DIFFERENCE = f"(max without (vantage) ({SEEN}) - min without (vantage) ({SEEN}))"
 DISAGREE = most(f"(2 * {DIFFERENCE} - min without (vantage) ({SEEN}))")
+
+
+def figures(level: str, selector: str, says: str, *columns: Column) -> Panel:
+    """Availability, what is left of the error budget, and coverage: the lowest first."""
+    availability, coverage = (
+        f"{level}:smtp_probe_success:{what}_30d{{{selector}}}" for what in ("availability", "coverage")
+    )
+    lowest = f"and {least(availability)}"
+    return Panel(
+        "table", f"Availability of each {level}", f"{says} The lowest first. Coverage is the share of the time that it "
+        f"could be tested. The error budget is what an objective of {OBJECTIVE:.1%} allows; it is overspent below "
+        "zero.",
+        {"availability": f"({availability} {lowest})",
+         "error budget left": f"((1 - (1 - {availability}) / (1 - {OBJECTIVE})) {lowest})",
+         "coverage": f"({coverage} {lowest})"},
+        (12, 10),
+        columns=(Column("availability", unit="percentunit", decimals=3, width=110),
+                 Column("error budget left", unit="percentunit", decimals=0, width=140,
+                        thresholds=(("red", None), ("orange", 0), ("green", 0.5))),
+                 Column("coverage", unit="percentunit", decimals=1, width=90,
+                        thresholds=(("orange", None), ("green", COVERED))),
+                 TARGET, *columns),
+        sort=("availability",), empty=MISSING,
+    )  # fmt: skip
+
 
 AVAILABLE: dict[str, tuple[Panel, ...]] = {
     "The last 30 days": (
@@ -36,20 +61,8 @@ AVAILABLE: dict[str, tuple[Panel, ...]] = {
               empty=MISSING),
         Panel("stat", "Seen differently", "Ports that work from one vantage point and fail from another.",
               {"": f"count({DIFFERENCE} == 1) or vector(0)"}, (6, 3), thresholds=NONE_BETTER),
-        Panel("table", "Availability of each port", "The lowest first. Coverage is the share of the time in which the "
-              f"port could be tested. The error budget is what an objective of {OBJECTIVE:.1%} allows; it is overspent "
-              "below zero.",
-              {"availability": f"({AVAILABILITY} {LOWEST})",
-               "error budget left": f"((1 - (1 - {AVAILABILITY}) / (1 - {OBJECTIVE})) {LOWEST})",
-               "coverage": f"({COVERAGE} {LOWEST})"},
-              (24, 10),
-              columns=(Column("availability", unit="percentunit", decimals=3, width=120),
-                       Column("error budget left", unit="percentunit", decimals=0, width=150,
-                              thresholds=(("red", None), ("orange", 0), ("green", 0.5))),
-                       Column("coverage", unit="percentunit", decimals=1, width=110,
-                              thresholds=(("orange", None), ("green", COVERED))),
-                       TARGET, HOST, PORT),
-              sort=("availability",), empty=MISSING),
+        figures("port", OF_PORTS, "A port is available while some address works.", HOST, PORT),
+        figures("host", OF_HOSTS, "A host is available while some port works.", Column("host", links=(TO_HOST,))),
         Panel("timeseries", "Availability over time", "Of the ten ports where it is lowest now, each time of the 30 "
               "days before.",
               {"{{host}}:{{port}} ({{target}})":

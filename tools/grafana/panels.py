@@ -20,10 +20,11 @@ RECORDED = {
     for row in group.rules
     if isinstance(row, Record)
 } | {
-    f"port:smtp_probe_success:{what}_30d": f"{says} Recorded by rules/slo.yml."
+    f"{level}:smtp_probe_success:{what}_30d": f"{says.format(level)} Recorded by optional/slo.yml."
+    for level in ("port", "host")
     for what, says in {
-        "availability": "Share of the tested time of 30 days in which a port was available.",
-        "coverage": "Share of 30 days in which a port could be tested.",
+        "availability": "The share of the time in which a {} was available, of that in which it could be tested.",
+        "coverage": "The share of 30 days in which a {} could be tested.",
     }.items()
 }
 HELP = {row.name: row.help for row in EVERY} | RECORDED
