@@ -29,6 +29,8 @@ class Webhook:
 
     url: str = ""
     told: list[Told] = field(default_factory=list)
+    notifications: list[list[Told]] = field(default_factory=list)
+    """The same, notification by notification."""
 
     def now(self) -> dict[tuple[tuple[str, str], ...], Told]:
         """Give what was said last of each alert, by its labels."""
@@ -47,7 +49,9 @@ def webhook() -> Iterator[Webhook]:
     class Receive(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             notification: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            receiver.told += [Told(one["status"], one["labels"], one["annotations"]) for one in notification["alerts"]]
+            alerts = [Told(one["status"], one["labels"], one["annotations"]) for one in notification["alerts"]]
+            receiver.told += alerts
+            receiver.notifications.append(alerts)
             self.send_response(200)
             self.end_headers()
 
