@@ -1,7 +1,7 @@
 """The shape of rule files and of the configurations of Prometheus and Alertmanager. What they say: `tools.alerts`.
 
-A `pace` divides every duration, in expressions those after an @: at a pace of 60 a minute lasts a second, and a test
-need not wait for it. What is committed has the pace 1.
+A `pace` divides every duration, in expressions those after an @ (as a number, @@): at a pace of 60 a minute lasts a
+second, and a test need not wait for it. What is committed has the pace 1.
 """
 
 import re
@@ -90,7 +90,8 @@ class Inhibition:
 
 
 def faster(text: str, pace: float) -> str:
-    """Divide the durations after an @ in a text by a pace."""
+    """Divide the durations after an @ in a text by a pace; those after @@ become a number of seconds."""
+    text = re.sub(r"@@(\w+)", lambda found: f"{seconds(found[1]) / pace:g}", text)
     return re.sub(r"@(\w+)", lambda found: found[1] if pace == 1 else written(seconds(found[1]) / pace), text)
 
 

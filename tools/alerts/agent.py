@@ -4,6 +4,7 @@ from exporter.reasons import Reason, Untestable
 from tools.alerts.states import AGENT, OVERWRITTEN, TESTED
 from tools.alerts.thresholds import (
     ABSENT,
+    AGENT_KEPT,
     BLIND,
     BLIND_ENDPOINTS,
     BLIND_HOSTS,
@@ -14,7 +15,18 @@ from tools.alerts.thresholds import (
     UNRESOLVED,
 )
 from tools.alerts.thresholds import OVERWRITTEN as OVERWRITTEN_ALERT
-from tools.annotations import OF_AGENT, OF_AGENT_LINKS, asked, help_of
+from tools.annotations import (
+    AT_PORT,
+    HOST,
+    OF_AGENT,
+    OF_AGENT_LINKS,
+    OF_HOST,
+    OF_HOST_LINKS,
+    OF_PORT_LINKS,
+    PORT,
+    asked,
+    help_of,
+)
 from tools.prometheus import JOB, Alert, Record
 
 UNTESTABLE = help_of("untestable")
@@ -22,8 +34,7 @@ BLIND_WHY = asked("agent:smtp_endpoints:blind", OF_AGENT)
 FAILED = "agent:smtp_endpoints:failing"
 ENDPOINTS = "agent:smtp_endpoints:count"
 UNTESTABLE_PORTS = "port:smtp_probe_untestable:all"
-UNTESTABLE_HOSTS = asked(UNTESTABLE_PORTS, (*OF_AGENT, "reason"))
-STALE_ONES = asked("smtp_probe_last_timestamp_seconds", OF_AGENT, " unless smtp_probe_duration_seconds")
+STALE_ONES = asked("smtp_probe_last_timestamp_seconds", OF_HOST, " unless smtp_probe_duration_seconds")
 UP = "agent:up:max"
 COMES_AND_GOES = 4
 """Changes in 30 minutes: one restart, or one outage, is two of them."""
@@ -37,11 +48,12 @@ AGENT_STATES = (
     Record(UP, "Whether Prometheus could scrape an agent.", IS_AGENT),
     Record(ENDPOINTS, "Endpoints of an agent that have, or had, a result.",
            f"count by ({AGENT}) (smtp_probe_last_timestamp_seconds or smtp_probe_success)"),
-    Record(FAILED, "Of these, those that fail or say nothing.", f"""
+    Record(FAILED, "Of these, those that fail or say nothing, but for those behind a blocked port.", f"""
            count by ({AGENT}) (
              smtp_probe_success == 0
-             or max without (reason) (smtp_probe_untestable)
+             or max without (reason) (smtp_probe_untestable{{reason!="{Untestable.EGRESS_BLOCKED}"}})
              or smtp_probe_last_timestamp_seconds unless smtp_probe_success
+             unless ignoring (reason) smtp_probe_untestable{{reason="{Untestable.EGRESS_BLOCKED}"}}
            )
            """),
     Record("agent:smtp_endpoints:unresolved", "Of these, those whose names nobody resolves.", f"""
@@ -90,31 +102,31 @@ AGENT_ALERTS = (
           """, "5m", "Prometheus cannot scrape {{ or $labels.instance \"any smtp-exporter\" }}.",
           "{{ with $labels.instance }}{{ . }} does not answer{{ else }}No smtp-exporter is known to Prometheus{{ end }}"
           ": no mail server is watched by it."),
-    Alert(BLIND, "critical", "count without (why) (agent:smtp_endpoints:blind)", "10m",
+    Alert(BLIND, "critical", "count without (why) (agent:smtp_endpoints:blind)", "5m",
           "{{ $labels.instance }} is blind: it says nothing about mail servers.",
           f"{{{{ $labels.instance }}}}: {BLIND_WHY.each('{{ .Labels.why }}', 'why')}. The agent's own network or "
           "resolver is the likely cause; what else it reports may follow from that.", UNTESTABLE, OF_AGENT_LINKS,
-          keeps="10m"),
-    Alert(BLOCKED, "critical", 'min without (family) (smtp_egress_port_blocked{port="25"}) == 1', "10m",
-          BLOCKED_SUMMARY, BLOCKED_TEXT, UNTESTABLE, OF_AGENT_LINKS, keeps="10m"),
+          keeps=AGENT_KEPT),
+    Alert(BLOCKED, "critical", 'min without (family) (smtp_egress_port_blocked{port="25"}) == 1', "3m",
+          BLOCKED_SUMMARY, BLOCKED_TEXT, UNTESTABLE, OF_AGENT_LINKS, keeps=AGENT_KEPT),
     Alert(BLOCKED, "warning", """
           min without (family) (smtp_egress_port_blocked{port!="25"}) == 1
           or
             smtp_egress_port_blocked == 1
             unless ignoring (family) min without (family) (smtp_egress_port_blocked) == 1
-          """, "10m", BLOCKED_SUMMARY, BLOCKED_TEXT, UNTESTABLE, OF_AGENT_LINKS, keeps="10m"),
+          """, "3m", BLOCKED_SUMMARY, BLOCKED_TEXT, UNTESTABLE, OF_AGENT_LINKS, keeps=AGENT_KEPT),
     Alert("SmtpUntestable", "warning", f"""
-          count by ({AGENT}, reason) ({UNTESTABLE_PORTS})
+          {UNTESTABLE_PORTS}
           {OVERWRITTEN}
-          """, "1h", "{{ $value }} ports could not be tested for an hour.",
-          f"{{{{ $labels.instance }}}} can test no address of them: {{{{ $labels.reason }}}}. Hosts: "
-          f"{UNTESTABLE_HOSTS.names('host')}.", UNTESTABLE, OF_AGENT_LINKS, keeps="10m"),
+          """, "1h", f"{AT_PORT} could not be tested for an hour.",
+          f"{{{{ $labels.instance }}}} can test {PORT} at no address: {{{{ $labels.reason }}}}.", UNTESTABLE,
+          OF_PORT_LINKS, keeps="10m"),
     Alert("SmtpResultsStale", "warning", f"""
-          count by ({AGENT}) (smtp_probe_last_timestamp_seconds unless smtp_probe_duration_seconds)
+          count without (address, port) (smtp_probe_last_timestamp_seconds unless smtp_probe_duration_seconds)
           {OVERWRITTEN}
-          """, "5m", "{{ $value }} endpoints are no longer probed.",
-          f"{{{{ $labels.instance }}}} has no recent result of these hosts: {STALE_ONES.names('host')}.",
-          links=OF_AGENT_LINKS),
+          """, "5m", "{{ $labels.host }} is no longer probed.",
+          f"{{{{ $labels.instance }}}} has no recent result of {HOST}, ports {STALE_ONES.names('port')}.",
+          links=OF_HOST_LINKS),
     Alert(OVERWRITTEN_ALERT, "warning", "agent:smtp_labels:overwritten", "5m",
           "Prometheus overwrites labels of {{ $labels.instance }}: set honor_labels: true.",
           "The scrape configuration of job {{ $labels.job }} has labels of the same names as the agent's (target, "

@@ -4,12 +4,10 @@ from tools.alerts.thresholds import (
     ABSENT,
     ALERTS_BY_FAILURE,
     BLIND,
-    BLOCKED,
     EXPIRES_SOON,
     HOST_DOWN,
     MX_HOST_DOWN,
     OUTDATED,
-    PORT_DOWN,
     PORT_FAILING,
 )
 from tools.annotations import OF_AGENT
@@ -18,22 +16,20 @@ from tools.prometheus import Inhibition
 ABOUT_AGENTS = "|".join((ABSENT, BLIND, "SmtpExporter.*"))
 OF_HOST = (*OF_AGENT, "host")
 """Without the target: two targets may watch the same host."""
-PORT_ALERTS = "|".join((*ALERTS_BY_FAILURE.values(), PORT_FAILING, HOST_DOWN))
+PORT_ALERTS = "|".join((*ALERTS_BY_FAILURE.values(), PORT_FAILING))
 
 INHIBITIONS = (
     Inhibition("An agent that cannot be scraped or sees nothing explains all that it reports.",
                (f"alertname =~ {ABSENT}|{BLIND}",), (f"alertname !~ {ABOUT_AGENTS}", "alertname =~ Smtp.*"), OF_AGENT),
     Inhibition("And one that cannot be scraped explains that it is blind.",
                (f"alertname = {ABSENT}",), (f"alertname =~ {BLIND}|SmtpExporterUnstable",), OF_AGENT),
-    Inhibition("What a blocked port explains. It has a label `family` only where the other family is open; a port that "
-               "is down has none.",
-               (f"alertname = {BLOCKED}",), (f"alertname =~ {PORT_DOWN}|{PORT_FAILING}",),
-               (*OF_AGENT, "port", "family")),
     Inhibition("While no port of a host answers, nothing else about it matters.",
                (f"alertname = {HOST_DOWN}",), (f"alertname != {HOST_DOWN}",), OF_HOST),
-    Inhibition("A page on a host explains the tickets on its probes.",
-               (f"alertname =~ {PORT_ALERTS}",),
-               (f"alertname =~ SmtpAddressDown|SmtpProbesFailing|SmtpNameUnresolved|{MX_HOST_DOWN}",), OF_HOST),
+    Inhibition("A page on a port explains that its probes fail.",
+               (f"alertname =~ {PORT_ALERTS}",), ("alertname = SmtpProbesFailing",), (*OF_HOST, "port")),
+    Inhibition("A page on a port explains the tickets on its host.",
+               (f"alertname =~ {PORT_ALERTS}",), (f"alertname =~ SmtpAddressDown|SmtpNameUnresolved|{MX_HOST_DOWN}",),
+               OF_HOST),
     Inhibition("A renewed certificate that is not loaded is why the old one expires.",
                (f"alertname = {OUTDATED}",), (f"alertname = {EXPIRES_SOON}", "severity = warning"),
                (*OF_HOST, "target")),

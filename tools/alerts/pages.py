@@ -9,13 +9,14 @@ from exporter.reasons import Reason
 from tools.alerts.states import (
     AGENT,
     DOMAIN_PAGE,
+    EXPLAINED,
+    HOST_INCIDENT,
     HOST_PAGE,
     MANY_DOMAINS_FAILING,
     MANY_HOSTS_FAILING,
     MX,
     OVERWRITTEN,
     PORT_FAILING,
-    PORT_FAILURES,
     PORT_PAGE,
 )
 from tools.alerts.thresholds import (
@@ -25,6 +26,7 @@ from tools.alerts.thresholds import (
     KEPT,
     MANY_DOMAINS_BROKEN,
     MANY_HOSTS_DOWN,
+    MIXED,
     UNREACHABLE,
 )
 from tools.alerts.thresholds import PORT_FAILING as PORT_FAILING_ALERT
@@ -59,7 +61,8 @@ MX_PROBLEMS = Asked(
     OF_DOMAIN,
 )
 WHY_DOMAIN = Asked(f"{DOMAIN_PROBLEMS.query} or {MX_PROBLEMS.query}", (*DOMAIN_PROBLEMS.labels, *MX_PROBLEMS.labels))
-FAILING_HOSTS = asked("host:smtp_incident:candidates", OF_AGENT)
+FAILING_HOSTS = asked(HOST_INCIDENT, OF_AGENT)
+FAILING_MX = asked(EXPLAINED, OF_AGENT)
 FAILING_DOMAINS = asked("smtp_domain_success", OF_AGENT, " == 0")
 
 SUMMARIES = {
@@ -72,19 +75,10 @@ SUMMARIES = {
 }
 
 
-def _of_port(name: str, summary: str, expr: str) -> Alert:
+def _of_port(name: str, failure: str, summary: str) -> Alert:
     text = f"{PORT}: {ON_PORT.each(REASON + AT)}{ON_PORT.otherwise(NO_RESULT)}."
-    return Alert(name, "critical", expr, "1m", f"{AT_PORT} {summary}.", text, ON_PORT.links(), OF_PORT_LINKS)
-
-
-def _fails_so(failure: str) -> str:
-    """Ports that fail in one way only."""
-    return f"""
-        {PORT_PAGE}
-        and max without (failure) (last_over_time({PORT_FAILURES}{{failure="{failure}"}}[@{KEPT}]))
-        unless max without (failure) (last_over_time({PORT_FAILURES}{{failure!="{failure}"}}[@{KEPT}]))
-        {f"unless {LOST}" if failure == "tls" else ""}
-        """
+    expr = f'max without (failure) ({PORT_PAGE}{{failure="{failure}"}}){f" unless {LOST}" if failure == "tls" else ""}'
+    return Alert(name, "critical", expr, "", f"{AT_PORT} {summary}.", text, ON_PORT.links(), OF_PORT_LINKS)
 
 
 STARTTLS = (
@@ -108,12 +102,9 @@ PORTS_AND_HOSTS = (
     Alert(HOST_DOWN, "critical", HOST_PAGE, "", "{{ $labels.host }} is down: no port of it answers.",
           f"{HOST}: {ON_HOST.each(f'{{{{ .Labels.port }}}} {REASON}{AT}', 'port')}{ON_HOST.otherwise(NO_RESULT)}.",
           ON_HOST.links(), OF_HOST_LINKS),
-    *(_of_port(ALERTS_BY_FAILURE[failure], summary, _fails_so(failure)) for failure, summary in SUMMARIES.items()),
-    _of_port(PORT_FAILING_ALERT, "fails every probe, at changing stages", f"""
-             {PORT_PAGE}
-             unless count without (failure) (last_over_time({PORT_FAILURES}[@{KEPT}])) == 1
-             """),
-    Alert(MANY_HOSTS_DOWN, "critical", MANY_HOSTS_FAILING, "30s",
+    *(_of_port(ALERTS_BY_FAILURE[failure], failure, summary) for failure, summary in SUMMARIES.items()),
+    _of_port(PORT_FAILING_ALERT, MIXED, "fails every probe, at changing stages"),
+    Alert(MANY_HOSTS_DOWN, "critical", MANY_HOSTS_FAILING, "",
           "{{ $value }} mail servers fail at the same time.",
           "{{ $labels.instance }} sees a network or a provider fail, rather than single servers: "
           f"{FAILING_HOSTS.names('host')}.", links=OF_AGENT_LINKS),
@@ -125,7 +116,7 @@ DOMAINS = (
           f"{DOMAIN_PROBLEMS.otherwise('none of its MX hosts works')}. MX hosts: "
           f"{MX_PROBLEMS.each(f'{{{{ .Labels.host }}}} {REASON}{AT}', 'host')}{MX_PROBLEMS.otherwise(NO_RESULT)}.",
           WHY_DOMAIN.links(), OF_DOMAIN_LINKS),
-    Alert(MANY_DOMAINS_BROKEN, "critical", MANY_DOMAINS_FAILING, "30s", "{{ $value }} domains get no mail.",
-          f"No mail reaches {FAILING_DOMAINS.names('domain')}. {{{{ $labels.instance }}}} sees one cause behind them, "
-          "or a list with many dead domains.", links=OF_AGENT_LINKS),
+    Alert(MANY_DOMAINS_BROKEN, "critical", MANY_DOMAINS_FAILING, "", "{{ $value }} domains get no mail.",
+          f"No mail reaches {FAILING_DOMAINS.names('domain')}. Their MX hosts that fail: {FAILING_MX.names('host')}"
+          f"{FAILING_MX.otherwise('none')}.", links=OF_AGENT_LINKS),
 )  # fmt: skip

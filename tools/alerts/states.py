@@ -11,14 +11,18 @@ vantage) survive. Where levels of different targets meet it is by `AGENT`, or by
 
 from exporter.reasons import Reason
 from tools.alerts.thresholds import (
+    BLIND,
     FAILURES,
     FAILURES_BY_STAGE,
     HOLD_EVALUATIONS,
-    INTERVAL_SECONDS,
     KEPT,
+    LONG_INTERVAL,
+    LONG_KEPT,
     LOOKUPS,
     MANY_DOMAINS,
     MANY_HOSTS,
+    MIXED,
+    SCRAPE_INTERVAL,
     SETTLED,
     UNREACHABLE,
     stages,
@@ -29,6 +33,8 @@ PROBLEM = "stage, reason, severity, primary"
 AGENT = "cluster, vantage, job, instance"
 """The labels of one agent; where a scrape configuration sets no cluster and no vantage these are empty."""
 UP = f"unless on ({AGENT}) up == 1"
+BLIND_NOW = f'on ({AGENT}) last_over_time(ALERTS{{alertname="{BLIND}",alertstate="firing"}}[@{KEPT}])'
+BLOCKED_NOW = f"unless on ({AGENT}, port) min without (family) (smtp_egress_port_blocked) == 1"
 OVERWRITTEN = f"unless on ({AGENT}) agent:smtp_labels:overwritten"
 """Nothing is said about a server whose labels are not its own."""
 
@@ -38,6 +44,7 @@ UNREACHABLE_HOSTS = "host:smtp_probe_success:unreachable"
 PARTLY_DOWN = "host:smtp_probe_success:partly_down"
 DOMAIN_DOWN = "domain:smtp_domain_success:down"
 PORT_PAGE, HOST_PAGE, DOMAIN_PAGE = (f"{level}:smtp_incident:page" for level in ("port", "host", "domain"))
+PORT_INCIDENT, HOST_INCIDENT = (f"{level}:smtp_incident:candidates" for level in ("port", "host"))
 MANY_HOSTS_FAILING, MANY_DOMAINS_FAILING = "agent:smtp_incident:many_hosts", "agent:smtp_incident:many_domains"
 MX, EXPLAINED = "host:smtp_domain_mx_info:max", "port:smtp_incident:explained_by_domain"
 TESTED, GOOD, DOWN = (f"port:smtp_probe_success:{what}" for what in ("tested", "max", "down"))
@@ -65,6 +72,24 @@ def lasts(name: str, exists: str, ends: str) -> str:
     return f"""
         (({before}) and {exists} or ({before}) {UP})
         {ends}"""
+
+
+def told_by_another(page: str, incident: str, labels: str, many: str) -> str:
+    """What needs no page of its own: many fail at once, or the agent is blind. But what was a page stays it.
+
+    Args:
+        page: the record of what is a page.
+        incident: what fails.
+        labels: those that tell one incident of an agent from another.
+        many: the record of many incidents.
+    """
+    return f"""unless (
+             (
+                 {incident} and ignoring ({labels}) last_over_time({many}[@3m])
+               or {incident} and {BLIND_NOW}
+             )
+             unless last_over_time({page}[@5m])
+           )"""
 
 
 STATES = (
@@ -95,18 +120,27 @@ STATES = (
            """),
     Record(GOOD, "1 where the last probe of some address of a port succeeded, 0 where none did.",
            "max without (address) (smtp_probe_success)"),
-    Record(BAD_SINCE, "Since when no address of a port has been good, Unix time; 0 where one is.", f"""
+    Record(BAD_SINCE,
+           "Since when no address of a port has been good, Unix time; 0 where one is. A good probe between two scrapes "
+           "counts.", f"""
            last_over_time({BAD_SINCE}[@5m]) > 0 and {GOOD} == 0
+           unless max without (address) (
+             smtp_probes_total - smtp_probe_failures_total - smtp_probes_untestable_total
+             > smtp_probes_total offset @1m - smtp_probe_failures_total offset @1m
+               - smtp_probes_untestable_total offset @1m
+           )
            or time() * ({GOOD} == bool 0)
            """),
     Record(DOWN,
            f"Ports of which no address was good in {FAILURES} probes, however they failed: each address failed so "
-           "often, or the port did for so long, where DNS returns another address each time.", f"""
+           "often, or, where DNS returns another one each time, all did together or for two intervals.", f"""
            (
                min without (address) (smtp_probe_consecutive_failures and smtp_probe_success) >= {FAILURES}
-             or
-               time() - ({BAD_SINCE} > 0)
-               >= {FAILURES} * (max without (address) (smtp_probe_interval_seconds) or {GOOD} * 0 + {INTERVAL_SECONDS})
+             or time() - ({BAD_SINCE} > 0) >= @@{SCRAPE_INTERVAL} and (
+                 sum without (address) (max_over_time(smtp_probe_consecutive_failures[@5m]))
+                   >= {FAILURES} * count without (address) (smtp_probe_success)
+               or time() - {BAD_SINCE} >= {FAILURES - 1} * max without (address) (smtp_probe_interval_seconds)
+             )
            )
            and max without (address, {PROBLEM}, failure) ({PRIMARY})
            """),
@@ -118,7 +152,10 @@ STATES = (
     Record(PORT_FAILING, "Ports that fail: no address is good, or one of them, which can be reached, is not.", f"""
            (
                {DOWN}
-             or max without (address, {PROBLEM}, failure) ({ENDPOINT_FAILING}{{failure!="{UNREACHABLE}"}})
+             or max without (address, {PROBLEM}, failure) (
+               last_over_time({ENDPOINT_FAILING}{{failure!="{UNREACHABLE}"}}[@5m])
+               and ignoring ({PROBLEM}, failure) {ENDPOINT_FAILING}
+             )
            ) > bool 0
            or {lasts(PORT_FAILING, "max without (address) (smtp_probe_last_timestamp_seconds)", f'''unless {GOOD} == 1
         unless (max without (address, reason) (smtp_probe_untestable) unless {GOOD})''')}
@@ -131,15 +168,15 @@ STATES = (
              unless ignoring (failure) {GOOD}
            """),
     Record(UNREACHABLE_HOSTS,
-           "Hosts of which the last probes reached no port, where they have several. One failure of the others is "
-           "enough: none of them is to be reported first and alone.", f"""
-           count without (port) ({DOWN})
+           "Of hosts with several ports, one of which is down: 1 where the last probes reached none, else 0. One "
+           "failure of the others is enough: none of them is to be reported first and alone.", f"""
+           count without (address, port, {PROBLEM}, failure) ({PRIMARY}{{failure="{UNREACHABLE}"}})
+               == bool sum without (port) ({TESTED})
+           and count without (port) ({DOWN})
            and count without (port) ({TESTED}) > 1
-           and count without (address, port, {PROBLEM}, failure) ({PRIMARY}{{failure="{UNREACHABLE}"}})
-               == sum without (port) ({TESTED})
            """),
-    Record(HOST_DOWN, "Hosts for which that has held for a minute.", f"""
-           ({UNREACHABLE_HOSTS} and last_over_time({UNREACHABLE_HOSTS}[@30s] offset @1m)) > bool 0
+    Record(HOST_DOWN, "Hosts of which that has been so for a minute.", f"""
+           min_over_time({UNREACHABLE_HOSTS}[@1m]) == 1 and {UNREACHABLE_HOSTS}
            or {lasts(HOST_DOWN, "max without (address, port) (smtp_probe_last_timestamp_seconds)", '''unless
           max without (address, port) (
             smtp_probe_success unless (smtp_port_open == 0 and smtp_probe_success == 1)
@@ -173,51 +210,64 @@ STATES = (
            )
            or last_over_time({EXPLAINED}[@5m]) and on ({AGENT}, host, port) {PORT_FAILING} {UP}
            """),
-    Record("host:smtp_incident:candidates", "Hosts with something that a page could be about.", f"""
+    Record(PORT_INCIDENT, f"Ports that fail, and for {KEPT} after; where probes are seldom, {LONG_KEPT}.", f"""
+           last_over_time({PORT_FAILING}[@{KEPT}])
+           or
+             last_over_time({PORT_FAILING}[@{LONG_KEPT}])
+             and max without (address) (smtp_probe_interval_seconds) > @@{LONG_INTERVAL}
+           """),
+    Record(HOST_INCIDENT, "Hosts with something that a page could be about.", f"""
            (
                last_over_time({HOST_DOWN}[@{KEPT}])
              or max without (port) (
-               last_over_time({PORT_FAILING}[@{KEPT}])
-               unless on ({AGENT}, host, port) last_over_time({EXPLAINED}[@{KEPT}])
+               {PORT_INCIDENT} unless on ({AGENT}, host, port) last_over_time({EXPLAINED}[@{KEPT}])
              )
            )
            unless on ({AGENT}, target, host) {MX}
            {OVERWRITTEN}
            """),
     Record(MANY_HOSTS_FAILING, f"How many hosts fail, where they are {MANY_HOSTS} or more: one network, not each.", f"""
-           count without (target, host) (host:smtp_incident:candidates) >= {MANY_HOSTS}
+           count without (host) (max without (target) ({HOST_INCIDENT})) >= {MANY_HOSTS}
            """),
     Record(MANY_DOMAINS_FAILING, f"How many domains get no mail, where they are {MANY_DOMAINS} or more.", f"""
-           count without (target, domain) (last_over_time({DOMAIN_DOWN}[@{KEPT}]) {OVERWRITTEN}) >= {MANY_DOMAINS}
+           count without (domain) (
+             max without (target) (last_over_time({DOMAIN_DOWN}[@{KEPT}]) {OVERWRITTEN})
+           ) >= {MANY_DOMAINS}
            """),
     Record(HOST_PAGE, "Hosts that are a page of their own; once they are, they stay it.", f"""
-           last_over_time({HOST_DOWN}[@{KEPT}]) and host:smtp_incident:candidates
+           last_over_time({HOST_DOWN}[@{KEPT}]) and {HOST_INCIDENT}
            unless on ({AGENT}, host) last_over_time({EXPLAINED}[@{KEPT}])
-           unless (
-             host:smtp_incident:candidates and ignoring (target, host) last_over_time({MANY_HOSTS_FAILING}[@3m])
-             unless last_over_time({HOST_PAGE}[@5m])
-           )
+           {told_by_another(HOST_PAGE, f"last_over_time({HOST_DOWN}[@{KEPT}])", "target, host", MANY_HOSTS_FAILING)}
            """),
-    Record(PORT_PAGE, "Ports that are a page of their own; once they are, they stay it.", f"""
-           last_over_time({PORT_FAILING}[@{KEPT}])
+    Record("port:smtp_incident:to_tell",
+           "Ports that are a page of their own; once they are, they stay it. Their host's other ports have a minute to "
+           "be probed.", f"""
+           {PORT_INCIDENT} and last_over_time({PORT_INCIDENT}[@5m] offset @1m)
            unless on ({AGENT}, target, host) {MX}
            unless on ({AGENT}, host, port) last_over_time({EXPLAINED}[@{KEPT}])
            unless ignoring (port) last_over_time({HOST_DOWN}[@{SETTLED}])
+           {BLOCKED_NOW}
            {OVERWRITTEN}
-           unless (
-             last_over_time({PORT_FAILING}[@{KEPT}])
-             and ignoring (target, host, port) last_over_time({MANY_HOSTS_FAILING}[@3m])
-             unless last_over_time({PORT_PAGE}[@5m])
-           )
+           {told_by_another("port:smtp_incident:to_tell", PORT_INCIDENT, "target, host, port", MANY_HOSTS_FAILING)}
+           """),
+    Record("port:smtp_incident:way", f"Those that failed in one way only in the last {KEPT}, and the way.", f"""
+           last_over_time({PORT_FAILURES}[@{KEPT}]) and ignoring (failure) port:smtp_incident:to_tell
+           unless ignoring (failure) (count without (failure) (last_over_time({PORT_FAILURES}[@{KEPT}])) > 1)
+           """),
+    Record(PORT_PAGE,
+           f"The same with the way in which they fail. It stays that of the beginning, so that one incident is one "
+           f"alert, unless the port cannot be reached at all for {KEPT}; {MIXED} where there were several.", f"""
+           port:smtp_incident:way{{failure="{UNREACHABLE}"}}
+           or ignoring (failure)
+             last_over_time({PORT_PAGE}[@5m]) and ignoring (failure) port:smtp_incident:to_tell
+           or ignoring (failure) port:smtp_incident:way
+           or ignoring (failure) label_replace(port:smtp_incident:to_tell, "failure", "{MIXED}", "", "")
            """),
     Record(DOMAIN_PAGE, "Domains that are a page of their own; once they are, they stay it.", f"""
            last_over_time({DOMAIN_DOWN}[@{KEPT}])
            {OVERWRITTEN}
-           unless (
-             last_over_time({DOMAIN_DOWN}[@{KEPT}])
-             and ignoring (target, domain) last_over_time({MANY_DOMAINS_FAILING}[@3m])
-             unless last_over_time({DOMAIN_PAGE}[@5m])
-           )
+           {told_by_another(DOMAIN_PAGE, f"last_over_time({DOMAIN_DOWN}[@{KEPT}])", "target, domain",
+                            MANY_DOMAINS_FAILING)}
            """),
 )  # fmt: skip
 

@@ -11,8 +11,8 @@ CRITICAL_SHARE, WARNING_SHARE = 1 / 8, 1 / 4
 """The share of its lifetime that it has left: a certificate of six days is not late because it has under fourteen."""
 FAILURES = 3
 """Failed probes in a row before anybody is woken."""
-INTERVAL_SECONDS = 60
-"""Between probes, where an agent does not say (`smtp_probe_interval_seconds`)."""
+SCRAPE_INTERVAL = "60s"
+"""Of the shipped configuration: what is newer Prometheus does not know."""
 LOOKUPS = "10m"
 """How long a critical problem of a domain's records has held before anybody is woken: two lookups of the default."""
 FAILURE_RATE = 0.2
@@ -23,17 +23,22 @@ OVERRUN_RATE = 0.01
 """Probes that were due and left out, as a share of those made."""
 BLIND_SHARE, BLIND_ENDPOINTS, BLIND_HOSTS = 0.8, 5, 2
 """More than this share of an agent's endpoints fails, at least so many endpoints of so many hosts: it is the agent."""
-MANY_HOSTS, MANY_DOMAINS = 10, 5
+MANY_HOSTS, MANY_DOMAINS = 5, 5
 """So many failing at once are one page, not one page each."""
 
 KEPT = "10m"
 """How long an incident outlives its last failure: five minutes down and seven up are one incident."""
+LONG_INTERVAL, LONG_KEPT = "150s", "30m"
+"""And where a port is probed at such intervals, or longer ones."""
 SETTLED = "8m"
 """How long the ports of a host that was down have no page of their own; less than KEPT, so that no gap opens."""
+AGENT_KEPT = "3m"
+"""How long an alert on an agent outlives what it tells: less than KEPT by Alertmanager's group_interval, because an
+alert that ends while it is inhibited is never told as resolved."""
 HOLD_EVALUATIONS = 240
 """Evaluations for which an incident lasts without results: two hours at one every 30 s."""
 
-UNREACHABLE = "unreachable"
+UNREACHABLE, MIXED = "unreachable", "mixed"
 PORT_DOWN, PORT_FAILING, HOST_DOWN = "SmtpPortDown", "SmtpPortFailing", "SmtpHostDown"
 MANY_HOSTS_DOWN, MANY_DOMAINS_BROKEN = "SmtpManyHostsDown", "SmtpManyDomainsBroken"
 DOMAIN_BROKEN, MX_HOST_DOWN = "SmtpDomainBroken", "SmtpMxHostDown"

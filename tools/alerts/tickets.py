@@ -4,6 +4,7 @@ from exporter.reasons import Stage
 from tools.alerts.pages import ON_HOST
 from tools.alerts.states import (
     AGENT,
+    BAD_SINCE,
     ENDPOINT_FAILING,
     EXPLAINED,
     GOOD,
@@ -12,12 +13,11 @@ from tools.alerts.states import (
     OVERWRITTEN,
     PARTLY_DOWN,
     PORT_FAILING,
-    PRIMARY,
+    PORT_INCIDENT,
     PROBLEM,
 )
 from tools.alerts.thresholds import (
     FAILURE_RATE,
-    FAILURES,
     KEPT,
     MX_HOST_DOWN,
     SLOW_GREETING_SECONDS,
@@ -78,7 +78,7 @@ PARTIAL = asked("smtp_probe_problem", OF_HOST, primary="true")
 
 TICKET_ALERTS = (
     Alert("SmtpAddressDown", "warning", f"""
-          last_over_time({PARTLY_DOWN}[@{KEPT}]) unless last_over_time({HOST_DOWN}[@{KEPT}])
+          last_over_time({PARTLY_DOWN}[@15m]) unless last_over_time({HOST_DOWN}[@{KEPT}])
           {OVERWRITTEN}
           """, "5m", "{{ $labels.host }} does not answer at some of its addresses.",
           f"{HOST} does not answer everywhere: "
@@ -86,7 +86,7 @@ TICKET_ALERTS = (
           PARTIAL.links(), OF_HOST_LINKS),
     Alert(MX_HOST_DOWN, "warning", f"""
           max without (port) (
-            last_over_time({PORT_FAILING}[@{KEPT}]) and on ({AGENT}, target, host) {MX}
+            {PORT_INCIDENT} and on ({AGENT}, target, host) {MX}
             unless on ({AGENT}, host, port) last_over_time({EXPLAINED}[@{KEPT}])
           )
           {OVERWRITTEN}
@@ -96,7 +96,7 @@ TICKET_ALERTS = (
     Alert("SmtpNameUnresolved", "warning", _warns("|".join(UNRESOLVED)), "10m",
           f"{HOST_OR_DOMAIN} cannot be resolved.",
           f"{AT_HOST_OR_DOMAIN}: {UNRESOLVED_PROBLEMS.reasons()}. Addresses of before are still probed; others cannot "
-          "find the server any more.", UNRESOLVED_PROBLEMS.links(), OF_HOST_LINKS),
+          "find the server any more.", UNRESOLVED_PROBLEMS.links(), OF_HOST_LINKS, keeps=KEPT),
     Alert("SmtpMtaStsBroken", "warning", _warns(STS), "1h", f"The MTA-STS policy of {HOST_OR_DOMAIN} is not in order.",
           f"{AT_HOST_OR_DOMAIN}: {STS_PROBLEMS.reasons()}.", STS_PROBLEMS.links(), OF_HOST_LINKS, keeps="15m"),
     Alert("SmtpWarning", "warning", _warns(TICKETS), "30m", f"{HOST_OR_DOMAIN} works, with a problem.",
@@ -113,13 +113,14 @@ FAILURE_RATES = (
            )
            """),
     Alert("SmtpProbesFailing", "warning", f"""
-          {FAILED} / {PROBED} > {FAILURE_RATE} and {FAILED} > {FAILURES - 0.5}
+          {FAILED} / {PROBED} > {FAILURE_RATE} and {FAILED} > 1.5
           and {GOOD} offset @15m
-          and max without (address, {PROBLEM}, failure) (last_over_time({PRIMARY}[@30m]))
+          unless time() - ({BAD_SINCE} > 0) > @@4m
+          unless max without (address, {PROBLEM}) (last_over_time(smtp_probe_problem{{stage="{Stage.INTERNAL}"}}[@30m]))
           unless max without (address, {PROBLEM}, failure) (last_over_time({ENDPOINT_FAILING}[@30m]))
           unless last_over_time({PORT_FAILING}[@30m])
           {OVERWRITTEN}
-          """, "2m", f"{AT_PORT} fails one probe in five or more.",
+          """, "", f"{AT_PORT} fails one probe in five or more.",
           f"{PORT} failed {{{{ $value | humanizePercentage }}}} of its probes in 30 minutes, and worked in between. "
           "Its last failures are on the agent's page.", links=OF_PORT_LINKS, keeps=KEPT),
     Alert("SmtpGreetingSlow", "warning", f"""
