@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from exporter.reasons import Reason
-from tools.alerts import RULES
+from tools.alerts import OPTIONAL, RULES
 from tools.alerts.thresholds import (
     BLIND_ENDPOINTS,
     BLIND_HOSTS,
@@ -36,7 +36,7 @@ from tools.prometheus import Alert, RuleFile
 
 FILE = Path(__file__).parent.parent / "docs/alerts.md"
 ABOUT = {"domain host": "a domain or a host", "domain": "a domain", "host port": "a port", "host": "a host"}
-"""What an alert is about, by the labels that its summary names; all others are about an agent."""
+"""What an alert is about, by the labels that its summary names; all others are about agents."""
 
 NUMBERS = {
     "failed probes in a row before a port or host is a page": f"{FAILURES}",
@@ -72,26 +72,28 @@ def _when(name: str) -> str:
     return " ".join(first[1].split())
 
 
-def _row(levels: Sequence[Alert]) -> str:
+def _row(levels: Sequence[Alert], others: str) -> str:
     alert = levels[0]
     named = sorted({"domain", "host", "port"} & set(re.findall(r"\$labels\.(\w+)", alert.summary)))
     severities = " or ".join(sorted({level.severity for level in levels}))
-    return f"| {runbook(alert.name)} | {severities} | {ABOUT.get(' '.join(named), 'an agent')} | {_when(alert.name)} |"
+    return f"| {runbook(alert.name)} | {severities} | {ABOUT.get(' '.join(named), others)} | {_when(alert.name)} |"
 
 
-def _file(name: str, file: RuleFile) -> Iterator[str]:
+def _file(name: str, file: RuleFile, others: str) -> Iterator[str]:
     alerts = [row for group in file.groups for row in group.rules if isinstance(row, Alert)]
     if not alerts:
         return
     yield from (f"### {name}.yml", f"{file.says}\n", "| alert | severity | about | when |", "|---|---|---|---|")
     for each in dict.fromkeys(alert.name for alert in alerts):
-        yield _row([alert for alert in alerts if alert.name == each])
+        yield _row([alert for alert in alerts if alert.name == each], others)
     yield ""
 
 
 def tables() -> str:
     """All that is printed: the alerts by their files, the warnings, and the numbers."""
-    lines = ["## All alerts", *(line for name, file in RULES.items() for line in _file(name, file))]
+    lines = ["## All alerts", *(line for name, file in RULES.items() for line in _file(name, file, "an agent"))]
+    for name, file in OPTIONAL.items():
+        lines += _file(f"optional/{name}", file, "several agents")
     lines += ["## Warnings and their tickets", "| reason | ticket |", "|---|---|"]
     for reason in CAN_WARN:
         names = ", ".join(runbook(name) for name in tickets(reason))

@@ -5,7 +5,7 @@ Labels are hostile text: what goes into a query is quoted (`%q`), what goes into
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 DOCS = "https://github.com/smtp-exporter/smtp-exporter/blob/main/docs"
 PAGE, GRAFANA = "http://{{ $labels.instance }}", "http://localhost:3000"
@@ -83,10 +83,27 @@ def _query(prefix: str = "", **labels: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where the person on call looks next: a path of the agent, and one of Grafana."""
+    """Where the person on call looks next: a path of the agent (of each agent in an answer), and one of Grafana."""
 
     page: str
     dashboard: str
+    agents: Asked | None = None
+
+    def of_each(self, agents: Asked) -> "Links":
+        """Link to the page of each agent in an answer."""
+        return replace(self, agents=agents)
+
+    def dashboard_only(self) -> "Links":
+        """Leave the agents out."""
+        return replace(self, page="")
+
+    def page_url(self, base: str) -> str:
+        """The links to pages whose addresses begin so."""
+        url = base + self.page
+        if not self.agents:
+            return url if self.page else ""
+        each = url.replace("$labels.instance", ".Labels.instance")
+        return self.agents.each(each, "instance", " ", "count by (instance) (%s)")
 
 
 OF_PORT_LINKS = Links(

@@ -113,15 +113,14 @@ def _rule(row: Record | Alert, site: Site) -> Yaml:
 
 def _annotations(row: Alert, site: Site) -> Yaml:
     """What the person on call reads, and where to look next."""
-    links = row.links and {
-        "page_url": site.page + row.links.page,
-        "dashboard_url": site.grafana + row.links.dashboard,
-    }
+    page = row.links.page_url(site.page) if row.links else ""
+    dashboard = site.grafana + row.links.dashboard if row.links else ""
     return {
         "summary": row.summary,
         "description": row.description,
         **({"reason_url": site.text(row.help)} if row.help else {}),
-        **(links or {}),
+        **({"page_url": page} if page else {}),
+        **({"dashboard_url": dashboard} if dashboard else {}),
         "runbook_url": f"{site.docs}/runbooks/{row.name}.md",
     }
 
@@ -143,7 +142,7 @@ SCRAPE = """\
 global:
   evaluation_interval: @60s
 
-rule_files: [rules/*.yml]
+rule_files: [rules/*.yml] # optional/vantage.yml: several places; optional/slo.yml: availability (docs/vantage.md)
 
 alerting:
   alertmanagers:
@@ -192,14 +191,20 @@ def written_files(
     agents: Iterable[str] = ("localhost:10225",),
     alertmanagers: Iterable[str] = ("localhost:9093",),
     webhook: str = "",
+    optional: Mapping[str, RuleFile] | None = None,
 ) -> dict[str, str]:
     """All files by their names, for agents and Alertmanagers at these host:port, and a webhook that hears of all."""
+    folders = {"rules": rules, "optional": optional or {}}
     found = {"job": site.job, "agents": ", ".join(agents), "alertmanagers": ", ".join(alertmanagers)}
     receiver = f"    webhook_configs: [{{url: '{webhook}'}}]\n" if webhook else ""
     return {
         "prometheus.yml": site.text(SCRAPE).format(**found),
         "alertmanager.yml": site.text(ROUTE).format(receiver=receiver) + "\n".join(map(_inhibit_rule, inhibitions)),
-    } | {f"rules/{name}.yml": _rule_file(name, file, site) for name, file in rules.items()}
+    } | {
+        f"{folder}/{name}.yml": _rule_file(name, file, site)
+        for folder, found in folders.items()
+        for name, file in found.items()
+    }
 
 
 def _inhibit_rule(row: Inhibition) -> str:

@@ -43,6 +43,8 @@ class Fired:
     severity: str = "critical"
     value: str = ""
     """As the summary shows it."""
+    agents: tuple[str, ...] = ()
+    """Whose pages it links to, where it is not about one agent."""
 
 
 @dataclass(frozen=True, slots=True)

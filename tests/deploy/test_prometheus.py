@@ -14,23 +14,27 @@ import yaml
 from exporter.families import EVERY
 from exporter.reasons import REASONS, UNTESTABLE, Reason, Stage
 from tests.deploy.alert_cases import AGENT, CASES, LOST, Case, Fired, of, offered, port
+from tests.deploy.slo_cases import SLO_CASES, SLOW_CASES
+from tests.deploy.vantage_cases import VANTAGE_CASES
 from tools.alerts import AGENT as AGENT_LABELS
-from tools.alerts import CRITICAL_DAYS, FOLDER, INHIBITIONS, JOB, RULES, STAGES, WARNING_DAYS, files
+from tools.alerts import CRITICAL_DAYS, FOLDER, INHIBITIONS, JOB, OPTIONAL, RULES, STAGES, WARNING_DAYS, files
 from tools.alerts.thresholds import ALERTS_BY_FAILURE, CAN_WARN, FAILURES_BY_STAGE, NO_TICKET, STS
 from tools.annotations import DOCS, GRAFANA, PAGE
 from tools.prometheus import Alert, Record
 
 ROOT = FOLDER.parents[1]
 RUNBOOKS = ROOT / "docs/runbooks"
-ROWS = [row for file in RULES.values() for group in file.groups for row in group.rules]
+SHIPPED = [row for file in RULES.values() for group in file.groups for row in group.rules]
+ROWS = [*SHIPPED, *(row for file in OPTIONAL.values() for group in file.groups for row in group.rules)]
 ALERTS = [row for row in ROWS if isinstance(row, Alert)]
 RECORDS = [row for row in ROWS if isinstance(row, Record)]
+EVERY_CASE = (*CASES, *VANTAGE_CASES, *SLO_CASES, *SLOW_CASES)
 LEVELS = {(row.name, row.severity): row for row in ALERTS}
 NAMES = sorted({row.name for row in ALERTS})
 
 Yaml = dict[str, Any]
 
-rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+rows = pytest.mark.parametrize("row", SHIPPED, ids=lambda row: row.name)
 alerts = pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: f"{alert.name}-{alert.severity}")
 names = pytest.mark.parametrize("name", NAMES)
 
@@ -114,7 +118,10 @@ def received(fired: Fired) -> Yaml:
     row = LEVELS[fired.alert, fired.severity]
     links = {"reason_url": " ".join(f"{DOCS}/reasons.md#{reason}" for reason in fired.reasons)} if row.help else {}
     if row.links:
-        links |= {"page_url": PAGE + row.links.page, "dashboard_url": GRAFANA + row.links.dashboard}
+        links |= {"dashboard_url": GRAFANA + row.links.dashboard}
+        page = (PAGE + row.links.page) if row.links.page else ""
+        of_each = " ".join(page.replace("{{ $labels.instance }}", instance) for instance in fired.agents)
+        links |= {"page_url": of_each if row.links.agents else page} if page else {}
     return {
         "exp_labels": fired.labels | {"severity": fired.severity},
         "exp_annotations": {name: rendered(text, fired) for name, text in links.items()}
@@ -137,10 +144,16 @@ def rendered(template: str, fired: Fired) -> str:
     return re.sub(r"\{\{ (urlquery |or )?(.+?) \}\}", term, template)
 
 
-def play(folder: Path, tests: Sequence[Yaml], interval: str, first: Sequence[str] = ()) -> None:
-    """Have promtool evaluate all rules on these tests, groups that are named first."""
+def play(
+    folder: Path,
+    tests: Sequence[Yaml],
+    interval: str,
+    first: Sequence[str] = (),
+    folders: tuple[str, ...] = ("rules/",),
+) -> None:
+    """Have promtool evaluate all rules of some folders on these tests, groups that are named first."""
     file = folder / "tests.yml"
-    shipped = [str(FOLDER / name) for name in files() if name.startswith("rules/")]
+    shipped = [str(FOLDER / name) for name in files() if name.startswith(folders)]
     order = {"group_eval_order": [*first]} if first else {}
     document = {"rule_files": shipped, "evaluation_interval": interval, "tests": [*tests]}
     file.write_text(yaml.safe_dump(document | order))
@@ -162,14 +175,16 @@ def test_an_offer_of_starttls_is_remembered_for_7_days(tmp_path: Path, days: int
 
 @alerts
 def test_a_story_makes_it_fire(alert: Alert) -> None:
-    assert (alert.name, alert.severity) in {(fired.alert, fired.severity) for case in CASES for fired in case.fires}
+    assert (alert.name, alert.severity) in {
+        (fired.alert, fired.severity) for case in EVERY_CASE for fired in case.fires
+    }
 
 
 @alerts
 def test_a_story_that_comes_close_must_not_make_it_fire(alert: Alert) -> None:
     spared = [
         case
-        for case in CASES
+        for case in EVERY_CASE
         if case.spares == alert.name
         and (alert.name, alert.severity) not in {(fired.alert, fired.severity) for fired in case.fires}
     ]
@@ -178,7 +193,7 @@ def test_a_story_that_comes_close_must_not_make_it_fire(alert: Alert) -> None:
 
 
 def test_no_story_is_told_twice() -> None:
-    assert len({case.name for case in CASES}) == len(CASES)
+    assert len({case.name for case in EVERY_CASE}) == len(EVERY_CASE)
 
 
 # --- the alerts -----------------------------------------------------------------------------------------------

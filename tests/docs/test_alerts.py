@@ -6,11 +6,12 @@ import pytest
 
 from exporter.reasons import Reason
 from tools.alert_page import FILE, page, tickets
-from tools.alerts import RULES
+from tools.alerts import OPTIONAL, RULES
 from tools.alerts.thresholds import CAN_WARN, NO_TICKET
 from tools.prometheus import Alert
 
-NAMES = {row.name for file in RULES.values() for group in file.groups for row in group.rules if isinstance(row, Alert)}
+FILES = RULES | OPTIONAL
+NAMES = {row.name for file in FILES.values() for group in file.groups for row in group.rules if isinstance(row, Alert)}
 
 
 def rows(heading: str) -> list[list[str]]:

@@ -4,11 +4,16 @@ from tools.alerts.thresholds import (
     ABSENT,
     ALERTS_BY_FAILURE,
     BLIND,
+    ERROR_BUDGET_BURNS,
     EXPIRES_SOON,
     HOST_DOWN,
     MX_HOST_DOWN,
     OUTDATED,
     PORT_FAILING,
+    VANTAGE_ALONE,
+    VANTAGE_DISAGREES,
+    VANTAGE_HOST_DOWN,
+    VANTAGE_PORT_DOWN,
 )
 from tools.annotations import OF_AGENT
 from tools.prometheus import Inhibition
@@ -17,6 +22,8 @@ ABOUT_AGENTS = "|".join((ABSENT, BLIND, "SmtpExporter.*"))
 OF_HOST = (*OF_AGENT, "host")
 """Without the target: two targets may watch the same host."""
 PORT_ALERTS = "|".join((*ALERTS_BY_FAILURE.values(), PORT_FAILING))
+ON_PROBES = f"SmtpAddressDown|SmtpProbesFailing|SmtpNameUnresolved|{MX_HOST_DOWN}"
+BY_VANTAGE = f"{VANTAGE_HOST_DOWN}|{VANTAGE_PORT_DOWN}"
 
 INHIBITIONS = (
     Inhibition("An agent that cannot be scraped or sees nothing explains all that it reports.",
@@ -30,6 +37,14 @@ INHIBITIONS = (
     Inhibition("A page on a port explains the tickets on its host.",
                (f"alertname =~ {PORT_ALERTS}",), (f"alertname =~ SmtpAddressDown|SmtpNameUnresolved|{MX_HOST_DOWN}",),
                OF_HOST),
+    Inhibition("And so does what the vantage points say of it, for each of them.",
+               (f"alertname =~ {BY_VANTAGE}|{VANTAGE_DISAGREES}",), (f"alertname =~ {ON_PROBES}", "vantage != \"\""),
+               ("cluster", "host")),
+    Inhibition("An agent that is gone explains that another vantage point is alone.",
+               (f"alertname =~ {ABSENT}|{BLIND}",), (f"alertname = {VANTAGE_ALONE}",), ("cluster",)),
+    Inhibition("An incident explains that it spends the error budget.",
+               (f"alertname =~ {PORT_ALERTS}|{HOST_DOWN}|{BY_VANTAGE}",), (f"alertname = {ERROR_BUDGET_BURNS}",),
+               ("cluster", "target", "host")),
     Inhibition("A renewed certificate that is not loaded is why the old one expires.",
                (f"alertname = {OUTDATED}",), (f"alertname = {EXPIRES_SOON}", "severity = warning"),
                (*OF_HOST, "target")),

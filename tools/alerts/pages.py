@@ -6,18 +6,12 @@ no mail, the domain and not its MX hosts; of many at once, their number.
 """
 
 from exporter.reasons import Reason
+from tools.alerts.incidents import AGENTS, EXPLAINED
 from tools.alerts.states import (
     AGENT,
-    DOMAIN_PAGE,
-    EXPLAINED,
-    HOST_INCIDENT,
-    HOST_PAGE,
-    MANY_DOMAINS_FAILING,
-    MANY_HOSTS_FAILING,
     MX,
     OVERWRITTEN,
     PORT_FAILING,
-    PORT_PAGE,
 )
 from tools.alerts.thresholds import (
     ALERTS_BY_FAILURE,
@@ -61,7 +55,7 @@ MX_PROBLEMS = Asked(
     OF_DOMAIN,
 )
 WHY_DOMAIN = Asked(f"{DOMAIN_PROBLEMS.query} or {MX_PROBLEMS.query}", (*DOMAIN_PROBLEMS.labels, *MX_PROBLEMS.labels))
-FAILING_HOSTS = asked(HOST_INCIDENT, OF_AGENT)
+FAILING_HOSTS = asked(AGENTS["host:candidates"], OF_AGENT)
 FAILING_MX = asked(EXPLAINED, OF_AGENT)
 FAILING_DOMAINS = asked("smtp_domain_success", OF_AGENT, " == 0")
 
@@ -77,7 +71,8 @@ SUMMARIES = {
 
 def _of_port(name: str, failure: str, summary: str) -> Alert:
     text = f"{PORT}: {ON_PORT.each(REASON + AT)}{ON_PORT.otherwise(NO_RESULT)}."
-    expr = f'max without (failure) ({PORT_PAGE}{{failure="{failure}"}}){f" unless {LOST}" if failure == "tls" else ""}'
+    lost = f" unless {LOST}" if failure == "tls" else ""
+    expr = f'max without (failure) ({AGENTS["port:page"]}{{failure="{failure}"}}){lost}'
     return Alert(name, "critical", expr, "", f"{AT_PORT} {summary}.", text, ON_PORT.links(), OF_PORT_LINKS)
 
 
@@ -99,24 +94,24 @@ STARTTLS = (
 )  # fmt: skip
 
 PORTS_AND_HOSTS = (
-    Alert(HOST_DOWN, "critical", HOST_PAGE, "", "{{ $labels.host }} is down: no port of it answers.",
+    Alert(HOST_DOWN, "critical", AGENTS["host:page"], "", "{{ $labels.host }} is down: no port of it answers.",
           f"{HOST}: {ON_HOST.each(f'{{{{ .Labels.port }}}} {REASON}{AT}', 'port')}{ON_HOST.otherwise(NO_RESULT)}.",
           ON_HOST.links(), OF_HOST_LINKS),
     *(_of_port(ALERTS_BY_FAILURE[failure], failure, summary) for failure, summary in SUMMARIES.items()),
     _of_port(PORT_FAILING_ALERT, MIXED, "fails every probe, at changing stages"),
-    Alert(MANY_HOSTS_DOWN, "critical", MANY_HOSTS_FAILING, "",
+    Alert(MANY_HOSTS_DOWN, "critical", AGENTS.many_hosts, "",
           "{{ $value }} mail servers fail at the same time.",
           "{{ $labels.instance }} sees a network or a provider fail, rather than single servers: "
           f"{FAILING_HOSTS.names('host')}.", links=OF_AGENT_LINKS),
 )  # fmt: skip
 
 DOMAINS = (
-    Alert(DOMAIN_BROKEN, "critical", DOMAIN_PAGE, "1m", "{{ $labels.domain }} gets no mail.",
+    Alert(DOMAIN_BROKEN, "critical", AGENTS["domain:page"], "1m", "{{ $labels.domain }} gets no mail.",
           f"No mail reaches {DOMAIN}: {DOMAIN_PROBLEMS.reasons()}"
           f"{DOMAIN_PROBLEMS.otherwise('none of its MX hosts works')}. MX hosts: "
           f"{MX_PROBLEMS.each(f'{{{{ .Labels.host }}}} {REASON}{AT}', 'host')}{MX_PROBLEMS.otherwise(NO_RESULT)}.",
           WHY_DOMAIN.links(), OF_DOMAIN_LINKS),
-    Alert(MANY_DOMAINS_BROKEN, "critical", MANY_DOMAINS_FAILING, "", "{{ $value }} domains get no mail.",
+    Alert(MANY_DOMAINS_BROKEN, "critical", AGENTS.many_domains, "", "{{ $value }} domains get no mail.",
           f"No mail reaches {FAILING_DOMAINS.names('domain')}. Their MX hosts that fail: {FAILING_MX.names('host')}"
           f"{FAILING_MX.otherwise('none')}.", links=OF_AGENT_LINKS),
 )  # fmt: skip

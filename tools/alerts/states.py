@@ -11,7 +11,6 @@ vantage) survive. Where levels of different targets meet it is by `AGENT`, or by
 
 from exporter.reasons import Reason
 from tools.alerts.thresholds import (
-    BLIND,
     FAILURES,
     FAILURES_BY_STAGE,
     HOLD_EVALUATIONS,
@@ -19,11 +18,7 @@ from tools.alerts.thresholds import (
     LONG_INTERVAL,
     LONG_KEPT,
     LOOKUPS,
-    MANY_DOMAINS,
-    MANY_HOSTS,
-    MIXED,
     SCRAPE_INTERVAL,
-    SETTLED,
     UNREACHABLE,
     stages,
 )
@@ -33,8 +28,6 @@ PROBLEM = "stage, reason, severity, primary"
 AGENT = "cluster, vantage, job, instance"
 """The labels of one agent; where a scrape configuration sets no cluster and no vantage these are empty."""
 UP = f"unless on ({AGENT}) up == 1"
-BLIND_NOW = f'on ({AGENT}) last_over_time(ALERTS{{alertname="{BLIND}",alertstate="firing"}}[@{KEPT}])'
-BLOCKED_NOW = f"unless on ({AGENT}, port) min without (family) (smtp_egress_port_blocked) == 1"
 OVERWRITTEN = f"unless on ({AGENT}) agent:smtp_labels:overwritten"
 """Nothing is said about a server whose labels are not its own."""
 
@@ -43,10 +36,7 @@ PORT_FAILURES, HOST_DOWN = "port:smtp_probe_problem:failing", "host:smtp_probe_s
 UNREACHABLE_HOSTS = "host:smtp_probe_success:unreachable"
 PARTLY_DOWN = "host:smtp_probe_success:partly_down"
 DOMAIN_DOWN = "domain:smtp_domain_success:down"
-PORT_PAGE, HOST_PAGE, DOMAIN_PAGE = (f"{level}:smtp_incident:page" for level in ("port", "host", "domain"))
-PORT_INCIDENT, HOST_INCIDENT = (f"{level}:smtp_incident:candidates" for level in ("port", "host"))
-MANY_HOSTS_FAILING, MANY_DOMAINS_FAILING = "agent:smtp_incident:many_hosts", "agent:smtp_incident:many_domains"
-MX, EXPLAINED = "host:smtp_domain_mx_info:max", "port:smtp_incident:explained_by_domain"
+PORT_INCIDENT, MX = "port:smtp_incident:candidates", "host:smtp_domain_mx_info:max"
 TESTED, GOOD, DOWN = (f"port:smtp_probe_success:{what}" for what in ("tested", "max", "down"))
 BAD_SINCE = "port:smtp_probe_success:bad_since"
 PRIMARY = "endpoint:smtp_probe_problem:primary"
@@ -72,24 +62,6 @@ def lasts(name: str, exists: str, ends: str) -> str:
     return f"""
         (({before}) and {exists} or ({before}) {UP})
         {ends}"""
-
-
-def told_by_another(page: str, incident: str, labels: str, many: str) -> str:
-    """What needs no page of its own: many fail at once, or the agent is blind. But what was a page stays it.
-
-    Args:
-        page: the record of what is a page.
-        incident: what fails.
-        labels: those that tell one incident of an agent from another.
-        many: the record of many incidents.
-    """
-    return f"""unless (
-             (
-                 {incident} and ignoring ({labels}) last_over_time({many}[@3m])
-               or {incident} and {BLIND_NOW}
-             )
-             unless last_over_time({page}[@5m])
-           )"""
 
 
 STATES = (
@@ -202,72 +174,11 @@ STATES = (
            ) >= bool 0
            or {lasts(DOMAIN_DOWN, "smtp_domain_mx_records", "unless smtp_domain_success == 1")}
            """),
-    Record(EXPLAINED, "Ports that fail as the MX hosts of a domain that gets no mail, for whatever target.", f"""
-           max by ({AGENT}, host, port) (
-             {PORT_FAILING} and on ({AGENT}, target, host) (
-               smtp_domain_mx_info and on ({AGENT}, target, domain) {DOMAIN_DOWN}
-             )
-           )
-           or last_over_time({EXPLAINED}[@5m]) and on ({AGENT}, host, port) {PORT_FAILING} {UP}
-           """),
     Record(PORT_INCIDENT, f"Ports that fail, and for {KEPT} after; where probes are seldom, {LONG_KEPT}.", f"""
            last_over_time({PORT_FAILING}[@{KEPT}])
            or
              last_over_time({PORT_FAILING}[@{LONG_KEPT}])
              and max without (address) (smtp_probe_interval_seconds) > @@{LONG_INTERVAL}
-           """),
-    Record(HOST_INCIDENT, "Hosts with something that a page could be about.", f"""
-           (
-               last_over_time({HOST_DOWN}[@{KEPT}])
-             or max without (port) (
-               {PORT_INCIDENT} unless on ({AGENT}, host, port) last_over_time({EXPLAINED}[@{KEPT}])
-             )
-           )
-           unless on ({AGENT}, target, host) {MX}
-           {OVERWRITTEN}
-           """),
-    Record(MANY_HOSTS_FAILING, f"How many hosts fail, where they are {MANY_HOSTS} or more: one network, not each.", f"""
-           count without (host) (max without (target) ({HOST_INCIDENT})) >= {MANY_HOSTS}
-           """),
-    Record(MANY_DOMAINS_FAILING, f"How many domains get no mail, where they are {MANY_DOMAINS} or more.", f"""
-           count without (domain) (
-             max without (target) (last_over_time({DOMAIN_DOWN}[@{KEPT}]) {OVERWRITTEN})
-           ) >= {MANY_DOMAINS}
-           """),
-    Record(HOST_PAGE, "Hosts that are a page of their own; once they are, they stay it.", f"""
-           last_over_time({HOST_DOWN}[@{KEPT}]) and {HOST_INCIDENT}
-           unless on ({AGENT}, host) last_over_time({EXPLAINED}[@{KEPT}])
-           {told_by_another(HOST_PAGE, f"last_over_time({HOST_DOWN}[@{KEPT}])", "target, host", MANY_HOSTS_FAILING)}
-           """),
-    Record("port:smtp_incident:to_tell",
-           "Ports that are a page of their own; once they are, they stay it. Their host's other ports have a minute to "
-           "be probed.", f"""
-           {PORT_INCIDENT} and last_over_time({PORT_INCIDENT}[@5m] offset @1m)
-           unless on ({AGENT}, target, host) {MX}
-           unless on ({AGENT}, host, port) last_over_time({EXPLAINED}[@{KEPT}])
-           unless ignoring (port) last_over_time({HOST_DOWN}[@{SETTLED}])
-           {BLOCKED_NOW}
-           {OVERWRITTEN}
-           {told_by_another("port:smtp_incident:to_tell", PORT_INCIDENT, "target, host, port", MANY_HOSTS_FAILING)}
-           """),
-    Record("port:smtp_incident:way", f"Those that failed in one way only in the last {KEPT}, and the way.", f"""
-           last_over_time({PORT_FAILURES}[@{KEPT}]) and ignoring (failure) port:smtp_incident:to_tell
-           unless ignoring (failure) (count without (failure) (last_over_time({PORT_FAILURES}[@{KEPT}])) > 1)
-           """),
-    Record(PORT_PAGE,
-           f"The same with the way in which they fail. It stays that of the beginning, so that one incident is one "
-           f"alert, unless the port cannot be reached at all for {KEPT}; {MIXED} where there were several.", f"""
-           port:smtp_incident:way{{failure="{UNREACHABLE}"}}
-           or ignoring (failure)
-             last_over_time({PORT_PAGE}[@5m]) and ignoring (failure) port:smtp_incident:to_tell
-           or ignoring (failure) port:smtp_incident:way
-           or ignoring (failure) label_replace(port:smtp_incident:to_tell, "failure", "{MIXED}", "", "")
-           """),
-    Record(DOMAIN_PAGE, "Domains that are a page of their own; once they are, they stay it.", f"""
-           last_over_time({DOMAIN_DOWN}[@{KEPT}])
-           {OVERWRITTEN}
-           {told_by_another(DOMAIN_PAGE, f"last_over_time({DOMAIN_DOWN}[@{KEPT}])", "target, domain",
-                            MANY_DOMAINS_FAILING)}
            """),
 )  # fmt: skip
 

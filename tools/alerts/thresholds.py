@@ -38,6 +38,14 @@ alert that ends while it is inhibited is never told as resolved."""
 HOLD_EVALUATIONS = 240
 """Evaluations for which an incident lasts without results: two hours at one every 30 s."""
 
+SILENT_EVALUATIONS = 10
+"""Evaluations for which a vantage point without results still votes that a port fails: five minutes, for a restart."""
+OBJECTIVE = 0.999
+"""The share of 30 days in which a port is to be available."""
+BURN_RATES = (("critical", "10m", "1h", "5m", 14.4), ("warning", "1h", "3d", "6h", 1))
+"""How fast an error budget burns, over a long and a short window, and for how long, until somebody hears of it (Google,
+The Site Reliability Workbook, chapter 5). A failure of five minutes is not critical."""
+
 UNREACHABLE, MIXED = "unreachable", "mixed"
 PORT_DOWN, PORT_FAILING, HOST_DOWN = "SmtpPortDown", "SmtpPortFailing", "SmtpHostDown"
 MANY_HOSTS_DOWN, MANY_DOMAINS_BROKEN = "SmtpManyHostsDown", "SmtpManyDomainsBroken"
@@ -46,6 +54,11 @@ BLOCKED, BLIND, ABSENT = "SmtpPortBlocked", "SmtpAgentBlind", "SmtpExporterAbsen
 OVERWRITTEN = "SmtpLabelsOverwritten"
 EXPIRES_SOON, OUTDATED = "SmtpCertificateExpiresSoon", "SmtpCertificateOutdated"
 MISTAKE = "SmtpExporterInternalError"
+VANTAGE_PORT_DOWN, VANTAGE_HOST_DOWN = "SmtpVantagePortDown", "SmtpVantageHostDown"
+VANTAGE_DOMAIN_BROKEN, VANTAGE_DISAGREES = "SmtpVantageDomainBroken", "SmtpVantageDisagrees"
+VANTAGE_MANY_HOSTS_DOWN, VANTAGE_MANY_DOMAINS_BROKEN = "SmtpVantageManyHostsDown", "SmtpVantageManyDomainsBroken"
+VANTAGE_DISAGREES_ON_DOMAIN = "SmtpVantageDisagreesOnDomain"
+VANTAGE_ALONE, ERROR_BUDGET_BURNS = "SmtpVantageAlone", "SmtpErrorBudgetBurns"
 
 FAILURES_BY_STAGE: dict[Stage, str] = {
     Stage.DNS: UNREACHABLE,

@@ -1,12 +1,12 @@
 """Tickets: what works and is about to fail, fails now and then, or fails where others take over."""
 
 from exporter.reasons import Stage
+from tools.alerts.incidents import EXPLAINED
 from tools.alerts.pages import ON_HOST
 from tools.alerts.states import (
     AGENT,
     BAD_SINCE,
     ENDPOINT_FAILING,
-    EXPLAINED,
     GOOD,
     HOST_DOWN,
     MX,

@@ -1,7 +1,8 @@
 """Availability in 30 days against an objective, and how the same port looks from several vantage points."""
 
+from tools.alerts.thresholds import OBJECTIVE
 from tools.dashboards.columns import PORT, TARGET, TO_ENDPOINT, TO_HOST, least, most
-from tools.dashboards.thresholds import ALL_GOOD, COVERED, NONE_BETTER, NONE_GOOD, OBJECTIVE, STATE
+from tools.dashboards.thresholds import ALL_GOOD, COVERED, NONE_BETTER, NONE_GOOD, STATE
 from tools.grafana import Column, Panel
 
 MISSING = "No data. Is optional/slo.yml loaded?"

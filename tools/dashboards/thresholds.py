@@ -12,8 +12,6 @@ NONE_BETTER: tuple[Threshold, ...] = (GOOD, None), (DOUBTFUL, 1)
 ON_TIME: tuple[Threshold, ...] = (GOOD, None), (DOUBTFUL, 0.25)
 """Seconds: probes spread over a minute do not mind less, and figures of milliseconds mean nothing beyond."""
 
-OBJECTIVE = 0.999
-"""The share of the time that a port is to be available in 30 days."""
 COVERED = 0.9
 """A port that could be tested for less of the time has no availability worth the name."""
 
