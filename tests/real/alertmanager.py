@@ -25,16 +25,18 @@ class Told:
 
 @dataclass(slots=True)
 class Webhook:
-    """A receiver: all it was told, in order."""
+    """A receiver: all notifications it got, in order."""
 
     url: str = ""
-    told: list[Told] = field(default_factory=list)
     notifications: list[list[Told]] = field(default_factory=list)
-    """The same, notification by notification."""
+
+    def told(self, since: int = 0, until: int | None = None) -> list[Told]:
+        """Give the alerts of these notifications."""
+        return [one for notification in self.notifications[since:until] for one in notification]
 
     def now(self) -> dict[tuple[tuple[str, str], ...], Told]:
         """Give what was said last of each alert, by its labels."""
-        return {tuple(sorted(one.labels.items())): one for one in [*self.told]}
+        return {tuple(sorted(one.labels.items())): one for one in self.told()}
 
     def firing(self) -> list[Told]:
         """Give the alerts that fire, as far as it was told."""
@@ -49,9 +51,9 @@ def webhook() -> Iterator[Webhook]:
     class Receive(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             notification: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            alerts = [Told(one["status"], one["labels"], one["annotations"]) for one in notification["alerts"]]
-            receiver.told += alerts
-            receiver.notifications.append(alerts)
+            receiver.notifications.append(
+                [Told(one["status"], one["labels"], one["annotations"]) for one in notification["alerts"]]
+            )
             self.send_response(200)
             self.end_headers()
 
@@ -61,8 +63,10 @@ def webhook() -> Iterator[Webhook]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receive) as server:
         receiver.url = f"http://127.0.0.1:{server.server_port}/"
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
-        yield receiver
-        server.shutdown()
+        try:
+            yield receiver
+        finally:
+            server.shutdown()
 
 
 def run_alertmanager(directory: Path, port: int) -> contextlib.AbstractContextManager[Server]:

@@ -5,7 +5,6 @@ A zone is signed by Knot as it is served, or here: then its signatures may be of
 
 import contextlib
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +21,7 @@ import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.patience import PATIENCE
-from tests.real.knot import KNOTD, configuration
+from tests.real.knot import KNOTD, configuration, reload_zone
 from tests.real.processes import Server, running, wait_until
 
 PORTS = {"Knot": 5300, "Unbound": 53}
@@ -128,8 +127,7 @@ def run_dnssec(directory: Path, zones: Mapping[str, Zone]) -> Iterator[Server]:
 def publish(directory: Path, name: str, text: str) -> None:
     """Serve another text of a zone that Knot signs; its serial must be a later one."""
     (directory / f"{name}.zone").write_text(text)
-    command: list[str | Path] = ["knotc", "-c", directory / "Knot" / "conf", "--blocking", "zone-reload", name]
-    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
+    reload_zone(directory / "Knot" / "conf", name)
 
 
 def _key_of(name: str, knot: Server) -> str:

@@ -2,9 +2,11 @@
 
 import contextlib
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.patience import PATIENCE
 from tests.real.processes import Server, running
 
 KNOTD = shutil.which("knotd", path="/usr/sbin")
@@ -46,3 +48,9 @@ def run_knot(directory: Path, zone: str, port: int = 53) -> Iterator[None]:
     (directory / "conf").write_text(configuration(directory, port) + "  - domain: lab.test\n")
     with running(Server("Knot", directory, {"dns": port}), [str(KNOTD), "-c", directory / "conf"]):
         yield
+
+
+def reload_zone(configuration: Path, name: str) -> None:
+    """Have it read the file of a zone again; the serial must be a later one."""
+    command: list[str | Path] = ["knotc", "-c", configuration, "--blocking", "zone-reload", name]
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)

@@ -38,7 +38,15 @@ class Namespace:
 
     def filter(self, hook: str, rules: Iterable[str]) -> None:
         """Put these rules of nft(8), and no others, at a hook: input or output."""
-        chain = f"type filter hook {hook} priority 0;"
+        self._chain(f"type filter hook {hook} priority 0;", rules)
+
+    def redirect(self, port: int, *ports: int) -> None:
+        """Send the connections that come in to a port to these ports in turn, and filter nothing."""
+        turns = ", ".join(f"{turn} : {each}" for turn, each in enumerate(ports))
+        rule = f"tcp dport {port} redirect to :numgen inc mod {len(ports)} map {{ {turns} }}"
+        self._chain("type nat hook prerouting priority -100;", [rule])
+
+    def _chain(self, chain: str, rules: Iterable[str]) -> None:
         self._feed(["nft", "-f", "-"], ["flush ruleset", "table inet t {", "chain c {", chain, *rules, "}", "}"])
 
     def _feed(self, command: list[str], lines: Iterable[str]) -> None:

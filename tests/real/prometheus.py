@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -41,20 +42,30 @@ class Prometheus:
             urllib.error.HTTPError: the expression is wrong.
         """
         question = urllib.parse.urlencode({"query": expression})
-        with OPENER.open(
-            f"http://127.0.0.1:{self.server.port('web')}/api/v1/query?{question}", timeout=PATIENCE
-        ) as answer:
-            result = json.load(answer)["data"]["result"]
+        result = self._data(f"query?{question}")["result"]
         return [Sample(series["metric"], float(series["value"][1])) for series in result]
 
     def reload(self) -> None:
-        """Have it read its configuration and rules anew.
+        """Have it read its configuration and rules anew, and gather its Alertmanagers where it has any.
+
+        Until it has, for 5 s, it sends no alert, and those that fire then only a minute later.
 
         Raises:
             urllib.error.HTTPError: they are wrong.
         """
+        known = self._alertmanagers()
         with OPENER.open(f"http://127.0.0.1:{self.server.port('web')}/-/reload", data=b"", timeout=PATIENCE):
             pass
+        wait_until(lambda: len(self._alertmanagers()) >= len(known), PATIENCE, self.server.log)
+
+    def _alertmanagers(self) -> list[object]:
+        found: list[object] = self._data("alertmanagers")["activeAlertmanagers"]
+        return found
+
+    def _data(self, path: str) -> dict[str, Any]:
+        with OPENER.open(f"http://127.0.0.1:{self.server.port('web')}/api/v1/{path}", timeout=PATIENCE) as answer:
+            data: dict[str, Any] = json.load(answer)["data"]
+        return data
 
     def wait_for(self, expression: str, timeout: float = PATIENCE) -> list[Sample]:
         """Evaluate an expression until it gives something.
