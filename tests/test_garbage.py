@@ -36,3 +36,17 @@ async def test_what_is_new_is_looked_at_though_as_much_is_freed_as_is_made(monke
     assert 1 in looked
     assert not any(each is new[0] for each in (*gc.get_objects(0), *gc.get_objects(1))), "it is old now"
     assert sum(isinstance(each, Link) for each in gc.get_objects()) == 1
+
+
+def test_what_a_crowd_of_probes_holds_begins_no_collection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gc, "freeze", lambda: None)  # it is for good
+    thresholds, began = gc.get_threshold(), list[str]()
+    gc.collect()
+    garbage.forget_the_lasting()
+    gc.callbacks.append(lambda phase, _: began.append(phase))
+    try:
+        assert len([Link() for _ in range(10_000)]) == 10_000
+    finally:
+        gc.callbacks.pop()
+        gc.set_threshold(*thresholds)
+    assert began == []

@@ -178,5 +178,6 @@ def test_a_certificate_that_openssl_cannot_read_is_said_to_be_malformed() -> Non
     unreadable = replace(Raw(), subject=named(b"\xff")).der  # no UTF8String
     with pytest.raises(crypto.Error) as raised:
         crypto.load_certificate(crypto.FILETYPE_ASN1, unreadable)
-    queue = [*raised.value.args[0], ("SSL routines", "", "asn1 lib")]  # as a handshake leaves it
-    assert str(_translated(SSL.Error(queue))) == "a certificate or a signature is malformed: invalid utf8string"
+    read = [(library, reason) for library, _, reason in raised.value.args[0]]
+    queue = [*read, ("SSL routines", "asn1 lib")]  # as a handshake leaves it
+    assert str(_translated(queue)) == "a certificate or a signature is malformed: invalid utf8string"

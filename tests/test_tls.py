@@ -81,6 +81,17 @@ def test_data_is_read_whole_however_it_is_cut(zoo: "Zoo", size: int) -> None:
     assert got == content + b"and more"
 
 
+def test_what_is_longer_than_a_record_is_written_whole(zoo: "Zoo") -> None:
+    ours, _ = established(zoo)
+    ours.write(b"x" * 100_000)
+    sizes, data = list[int](), ours.outgoing()
+    while data:
+        size = int.from_bytes(data[3:5])
+        sizes.append(size - 17)  # content type and tag (RFC 8446 5.2)
+        data = data[5 + size :]
+    assert sum(sizes) == 100_000
+
+
 def test_a_server_that_would_renegotiate_is_refused(zoo: "Zoo") -> None:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_max_proto_version(SSL.TLS1_2_VERSION)

@@ -67,10 +67,11 @@ def assess(result: Result, known: History = NOTHING_KNOWN, *, excuse: bool = Tru
     """
     expect = expected(result, known)
     closed = expect.port == "closed"
-    untestable = result.untestable or (refuses_client(result) if excuse and not closed else None)
+    found = list(_port_closed(result, expect) if closed else _all(result, expect, known))
+    refused = bool(found) and excuse and not closed  # a refusal is a problem, too
+    untestable = result.untestable or (refuses_client(result) if refused else None)
     if known.blocked and not result.connected:
         untestable = untestable or Untestable.EGRESS_BLOCKED
-    found = list(_port_closed(result, expect) if closed else _all(result, expect, known))
     asked = trust(result, expect, known)
     if asked == "dane_ee":
         found = [each for each in found if each.reason not in OF_CERTIFICATES]

@@ -102,14 +102,12 @@ def of_domain(state: DomainState, hosts: Iterable[State]) -> Lines:
 
 
 def _lines(family: Family | DomainFamily, samples: Iterable[Sample]) -> str:
-    if family.fleeting:
-        names = family.labels
-        lines = [
-            f"{PLACE}{_own(names, own) if own else ''}}} {number(value)}\n" for own, value in samples if isfinite(value)
-        ]
-    else:
-        lines = [_line(_own(family.labels, own), number(value)) for own, value in samples if isfinite(value)]
-    return lines[0] if len(lines) == 1 else "".join(lines)
+    lines = ""
+    for own, value in samples:
+        if isfinite(value):
+            said = _own(family.labels, own) if own else ""
+            lines += f"{PLACE}{said}}} {number(value)}\n" if family.fleeting else _line(said, number(value))
+    return lines
 
 
 @lru_cache(maxsize=1 << 13)

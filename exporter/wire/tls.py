@@ -1,20 +1,22 @@
-"""TLS between two memory buffers, by pyOpenSSL: what goes in and out are bytes, sockets are no business of this file.
+"""TLS between two memory buffers, by OpenSSL: what goes in and out are bytes, sockets are no business of this file.
 
 Its OpenSSL is that of `cryptography`'s wheel, the same on every Python: 4.0 shakes hands in two thirds of the time that
 3.0, Debian 12's, takes. One context for all; it looks and does not protect: `trust` judges afterwards.
+The context is pyOpenSSL's. A connection calls OpenSSL itself: pyOpenSSL's raises an exception wherever more must come
+from the peer, and takes a tenth of the bytecode of a probe.
 """
 
-import contextlib
 from functools import cache, lru_cache
+from typing import Any
 
-from OpenSSL import SSL, crypto
-from OpenSSL._util import ffi, lib  # for what pyOpenSSL has no public call
+from OpenSSL import SSL
+from OpenSSL._util import ffi, lib, text
 
 from exporter.model import Session
 from exporter.wire.errors import ClosedError, TlsError
 from exporter.wire.handshake import RecordBoundary, ServerFlight
 
-NULL, BIO_get_mem_data = ffi.NULL, lib.BIO_get_mem_data
+NULL = ffi.NULL
 LEGACY_SERVER_CONNECT = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT (openssl/ssl.h), which pyOpenSSL does not name
 OPENSSL = SSL.OpenSSL_version(SSL.OPENSSL_VERSION).split()[1].decode()
 """The version of the OpenSSL that probes."""
@@ -23,8 +25,12 @@ GROUPS = b"X25519:P-256:P-384:X448:P-521:ffdhe2048:ffdhe3072"
 which OpenSSL would send a ClientHello of 1.5 kB: some servers and middleboxes hang on it."""
 ASN1 = "asn1 encoding routines"
 """What OpenSSL's error queue calls its reader of certificates and signatures."""
+MODES = lib.SSL_MODE_AUTO_RETRY | lib.SSL_MODE_ENABLE_PARTIAL_WRITE
+"""Without them OpenSSL reads one message at a time, and writes all that it is given."""
 PIECE = 4096
-"""Bytes read at a time: most messages are shorter, and pyOpenSSL makes room for that many each time."""
+"""Bytes read at a time: most messages are shorter."""
+BUFFER = ffi.new("char[]", PIECE)
+"""Where OpenSSL puts them, until they are copied at once."""
 MOST_HANDSHAKE_BYTES = 256 * 1024
 """OpenSSL takes 100 KiB of certificates, and any number of messages that it ignores."""
 MOST_MESSAGES = 64
@@ -54,11 +60,13 @@ class Tls:
     """Our end of one TLS connection, for this server name (RFC 6066 3: never a literal)."""
 
     def __init__(self, server_name: str | None) -> None:
-        self._connection = SSL.Connection(context())
-        lib.SSL_clear_mode(self._connection._ssl, lib.SSL_MODE_AUTO_RETRY)  # read one message at a time
+        self._ssl = ssl = ffi.gc(lib.SSL_new(context()._context), lib.SSL_free)
+        self._incoming, self._outgoing = lib.BIO_new(lib.BIO_s_mem()), lib.BIO_new(lib.BIO_s_mem())
+        lib.SSL_set_bio(ssl, self._incoming, self._outgoing)  # which frees them
+        lib.SSL_clear_mode(ssl, MODES)
         if server_name:
-            self._connection.set_tlsext_host_name(server_name.encode())
-        self._connection.set_connect_state()
+            lib.SSL_set_tlsext_host_name(ssl, server_name.encode())
+        lib.SSL_set_connect_state(ssl)
         self._flight = ServerFlight()
         self._fed = self._messages = 0
         self._agreed = self._rest = self._turned = False
@@ -80,12 +88,11 @@ class Tls:
             if not self._flight.over:
                 self._flight.feed(data)
                 refuse_large_group(self._flight)
-        self._connection.bio_write(data)
+        lib.BIO_write(self._incoming, data, len(data))
 
     def outgoing(self) -> bytes:
         """What is to be sent to the peer; empty where there is nothing."""
-        waiting = _pending(self._connection._from_ssl)
-        return self._connection.bio_read(waiting) if waiting else b""
+        return _drained(self._outgoing)
 
     def shake_hands(self) -> bool:
         """Go on with the handshake; whether it is finished.
@@ -94,14 +101,11 @@ class Tls:
             TlsError: it failed.
             ClosedError: the peer said close_notify.
         """
-        try:
-            self._connection.do_handshake()
-        except SSL.WantReadError:
-            return False
-        except SSL.Error as error:
-            raise _translated(error) from None
-        self._agreed = True
-        return True
+        result = lib.SSL_do_handshake(self._ssl)
+        if result <= 0:
+            self._check(result)
+        self._agreed = result == 1
+        return self._agreed
 
     def read(self) -> bytes | None:
         """Some bytes of one record; None where more must come from the peer first.
@@ -110,17 +114,13 @@ class Tls:
             TlsError: what came is no TLS, or an alert, or too much beside the application's data.
             ClosedError: the peer said close_notify.
         """
-        while (unread := _pending(self._connection._into_ssl)) or self._rest:
-            try:
-                data = self._connection.recv(PIECE)
-            except SSL.WantReadError:
-                self._rest = False
-                self._note_message(unread)
-            except SSL.Error as error:
-                raise _translated(error) from None
-            else:
-                self._rest = len(data) == PIECE
-                return data
+        while (unread := _pending(self._incoming)) or self._rest:
+            size = lib.SSL_read(self._ssl, BUFFER, PIECE)
+            self._rest = size == PIECE
+            if size > 0:
+                return ffi.buffer(BUFFER, size)[:]  # type: ignore[no-any-return]  # bytes
+            self._check(size)
+            self._note_message(unread)
         return None
 
     def _note_message(self, unread: int) -> None:
@@ -128,7 +128,7 @@ class Tls:
 
         Nothing: it turns to what it has to answer, once after each record.
         """
-        left = _pending(self._connection._into_ssl)
+        left = _pending(self._incoming)
         if left < unread:
             self._turned = False
             if not (left or self._record.complete):
@@ -147,15 +147,14 @@ class Tls:
             TlsError: the connection is broken.
             ClosedError: we have said close_notify.
         """
-        try:
-            self._connection.sendall(data)
-        except SSL.Error as error:
-            raise _translated(error) from None
+        result = lib.SSL_write(self._ssl, data, len(data))
+        if result <= 0:
+            self._check(result)
 
     def say_goodbye(self) -> None:
         """Say close_notify; the peer's is not waited for (RFC 8446 6.1)."""
-        with contextlib.suppress(SSL.Error):  # it is broken: there is nothing to say
-            self._connection.shutdown()
+        if lib.SSL_shutdown(self._ssl) < 0:
+            _errors()  # it is broken: there is nothing to say
 
     @property
     def certificate_requested(self) -> bool:
@@ -166,7 +165,8 @@ class Tls:
         """What the handshake has shown so far."""
         if not self._agreed:
             return Session(chain=self._sent_chain())
-        version, cipher = self._connection.get_protocol_version_name(), self._connection.get_cipher_name() or ""
+        version = text(lib.SSL_get_version(self._ssl))
+        cipher = text(lib.SSL_CIPHER_get_name(lib.SSL_get_current_cipher(self._ssl)))
         flight = self._flight
         if version == "TLSv1.3":  # which tells nothing more in clear
             return Session(version, cipher, self._sent_chain())
@@ -181,14 +181,42 @@ class Tls:
 
     def _sent_chain(self) -> tuple[bytes, ...]:
         """The DER certificates the server sent, the leaf first; also after a handshake that failed late."""
-        chain = self._connection.get_peer_cert_chain() or ()
-        return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate) for certificate in chain)
+        chain = lib.SSL_get_peer_cert_chain(self._ssl)
+        return tuple(_der(lib.sk_X509_value(chain, each)) for each in range(lib.sk_X509_num(chain) if chain else 0))
+
+    def _check(self, result: int) -> None:
+        """Tell why a call failed that had this result; say nothing where more must come from the peer first.
+
+        No frame keeps the error in a variable: they would keep each other until garbage is collected.
+
+        Raises:
+            TlsError: OpenSSL says what is wrong.
+            ClosedError: the peer said close_notify, or OpenSSL says nothing.
+        """
+        kind = lib.SSL_get_error(self._ssl, result)
+        if kind != lib.SSL_ERROR_WANT_READ:
+            errors = _errors()
+            raise _translated(errors) if errors and kind != lib.SSL_ERROR_ZERO_RETURN else ClosedError()
 
 
-def _pending(bio: object) -> int:
+def _pending(bio: Any) -> int:
     """Bytes in a memory BIO."""
-    size: int = BIO_get_mem_data(bio, NULL)
+    size: int = lib.BIO_get_mem_data(bio, NULL)
     return size
+
+
+def _drained(bio: Any) -> bytes:
+    """Take all bytes out of a memory BIO."""
+    data = b""
+    while (size := lib.BIO_read(bio, BUFFER, PIECE)) > 0:
+        data += ffi.buffer(BUFFER, size)[:]
+    return data
+
+
+def _der(certificate: Any) -> bytes:
+    bio = ffi.gc(lib.BIO_new(lib.BIO_s_mem()), lib.BIO_free)
+    lib.i2d_X509_bio(bio, certificate)
+    return _drained(bio)
 
 
 def refuse_large_group(flight: ServerFlight) -> None:
@@ -214,18 +242,23 @@ def _dhe(flight: ServerFlight) -> bool:
 def _suite_name(suite: bytes) -> str:
     """OpenSSL's name of a cipher suite, empty where it knows none."""
     found = lib.SSL_CIPHER_find(SSL.Connection(context())._ssl, suite) if len(suite) == 2 else NULL
-    return ffi.string(lib.SSL_CIPHER_get_name(found)).decode() if found else ""
+    return text(lib.SSL_CIPHER_get_name(found)) if found else ""
 
 
-def _translated(error: SSL.Error) -> TlsError | ClosedError:
-    """What pyOpenSSL raised, in our words."""
-    if isinstance(error, SSL.ZeroReturnError | SSL.SysCallError):
-        return ClosedError()
-    queue = error.args[0] if error.args else ()
-    malformed = next((text for library, _, text in queue if library == ASN1), None)
+def _errors() -> list[tuple[str, str]]:
+    """Take all errors out of OpenSSL's queue, which is the thread's: the library and the reason of each."""
+    return [
+        (text(lib.ERR_lib_error_string(each)), text(lib.ERR_reason_error_string(each)))
+        for each in iter(lib.ERR_get_error, 0)
+    ]
+
+
+def _translated(errors: list[tuple[str, str]]) -> TlsError:
+    """What OpenSSL's queue tells, in our words."""
+    malformed = next((reason for library, reason in errors if library == ASN1), None)
     if malformed:
         return TlsError(f"a certificate or a signature is malformed: {malformed.lower()}")
-    return TlsError(queue[-1][2].lower() if queue else "")
+    return TlsError(errors[-1][1].lower())
 
 
 def is_tls_record(data: bytes) -> bool:
