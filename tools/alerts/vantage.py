@@ -10,7 +10,7 @@ Labels that differ from place to place, but for job, instance and vantage, make 
 """
 
 from tools.alerts.incidents import LEVELS, VANTAGES, incidents
-from tools.alerts.states import AGENT, DOMAIN_DOWN, GOOD, HOST_DOWN, OVERWRITTEN, PORT_FAILING, TESTED
+from tools.alerts.states import AGENT, DOMAIN_DOWN, GOOD, HOST_DOWN, PORT_FAILING, TESTED
 from tools.alerts.thresholds import (
     KEPT,
     SILENT_EVALUATIONS,
@@ -77,11 +77,10 @@ def _vote(level: str) -> Record:
         VOTE[level], f"For each vantage point that can tell, 1 where a {level} fails from there, and 0 where not.", f"""
         min without (job, instance) (
           (
-              ({fails} < {SILENT_EVALUATIONS} or {fails} and {has_result}) >= bool 0
+              ({fails} < {SILENT_EVALUATIONS} or {fails} >= {SILENT_EVALUATIONS} and {has_result}) >= bool 0
             or 0 * {has_result}
           )
-          unless on ({AGENT}) agent:smtp_endpoints:blind
-          {OVERWRITTEN}
+          unless on ({AGENT}) (agent:smtp_endpoints:blind or agent:smtp_labels:overwritten)
         )
         """,
     )  # fmt: skip
@@ -116,8 +115,10 @@ VANTAGE = (
     *(make(level) for level in LEVELS for make in (_vote, _down, _decided)),
     *incidents(VANTAGES),
     Record("port:smtp_vantage:alone", "Ports on which only one vantage point votes, which is not enough.", f"""
-           {VOTE["port"]} and ignoring (vantage) count without (vantage) ({VOTE["port"]}) == 1
-           unless ignoring (vantage) {VANTAGES["port:decided"]}
+           {VOTE["port"]}
+           and ignoring (vantage) (
+             count without (vantage) ({VOTE["port"]}) == 1 unless {VANTAGES["port:decided"]}
+           )
            """),
     Alert(VANTAGE_HOST_DOWN, "critical", VANTAGES["host:page"], "",
           "{{ $labels.host }} is down, seen from most vantage points.",
