@@ -581,7 +581,8 @@ OF_AGENT = (
          spares=STALE),
     Case("five endpoints of five hosts fail", fleet(FAILS * 5),
          (Fired(BLIND, AGENT, "agent:10225: most endpoints fail or cannot be tested. The agent's own network or "
-                "resolver is the likely cause; what else it reports may follow from that.", ("untestable",)),
+                "resolver is the likely cause; what else it reports may follow from that. Hosts that fail: mx0, mx1, "
+                "mx2, mx3, mx4.", ("untestable",)),
           Fired(MANY_HOSTS_DOWN, AGENT, "agent:10225 sees a network or a provider fail, rather than single servers: "
                 "mx0, mx1, mx2, mx3, mx4.", value="5"))),
     Case("four of five endpoints fail", fleet(FAILS * 4 + WORKS),

@@ -221,7 +221,8 @@ HOSTS = (
     Case("one that is blind does not vote: its agent says so, and no port is disagreed on",
          hosts(0, 6, DOWN, UP, UP),
          (Fired(BLIND, agent("fra"), "fra:10225: most endpoints fail or cannot be tested. The agent's own network or "
-                "resolver is the likely cause; what else it reports may follow from that.", UNTESTABLE),),
+                "resolver is the likely cause; what else it reports may follow from that. Hosts that fail: mx00, "
+                "mx01, mx02, mx03, mx04, mx05.", UNTESTABLE),),
          spares=VANTAGE_DISAGREES),
 )  # fmt: skip
 

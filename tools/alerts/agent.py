@@ -31,6 +31,7 @@ from tools.prometheus import JOB, Alert, Record
 
 UNTESTABLE = help_of("untestable")
 BLIND_WHY = asked("agent:smtp_endpoints:blind", OF_AGENT)
+FAILING_HOSTS = asked("smtp_probe_success", OF_AGENT, " == 0")
 FAILED = "agent:smtp_endpoints:failing"
 ENDPOINTS = "agent:smtp_endpoints:count"
 UNTESTABLE_PORTS = "port:smtp_probe_untestable:all"
@@ -77,8 +78,8 @@ AGENT_STATES = (
            or label_replace(
              (agent:smtp_endpoints:unresolved / {ENDPOINTS}) > {BLIND_SHARE}
              or
-               sum by ({AGENT}) (rate(smtp_exporter_dns_lookups_total{{result="timeout"}}[@10m]))
-               / sum by ({AGENT}) (rate(smtp_exporter_dns_lookups_total[@10m])) > {BLIND_SHARE},
+               sum by ({AGENT}) (rate(smtp_exporter_dns_lookups_total{{result="timeout"}}[@3m]))
+               / sum by ({AGENT}) (rate(smtp_exporter_dns_lookups_total[@3m])) > {BLIND_SHARE},
              "why", "its name servers do not answer", "", "")
            """),
     Record(UNTESTABLE_PORTS, "Ports that cannot be tested at any address, but those behind a blocked port.", f"""
@@ -102,10 +103,11 @@ AGENT_ALERTS = (
           """, "5m", "Prometheus cannot scrape {{ or $labels.instance \"any smtp-exporter\" }}.",
           "{{ with $labels.instance }}{{ . }} does not answer{{ else }}No smtp-exporter is known to Prometheus{{ end }}"
           ": no mail server is watched by it."),
-    Alert(BLIND, "critical", "count without (why) (agent:smtp_endpoints:blind)", "5m",
+    Alert(BLIND, "critical", "count without (why) (agent:smtp_endpoints:blind)", "2m",
           "{{ $labels.instance }} is blind: it says nothing about mail servers.",
           f"{{{{ $labels.instance }}}}: {BLIND_WHY.each('{{ .Labels.why }}', 'why')}. The agent's own network or "
-          "resolver is the likely cause; what else it reports may follow from that.", UNTESTABLE, OF_AGENT_LINKS,
+          "resolver is the likely cause; what else it reports may follow from that. Hosts that fail: "
+          f"{FAILING_HOSTS.names('host')}{FAILING_HOSTS.otherwise('none')}.", UNTESTABLE, OF_AGENT_LINKS,
           keeps=AGENT_KEPT),
     Alert(BLOCKED, "critical", 'min without (family) (smtp_egress_port_blocked{port="25"}) == 1', "3m",
           BLOCKED_SUMMARY, BLOCKED_TEXT, UNTESTABLE, OF_AGENT_LINKS, keeps=AGENT_KEPT),

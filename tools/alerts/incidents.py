@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from tools.alerts.states import (
     AGENT,
+    BLIND,
     DOMAIN_DOWN,
+    GOOD,
     HOST_DOWN,
     MX,
     OVERWRITTEN,
@@ -19,7 +21,6 @@ from tools.alerts.states import (
     PORT_INCIDENT,
 )
 from tools.alerts.thresholds import (
-    BLIND,
     KEPT,
     LONG_INTERVAL,
     LONG_KEPT,
@@ -33,7 +34,6 @@ from tools.prometheus import Record
 
 LEVELS = {"port": "target, host, port", "host": "target, host", "domain": "target, domain"}
 """The labels of each level."""
-BLIND_NOW = f'on ({AGENT}) last_over_time(ALERTS{{alertname="{BLIND}",alertstate="firing"}}[@{KEPT}])'
 BLOCKED_NOW = f"unless on ({AGENT}, port) min without (family) (smtp_egress_port_blocked) == 1"
 
 
@@ -49,7 +49,7 @@ class View:
         incidents: the same, and for a while after; %s stands for matchers.
         trusts: what leaves out those whose labels are not their own.
         unblocked: what leaves out ports that are blocked for them.
-        sees_nothing: matches those who see nothing: that is told instead.
+        blind: the record of those who see nothing: that is told instead.
         defers_to: the kind of the records of those who decide in their place.
         port_page: what the record of the ports that are a page is called.
     """
@@ -61,7 +61,7 @@ class View:
     incidents: Mapping[str, str]
     trusts: str = ""
     unblocked: str = ""
-    sees_nothing: str = ""
+    blind: str = ""
     defers_to: str = ""
     port_page: str = "page"
 
@@ -83,11 +83,14 @@ class View:
     def told_by_another(self, level: str, page: str, many: str) -> str:
         """What needs no page of its own: many fail at once, or they see nothing. But what was a page stays it."""
         incident = self[f"{level}:open"]
-        blind = f"or {incident} and {self.sees_nothing}" if self.sees_nothing else ""
+        ended = f"({incident} unless {self.failing[level]})"
+        blind = f"""
+                   or {incident} and on ({self.labels}) last_over_time({self.blind}[@3m])
+                   or {ended} and on ({self.labels}) last_over_time({self.blind}[@15m])"""
         return f"""unless (
                  (
                    {incident} and ignoring ({LEVELS[level]}) last_over_time({many}[@3m])
-                   {blind}
+                   {blind if self.blind else ""}
                  )
                  unless last_over_time({page}[@5m])
                )"""
@@ -107,7 +110,7 @@ AGENTS = View(
     "agent", AGENT, "smtp_incident", {"port": PORT_FAILING, "host": HOST_DOWN, "domain": DOMAIN_DOWN},
     {"port": f"{PORT_INCIDENT}%s", "host": f"last_over_time({HOST_DOWN}%s[@{KEPT}])",
      "domain": f"last_over_time({DOMAIN_DOWN}%s[@{KEPT}])"},
-    OVERWRITTEN, BLOCKED_NOW, BLIND_NOW, "smtp_vantage", "to_tell",
+    OVERWRITTEN, BLOCKED_NOW, BLIND, "smtp_vantage", "to_tell",
 )  # fmt: skip
 DECIDED_DOWN = {level: f"{level}:smtp_vantage:down" for level in LEVELS}
 VANTAGES = View("cluster", "cluster", "smtp_vantage", DECIDED_DOWN, {
@@ -129,7 +132,7 @@ def incidents(view: View) -> tuple[Record, ...]:
     return (
         Record(explained, "Ports that fail as the MX hosts of a domain that gets no mail, for whatever target.", f"""
                max by ({view.labels}, host, port) (
-                 {view.failing["port"]} and on ({view.labels}, target, host) (
+                 ({view.failing["port"]} or {GOOD} == 0) and on ({view.labels}, target, host) (
                    smtp_domain_mx_info and on ({view.labels}, target, domain) {view.failing["domain"]}
                  )
                )
@@ -162,7 +165,7 @@ def incidents(view: View) -> tuple[Record, ...]:
         Record(pages["port"],
                "Ports that are a page of their own; once they are, they stay it. Their host's other ports have a "
                "minute to be probed.", f"""
-               {port} and last_over_time({port}[@5m] offset @1m)
+               {port} and last_over_time({port}[@1h] offset @1m)
                unless on ({view.labels}, target, host) {MX}
                unless on ({view.labels}, host, port) last_over_time({explained}[@{KEPT}])
                unless ignoring (port) last_over_time({view.failing["host"]}[@{SETTLED}])

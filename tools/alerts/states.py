@@ -27,6 +27,7 @@ from tools.prometheus import Record
 PROBLEM = "stage, reason, severity, primary"
 AGENT = "cluster, vantage, job, instance"
 """The labels of one agent; where a scrape configuration sets no cluster and no vantage these are empty."""
+BLIND = "agent:smtp_endpoints:blind"
 UP = f"unless on ({AGENT}) up == 1"
 OVERWRITTEN = f"unless on ({AGENT}) agent:smtp_labels:overwritten"
 """Nothing is said about a server whose labels are not its own."""
@@ -169,6 +170,7 @@ STATES = (
              and on ({AGENT}, target, domain) (
                smtp_domain_problem{{severity="critical"}} offset @{LOOKUPS}
                or smtp_domain_mx_info and on ({AGENT}, target, host) {PORT_FAILING}
+               or smtp_domain_mx_info and on ({AGENT}, host) {HOST_DOWN}
                or max_over_time(smtp_domain_success[@15m]) == 0 and smtp_domain_success offset @15m
              )
            ) >= bool 0

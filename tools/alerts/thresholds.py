@@ -21,7 +21,7 @@ SLOW_GREETING_SECONDS = 10
 """Postscreen waits 6, and clients 300 (RFC 5321 4.5.3.2)."""
 OVERRUN_RATE = 0.01
 """Probes that were due and left out, as a share of those made."""
-BLIND_SHARE, BLIND_ENDPOINTS, BLIND_HOSTS = 0.8, 5, 2
+BLIND_SHARE, BLIND_ENDPOINTS, BLIND_HOSTS = 0.8, 5, 3
 """More than this share of an agent's endpoints fails, at least so many endpoints of so many hosts: it is the agent."""
 MANY_HOSTS, MANY_DOMAINS = 5, 5
 """So many failing at once are one page, not one page each."""

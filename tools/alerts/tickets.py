@@ -6,6 +6,7 @@ from tools.alerts.pages import ON_HOST
 from tools.alerts.states import (
     AGENT,
     BAD_SINCE,
+    BLIND,
     ENDPOINT_FAILING,
     GOOD,
     HOST_DOWN,
@@ -119,6 +120,7 @@ FAILURE_RATES = (
           unless max without (address, {PROBLEM}) (last_over_time(smtp_probe_problem{{stage="{Stage.INTERNAL}"}}[@30m]))
           unless max without (address, {PROBLEM}, failure) (last_over_time({ENDPOINT_FAILING}[@30m]))
           unless last_over_time({PORT_FAILING}[@30m])
+          unless on ({AGENT}) last_over_time({BLIND}[@30m])
           {OVERWRITTEN}
           """, "", f"{AT_PORT} fails one probe in five or more.",
           f"{PORT} failed {{{{ $value | humanizePercentage }}}} of its probes in 30 minutes, and worked in between. "
