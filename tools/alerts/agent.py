@@ -1,7 +1,7 @@
 """The agent itself: while one of these holds, silence of the other rules may mean nothing."""
 
 from exporter.reasons import Reason, Untestable
-from tools.alerts.states import AGENT, OVERWRITTEN, TESTED
+from tools.alerts.states import AGENT, OVERWRITTEN, STALE, TESTED
 from tools.alerts.thresholds import (
     ABSENT,
     AGENT_KEPT,
@@ -32,7 +32,7 @@ from tools.prometheus import JOB, Alert, Record
 UNTESTABLE = help_of("untestable")
 BLIND_WHY = asked("agent:smtp_endpoints:blind", OF_AGENT)
 FAILING_HOSTS = asked("smtp_probe_success", OF_AGENT, " == 0")
-FAILED = "agent:smtp_endpoints:failing"
+SILENT = "endpoint:smtp_probe_success:silent"
 ENDPOINTS = "agent:smtp_endpoints:count"
 UNTESTABLE_PORTS = "port:smtp_probe_untestable:all"
 STALE_ONES = asked("smtp_probe_last_timestamp_seconds", OF_HOST, " unless smtp_probe_duration_seconds")
@@ -48,14 +48,11 @@ IS_AGENT = f'up{{job="{JOB}"}} or up and on ({AGENT}) last_over_time(smtp_export
 AGENT_STATES = (
     Record(UP, "Whether Prometheus could scrape an agent.", IS_AGENT),
     Record(ENDPOINTS, "Endpoints of an agent that have, or had, a result.",
-           f"count by ({AGENT}) (smtp_probe_last_timestamp_seconds or smtp_probe_success)"),
-    Record(FAILED, "Of these, those that fail or say nothing, but for those behind a blocked port.", f"""
-           count by ({AGENT}) (
-             smtp_probe_success == 0
-             or max without (reason) (smtp_probe_untestable{{reason!="{Untestable.EGRESS_BLOCKED}"}})
-             or smtp_probe_last_timestamp_seconds unless smtp_probe_success
-             unless ignoring (reason) smtp_probe_untestable{{reason="{Untestable.EGRESS_BLOCKED}"}}
-           )
+           f"count by ({AGENT}) (smtp_probe_consecutive_failures or smtp_probe_last_timestamp_seconds)"),
+    Record(SILENT, "Endpoints that fail or say nothing, but for those behind a blocked port.", f"""
+           smtp_probe_success == 0
+           or max without (reason) (smtp_probe_untestable{{reason!="{Untestable.EGRESS_BLOCKED}"}})
+           or {STALE}
            """),
     Record("agent:smtp_endpoints:unresolved", "Of these, those whose names nobody resolves.", f"""
            count by ({AGENT}) (
@@ -65,15 +62,12 @@ AGENT_STATES = (
            """),
     Record("agent:smtp_endpoints:blind", "Agents that see nothing, by the reason why.", f"""
            label_replace(
-             {FAILED} / {ENDPOINTS} > {BLIND_SHARE}
-             and {FAILED} >= {BLIND_ENDPOINTS}
-             and count by ({AGENT}) (count by ({AGENT}, host) (
-               smtp_probe_success == 0 or smtp_probe_last_timestamp_seconds unless smtp_probe_success
-             )) >= {BLIND_HOSTS},
+             count by ({AGENT}) ({SILENT}) / {ENDPOINTS} > {BLIND_SHARE}
+             and count by ({AGENT}) ({SILENT}) >= {BLIND_ENDPOINTS}
+             and count by ({AGENT}) (count by ({AGENT}, host) ({SILENT})) >= {BLIND_HOSTS},
              "why", "most endpoints fail or cannot be tested", "", "")
            or label_replace(
-             (count by ({AGENT}) (smtp_probe_last_timestamp_seconds unless smtp_probe_duration_seconds)
-              / {ENDPOINTS}) == 1,
+             count by ({AGENT}) ({STALE}) == {ENDPOINTS},
              "why", "no endpoint has been probed for a while", "", "")
            or label_replace(
              (agent:smtp_endpoints:unresolved / {ENDPOINTS}) > {BLIND_SHARE}
@@ -124,7 +118,7 @@ AGENT_ALERTS = (
           f"{{{{ $labels.instance }}}} can test {PORT} at no address: {{{{ $labels.reason }}}}.", UNTESTABLE,
           OF_PORT_LINKS, keeps="10m"),
     Alert("SmtpResultsStale", "warning", f"""
-          count without (address, port) (smtp_probe_last_timestamp_seconds unless smtp_probe_duration_seconds)
+          count without (address, port) ({STALE})
           {OVERWRITTEN}
           """, "5m", "{{ $labels.host }} is no longer probed.",
           f"{{{{ $labels.instance }}}} has no recent result of {HOST}, ports {STALE_ONES.names('port')}.",

@@ -85,7 +85,7 @@ class View:
         incident = self[f"{level}:open"]
         ended = f"({incident} unless {self.failing[level]})"
         blind = f"""
-                   or {incident} and on ({self.labels}) last_over_time({self.blind}[@3m])
+                   or {incident} and on ({self.labels}) last_over_time({self.blind}[@6m])
                    or {ended} and on ({self.labels}) last_over_time({self.blind}[@15m])"""
         return f"""unless (
                  (
@@ -119,7 +119,9 @@ VANTAGES = View("cluster", "cluster", "smtp_vantage", DECIDED_DOWN, {
             last_over_time({DECIDED_DOWN["port"]}%s[@{KEPT}])
             or
               last_over_time({DECIDED_DOWN["port"]}[@{LONG_KEPT}])
-              and max without (address, job, instance, vantage) (smtp_probe_interval_seconds) > @@{LONG_INTERVAL}""",
+              and max without (address, job, instance, vantage) (
+                smtp_probe_interval_seconds > @@{LONG_INTERVAL}
+              )""",
 })  # fmt: skip
 EXPLAINED = AGENTS["port:explained_by_domain"]
 

@@ -18,7 +18,6 @@ from tools.alerts.thresholds import (
     LONG_INTERVAL,
     LONG_KEPT,
     LOOKUPS,
-    SCRAPE_INTERVAL,
     UNREACHABLE,
     stages,
 )
@@ -39,7 +38,7 @@ PARTLY_DOWN = "host:smtp_probe_success:partly_down"
 DOMAIN_DOWN = "domain:smtp_domain_success:down"
 PORT_INCIDENT, MX = "port:smtp_incident:candidates", "host:smtp_domain_mx_info:max"
 TESTED, GOOD, DOWN = (f"port:smtp_probe_success:{what}" for what in ("tested", "max", "down"))
-BAD_SINCE = "port:smtp_probe_success:bad_since"
+IN_A_ROW, STALE = "endpoint:smtp_probe_consecutive_failures:failing", "endpoint:smtp_probe_success:stale"
 PRIMARY = "endpoint:smtp_probe_problem:primary"
 
 
@@ -85,35 +84,25 @@ STATES = (
            )
            and ignoring ({PROBLEM}, failure) smtp_probe_success == 0
            """),
-    Record(ENDPOINT_FAILING, f"The same, where {FAILURES} probes in a row failed.", f"""
-           {PRIMARY} and ignoring ({PROBLEM}, failure) smtp_probe_consecutive_failures >= {FAILURES}
+    Record(IN_A_ROW, "Failed probes in a row, of endpoints that fail.", "smtp_probe_consecutive_failures > 0"),
+    Record(ENDPOINT_FAILING, f"Primary problems where {FAILURES} probes in a row failed.", f"""
+           {PRIMARY} and ignoring ({PROBLEM}, failure) {IN_A_ROW} >= {FAILURES}
            """),
     Record(TESTED, "Addresses of a port that could be tested, without those that are, as they should be, closed.", """
-           count without (address) (smtp_probe_success unless (smtp_port_open == 0 and smtp_probe_success == 1))
+           count without (address) (smtp_probe_success unless (smtp_port_open == 0 unless smtp_probe_success == 0))
            """),
+    Record(STALE, "1 for each endpoint whose results were withdrawn, because it is no longer probed.",
+           "(smtp_probe_last_timestamp_seconds unless smtp_probe_duration_seconds) * 0 + 1"),
     Record(GOOD, "1 where the last probe of some address of a port succeeded, 0 where none did.",
            "max without (address) (smtp_probe_success)"),
-    Record(BAD_SINCE,
-           "Since when no address of a port has been good, Unix time; 0 where one is. A good probe between two scrapes "
-           "counts.", f"""
-           last_over_time({BAD_SINCE}[@5m]) > 0 and {GOOD} == 0
-           unless max without (address) (
-             smtp_probes_total - smtp_probe_failures_total - smtp_probes_untestable_total
-             > smtp_probes_total offset @1m - smtp_probe_failures_total offset @1m
-               - smtp_probes_untestable_total offset @1m
-           )
-           or time() * ({GOOD} == bool 0)
-           """),
     Record(DOWN,
            f"Ports of which no address was good in {FAILURES} probes, however they failed: each address failed so "
-           "often, or, where DNS returns another one each time, all did together or for two intervals.", f"""
+           "often, or, where DNS returns another one each time, all of them together.", f"""
            (
-               min without (address) (smtp_probe_consecutive_failures and smtp_probe_success) >= {FAILURES}
-             or time() - ({BAD_SINCE} > 0) >= @@{SCRAPE_INTERVAL} and (
-                 sum without (address) (max_over_time(smtp_probe_consecutive_failures[@5m]))
-                   >= {FAILURES} * count without (address) (smtp_probe_success)
-               or time() - {BAD_SINCE} >= {FAILURES - 1} * max without (address) (smtp_probe_interval_seconds)
-             )
+               count without (address, {PROBLEM}, failure) ({ENDPOINT_FAILING}) == {TESTED}
+             or
+               sum without (address) (max_over_time({IN_A_ROW}[@5m])) >= {FAILURES} * {TESTED}
+               and {GOOD} == 0 and last_over_time({GOOD}[@5m] offset @1m) == 0
            )
            and max without (address, {PROBLEM}, failure) ({PRIMARY})
            """),
@@ -130,8 +119,9 @@ STATES = (
                and ignoring ({PROBLEM}, failure) {ENDPOINT_FAILING}
              )
            ) > bool 0
-           or {lasts(PORT_FAILING, "max without (address) (smtp_probe_last_timestamp_seconds)", f'''unless {GOOD} == 1
-        unless (max without (address, reason) (smtp_probe_untestable) unless {GOOD})''')}
+           or {lasts(PORT_FAILING, f"({GOOD} == 0 or max without (address) ({STALE}) unless {GOOD})", f'''unless (
+          max without (address, reason) (smtp_probe_untestable) unless {GOOD}
+        )''')}
            """),
     Record(PORT_FAILURES, "In which ways they fail.", f"""
            max without (address, {PROBLEM}) (last_over_time({PRIMARY}[@5m])) and ignoring (failure) {DOWN}
@@ -150,14 +140,7 @@ STATES = (
            """),
     Record(HOST_DOWN, "Hosts of which that has been so for a minute.", f"""
            min_over_time({UNREACHABLE_HOSTS}[@1m]) == 1 and {UNREACHABLE_HOSTS}
-           or {lasts(HOST_DOWN, "max without (address, port) (smtp_probe_last_timestamp_seconds)", '''unless
-          max without (address, port) (
-            smtp_probe_success unless (smtp_port_open == 0 and smtp_probe_success == 1)
-          ) == 1
-        unless (
-          max without (address, port, reason) (smtp_probe_untestable)
-          unless max without (address, port) (smtp_probe_success)
-        )''')}
+           or {lasts(HOST_DOWN, f"max without (address, port) ({STALE})", f"unless max without (port) ({GOOD}) == 1")}
            """),
     Record(PARTLY_DOWN, "Addresses that cannot be reached of hosts that others of their addresses serve.", f"""
            sum without (port) (
@@ -180,7 +163,7 @@ STATES = (
            last_over_time({PORT_FAILING}[@{KEPT}])
            or
              last_over_time({PORT_FAILING}[@{LONG_KEPT}])
-             and max without (address) (smtp_probe_interval_seconds) > @@{LONG_INTERVAL}
+             and max without (address) (smtp_probe_interval_seconds > @@{LONG_INTERVAL})
            """),
 )  # fmt: skip
 

@@ -11,8 +11,6 @@ CRITICAL_SHARE, WARNING_SHARE = 1 / 8, 1 / 4
 """The share of its lifetime that it has left: a certificate of six days is not late because it has under fourteen."""
 FAILURES = 3
 """Failed probes in a row before anybody is woken."""
-SCRAPE_INTERVAL = "60s"
-"""Of the shipped configuration: what is newer Prometheus does not know."""
 LOOKUPS = "10m"
 """How long a critical problem of a domain's records has held before anybody is woken: two lookups of the default."""
 FAILURE_RATE = 0.2

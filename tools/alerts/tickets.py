@@ -5,7 +5,6 @@ from tools.alerts.incidents import EXPLAINED
 from tools.alerts.pages import ON_HOST
 from tools.alerts.states import (
     AGENT,
-    BAD_SINCE,
     BLIND,
     ENDPOINT_FAILING,
     GOOD,
@@ -116,13 +115,12 @@ FAILURE_RATES = (
     Alert("SmtpProbesFailing", "warning", f"""
           {FAILED} / {PROBED} > {FAILURE_RATE} and {FAILED} > 1.5
           and {GOOD} offset @15m
-          unless time() - ({BAD_SINCE} > 0) > @@4m
           unless max without (address, {PROBLEM}) (last_over_time(smtp_probe_problem{{stage="{Stage.INTERNAL}"}}[@30m]))
           unless max without (address, {PROBLEM}, failure) (last_over_time({ENDPOINT_FAILING}[@30m]))
           unless last_over_time({PORT_FAILING}[@30m])
           unless on ({AGENT}) last_over_time({BLIND}[@30m])
           {OVERWRITTEN}
-          """, "", f"{AT_PORT} fails one probe in five or more.",
+          """, "5m", f"{AT_PORT} fails one probe in five or more.",
           f"{PORT} failed {{{{ $value | humanizePercentage }}}} of its probes in 30 minutes, and worked in between. "
           "Its last failures are on the agent's page.", links=OF_PORT_LINKS, keeps=KEPT),
     Alert("SmtpGreetingSlow", "warning", f"""
