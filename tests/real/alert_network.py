@@ -1,4 +1,4 @@
-"""What the alert walk watches, on a network of its own: mail servers and names that fail on demand.
+"""What the alert walk watches, on a network of its own: mail servers, names and an uplink that fail on demand.
 
 The client watches from one end of a cable; Postfix serves at the other. Nothing here knows an alert.
 """
@@ -166,6 +166,14 @@ class Network:
     def let_in(self) -> None:
         """Let everybody in everywhere."""
         self._server.filter("input", [])
+
+    def lose_uplink(self) -> None:
+        """Drop whatever leaves the client. Its name server goes on: what the agent keeps of DNS has no pace."""
+        self._client.filter("output", ["oifname c drop"])
+
+    def mend_uplink(self) -> None:
+        """Let it out again."""
+        self._client.filter("output", [])
 
 
 @contextlib.contextmanager

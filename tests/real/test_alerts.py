@@ -145,6 +145,7 @@ def incidents(of: Network, watcher: Agent) -> dict[str, Incident]:
             [of.let_in, watcher.start],
             {"connection_timeout"},
         ),
+        "uplink lost": Incident([Step(of.lose_uplink, {"SmtpAgentBlind"})], [of.mend_uplink], {"untestable"}),
     }
 
 
