@@ -23,12 +23,14 @@ OWN = ("198.51.100.99/24", "203.0.113.99/24")
 """Addresses of the client."""
 DEAD_NETWORK = "203.0.113.128/25"
 """The server has these addresses, and nobody listens there."""
+AT_ONCE = "-o smtpd_error_sleep_time=0"
 FAILING = {
-    2525: "smtpd -o smtpd_client_restrictions=$busy -o smtpd_delay_reject=no",
-    2526: f"{LISTENERS['submission']} -o smtpd_tls_cert_file=/nonexistent",
+    2525: f"smtpd {AT_ONCE} -o smtpd_client_restrictions=$busy -o smtpd_delay_reject=no",
+    2526: f"{LISTENERS['submission']} {AT_ONCE} -o smtpd_tls_cert_file=/nonexistent",
 }
-"""What an overloaded server does: it greets with 421, or has no resources for TLS."""
-BUSY = "check_client_access static:{421 4.3.2 All server ports are busy}"
+"""What an overloaded server does: it greets with 450, or has no resources for TLS. Both take no time, and after neither
+the agent waits longer, as it would after 421: a scrape each second sees both."""
+BUSY = "check_client_access static:{450 4.3.2 All server ports are busy}"
 OF_MAIL = {**{port: LISTENERS[name] for port, name in PORTS.items()}, **FAILING}
 EVERY_SECOND = {"interval": "1s", "timeout": "1s", "connect_timeout": "500ms", "confirm_interval": "off"}
 TEAM = {"labels": {"team": "mail"}}
