@@ -16,11 +16,14 @@ import yaml
 
 from exporter import config
 from exporter.door.reading import Reading
+from exporter.families import EVERY, LABELS
 from exporter.simulated.certificates import Zoo
 from tests.docs.markdown import PRINTED, ROOT, Block, blocks, pages, prose
+from tools.alerts.states import AGENT
 
 BLOCKS = [block for page in pages() for block in blocks(page)]
 LANGUAGES = {"sh", "yaml", "promql", "json", "text", "ini"}
+LABELS_OF = {family.name: LABELS[family.scope] + family.labels for family in EVERY}
 OWN_KEYS = {"targets", "modules", "global", "probe_endpoint", "egress", "target_files"}
 
 
@@ -131,6 +134,24 @@ def test_prometheus_understands_it(block: Block, tmp_path: Path) -> None:
     asked = [{"record": f"line:{number}", "expr": line} for number, line in enumerate(bare.splitlines()) if line]
     (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "page", "rules": asked}]}))
     promtool("check", "rules", tmp_path / "rules.yml")
+
+
+@of("promql")
+def test_or_joins_what_differs_in_labels(block: Block) -> None:
+    """`or` ignores the names of metrics: of series with equal labels only the left one is shown."""
+    for line in block.text.replace("\n ", " ").splitlines():
+        sides = line.split(" or ")
+        assert not any(side.lstrip().startswith(("on ", "ignoring ")) for side in sides)
+        named = [re.findall(r"[a-z]\w*(?::\w+)+|(?:smtp|process)_\w+", side)[:1] for side in sides]
+        labels = [LABELS_OF.get(name, ()) for names in named for name in names]
+        assert len(labels) == len(set(labels))
+
+
+@of("promql")
+def test_agents_are_told_apart_by_all_their_labels(block: Block) -> None:
+    """One Prometheus may scrape several clusters and vantage points, with the same `job` and `instance` in each."""
+    matched = [set(labels.split(", ")) for labels in re.findall(r"\bon \(([^)]*)\)", block.text)]
+    assert [labels for labels in matched if "instance" in labels and not set(AGENT.split(", ")) <= labels] == []
 
 
 @of("json")
