@@ -18,7 +18,7 @@ REASON = '{{ .Labels.reason }}{{ if eq .Labels.reason "port_open" }} (it should 
 AT = "{{ with .Labels.address }} at {{ . }}{{ end }}"
 """Endpoints with `addresses: any`, and those without an address, have none."""
 LISTED = 10
-"""Names that a text lists; the rest it counts."""
+"""Names that a text lists; dots stand for the rest."""
 OF_AGENT = ("cluster", "vantage", "job", "instance")
 OF_HOST, OF_DOMAIN = (*OF_AGENT, "target", "host"), (*OF_AGENT, "target", "domain")
 
@@ -42,7 +42,7 @@ class Asked:
         return f"{{{{ range $i, $_ := {answer} }}}}{{{{ if $i }}}}{between}{{{{ end }}}}{shows}{{{{ end }}}}"
 
     def names(self, label: str) -> str:
-        """Name the first values of a label, and count the others."""
+        """Name the first values of a label; dots stand for the others."""
         answer = f'{self._asked(f"count by ({label}) ({self.query})")} | sortByLabel "{label}"'
         shows = f"{{{{ if $i }}}}, {{{{ end }}}}{{{{ .Labels.{label} }}}}"
         more = f"{{{{ if eq $i {LISTED} }}}}, ...{{{{ end }}}}"
@@ -117,5 +117,12 @@ OF_HOST_LINKS = Links(
 OF_DOMAIN_LINKS = Links(
     f"/?{_query(target='target', find='domain')}",
     f"/d/smtp-exporter-domains?{_query('var-', target='target', domain='domain')}",
+)
+_DOMAIN_OR_HOST = "{{ urlquery (or $labels.domain $labels.host) }}"
+OF_EITHER_LINKS = Links(
+    f"/?{_query(target='target')}&find={_DOMAIN_OR_HOST}",
+    f"/d/smtp-exporter-{{{{ if $labels.domain }}}}domains{{{{ else }}}}endpoint{{{{ end }}}}?"
+    f"{_query('var-', target='target')}&{{{{ if $labels.domain }}}}var-domain{{{{ else }}}}var-host{{{{ end }}}}="
+    f"{_DOMAIN_OR_HOST}",
 )
 OF_AGENT_LINKS = Links("/", f"/d/smtp-exporter-agent?{_query('var-', instance='instance')}")

@@ -240,6 +240,15 @@ DOWN = (
     Case("the agent is restarted meanwhile", probed(port(), RESTART, R.CONNECTION_REFUSED), REFUSED, at="14m"),
     Case("the agent was restarted meanwhile", probed(port(), RESTART, R.CONNECTION_REFUSED), REFUSED, at="19m"),
     Case("it was mended a while ago", probed(port(), MENDED, R.CONNECTION_REFUSED), spares=PORT_DOWN),
+    Case("it was mended a while ago, and its target has a label that the scrape has not",
+         probed(port(cluster="eu"), MENDED, R.CONNECTION_REFUSED), spares=PORT_DOWN, at="25m"),
+    Case("one address has failed for long, and three others fail once each",
+         fails(R.CONNECTION_REFUSED, port())
+         | {selector: values for n in range(2, 5) for selector, values in
+            probed(port(address=f"192.0.2.{n}"), WORKS * 22 + FAILS, R.CONNECTION_REFUSED).items()},
+         (Fired("SmtpAddressDown", host(), "mx (target t) does not answer everywhere: connection_refused at 192.0.2.1, "
+                "connection_refused at 192.0.2.2, connection_refused at 192.0.2.3, connection_refused at 192.0.2.4.",
+                (R.CONNECTION_REFUSED,), "warning"),), spares=PORT_DOWN, at="23m"),
     Case("every second probe fails", probed(port(), FLAPS, R.CONNECTION_TIMEOUT), flapping("48%"), spares=PORT_DOWN,
          at="24m"),
     Case("one probe in ten fails", probed(port(), (WORKS * 9 + FAILS) * 12, R.CONNECTION_TIMEOUT),
@@ -338,7 +347,7 @@ OFFERED_BEFORE = " ".join(["1"] * 10 + ["0"] * MINUTES)
 LOST = (Fired("SmtpStarttlsLost", host(25), "mx:25 (target t) offered STARTTLS within the last 7 days: mail to "
               "it goes in clear now, or not at all.", (R.STARTTLS_WITHDRAWN,)),)  # fmt: skip
 SLOW = tuple(
-    Fired("SmtpGreetingSlow", host(number), f"mx:{number} (target t) takes {seconds}s to greet, in the mean of 15 "
+    Fired("SmtpGreetingSlow", host(number), f"mx:{number} (target t) takes {seconds}s to greet, on average over 15 "
           "minutes.", severity="warning")
     for number, seconds in ((25, 15), (587, 12))
 )  # fmt: skip
@@ -503,8 +512,8 @@ DOMAINS = (
          spares=MANY_DOMAINS_BROKEN),
     Case("a domain's own name servers do not answer, and its MX hosts of before are probed",
          domain(1, {R.DNS_TIMEOUT: "warning"}) | probed(port()),
-         (Fired("SmtpNameUnresolved", MAIL, "example.test (target t): dns_timeout. Addresses of before are still "
-                "probed; others cannot find the server any more.", (R.DNS_TIMEOUT,), "warning"),)),
+         (Fired("SmtpNameUnresolved", MAIL, "example.test (target t): dns_timeout. The agent still probes "
+                "the addresses that it knew; nobody else can resolve the name.", (R.DNS_TIMEOUT,), "warning"),)),
     Case("a name cannot be resolved, and nothing can be said from here: the resolver may be dead",
          untestable("dns_unavailable", port()) | problem(R.DNS_TIMEOUT, port(), primary=False),
          (Fired(BLIND, AGENT, "agent:10225: its name servers do not answer. The agent's own network or resolver is the "

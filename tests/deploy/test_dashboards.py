@@ -306,8 +306,8 @@ def asked_of_promtool(folder: Path, series: Mapping[str, float], expected: Mappi
     inputs = [{"series": selector, "values": f"{value:g}x20"} for selector, value in series.items()]
     story = {"interval": "1m", "input_series": inputs, "promql_expr_test": exprs}
     file = folder / "tests.yml"
-    rules = ROOT / "deploy/prometheus/rules/dashboards.yml"
-    file.write_text(yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": [story]}))
+    rules = [str(ROOT / f"deploy/prometheus/rules/{name}.yml") for name in ("certificates", "dashboards")]
+    file.write_text(yaml.safe_dump({"rule_files": rules, "evaluation_interval": "1m", "tests": [story]}))
     done = subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -139,7 +139,13 @@ def rendered(template: str, fired: Fired) -> str:
     def term(found: re.Match[str]) -> str:
         function, words = found[1] or "", re.findall(r'\$labels\.(\w+)|\$value|"([^"]+)"', found[2])
         texts = [fired.labels.get(label, "") if label else quoted or fired.value for label, quoted in words]
-        return quote_plus(texts[0]) if function == "urlquery " else next(filter(None, texts), "")
+        text = next(filter(None, texts), "")
+        return quote_plus(text) if function == "urlquery " else text
+
+    def either(found: re.Match[str]) -> str:
+        return found[2] if fired.labels.get(found[1]) else found[3]
+
+    template = re.sub(r"\{\{ if \$labels\.(\w+) \}\}(.*?)\{\{ else \}\}(.*?)\{\{ end \}\}", either, template)
 
     return re.sub(r"\{\{ (urlquery |or )?(.+?) \}\}", term, template)
 

@@ -39,4 +39,4 @@ def test_probes_have_a_job_of_their_own_for_the_rules_would_take_each_target_for
 
 
 def test_there_are_as_many_as_there_were_so_silence_means_something() -> None:
-    assert (len(SCRAPES), len(PROBES)) == (8, 1)
+    assert (len(SCRAPES), len(PROBES)) == (9, 1)

@@ -5,13 +5,14 @@ Haraka comes from the npm registry by tools/haraka.sh, Redis from a folder into 
 
 import contextlib
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from exporter.simulated.certificates import Zoo
 from tests.patience import PATIENCE
-from tests.real.processes import PACKAGES, Server, free_ports, running
+from tests.real.processes import PACKAGES, Server, free_ports, running, wait_until
 
 HARAKA = PACKAGES.parent / "haraka/node_modules/Haraka"
 REDIS = PACKAGES / "redis"
@@ -53,7 +54,16 @@ def run_haraka(directory: Path, zoo: Zoo) -> Iterator[Server]:
         running(redis, [program, "--bind", "127.0.0.1", "--port", str(redis.port("redis")), "--save", ""]),
         running(server, ["node", HARAKA / "bin/haraka", "-c", directory]),
     ):
+        wait_until(lambda: _clients(redis) > 1, PATIENCE, lambda: "Haraka does not connect to Redis")
         yield server
+
+
+def _clients(redis: Server) -> int:
+    """How many clients Redis has, this question among them: until Haraka is one, it counts no connections."""
+    with socket.create_connection(("127.0.0.1", redis.port("redis")), timeout=PATIENCE) as connection:
+        connection.sendall(b"INFO clients\r\nQUIT\r\n")
+        said = b"".join(iter(lambda: connection.recv(4096), b""))
+    return int(said.partition(b"connected_clients:")[2].split()[0])
 
 
 def _configure(directory: Path, zoo: Zoo, ports: dict[str, int]) -> None:

@@ -49,9 +49,11 @@ AGENT_STATES = (
     Record(UP, "Whether Prometheus could scrape an agent.", IS_AGENT),
     Record(ENDPOINTS, "Endpoints of an agent that have, or had, a result.",
            f"count by ({AGENT}) (smtp_probe_consecutive_failures or smtp_probe_last_timestamp_seconds)"),
-    Record(SILENT, "Endpoints that fail or say nothing, but for those behind a blocked port.", f"""
+    Record(SILENT, "Endpoints that fail or say nothing, but for those that SmtpPortBlocked pages for.", f"""
            smtp_probe_success == 0
-           or max without (reason) (smtp_probe_untestable{{reason!="{Untestable.EGRESS_BLOCKED}"}})
+           or max without (reason) (
+             smtp_probe_untestable unless smtp_probe_untestable{{reason="{Untestable.EGRESS_BLOCKED}",port="25"}}
+           )
            or {STALE}
            """),
     Record("agent:smtp_endpoints:unresolved", "Of these, those whose names nobody resolves.", f"""
@@ -98,7 +100,7 @@ AGENT_ALERTS = (
           "{{ with $labels.instance }}{{ . }} does not answer{{ else }}No smtp-exporter is known to Prometheus{{ end }}"
           ": no mail server is watched by it."),
     Alert(BLIND, "critical", "count without (why) (agent:smtp_endpoints:blind)", "2m",
-          "{{ $labels.instance }} is blind: it says nothing about mail servers.",
+          "{{ $labels.instance }} cannot tell how its mail servers are.",
           f"{{{{ $labels.instance }}}}: {BLIND_WHY.each('{{ .Labels.why }}', 'why')}. The agent's own network or "
           "resolver is the likely cause; what else it reports may follow from that. Hosts that fail: "
           f"{FAILING_HOSTS.names('host')}{FAILING_HOSTS.otherwise('none')}.", UNTESTABLE, OF_AGENT_LINKS,

@@ -1,4 +1,4 @@
-"""Certificates that expire, where a trusted one is expected, and renewed ones that are not loaded.
+"""Certificates that expire, and renewed ones that are not loaded. Alerts are on those that clients are to trust.
 
 One alert a host: its ports mostly share a certificate. Once it has expired and the probes say so, it is
 `SmtpCertificateInvalid`; until then the critical level stays, so that nobody hears "resolved" at the worst moment.
@@ -34,7 +34,9 @@ def _expires(severity: str, lasts: str, days: float, share: float) -> Alert:
     return Alert(
         EXPIRES_SOON, severity, f"""
         min without (address, port) (
-          {EXPIRY} - time() < {days:g} * 86400 and ({EXPIRY} - time()) / {LIFETIME} < {share}
+          {EXPIRY} - time() < {days:g} * 86400
+          and ({EXPIRY} - time()) / {LIFETIME} < {share}
+          and ignoring ({INFO}) smtp_endpoint_info{{certificate="trusted"}}
         )
         unless {EXPIRED}
         {OVERWRITTEN}
@@ -49,12 +51,9 @@ CERTIFICATES = (
     Record(EXPIRY,
            "When the certificate expires, or its path where that is valid and expires first, Unix time. Probes that "
            "did not come so far leave no gap.", f"""
-           (
-               smtp_certificate_chain_not_after_timestamp_seconds and smtp_certificate_valid == 1
-             or smtp_certificate_not_after_timestamp_seconds
-             or last_over_time({EXPIRY}[@10m])
-           )
-           and ignoring ({INFO}) smtp_endpoint_info{{certificate="trusted"}}
+           smtp_certificate_chain_not_after_timestamp_seconds and smtp_certificate_valid == 1
+           or smtp_certificate_not_after_timestamp_seconds
+           or last_over_time({EXPIRY}[@10m]) and ignoring ({INFO}) smtp_endpoint_info
            """),
     Record(LIFETIME, "For how long the certificate is valid in all, seconds.", f"""
            smtp_certificate_not_after_timestamp_seconds - smtp_certificate_not_before_timestamp_seconds

@@ -4,6 +4,7 @@ They count ports, not addresses and not agents: a host with ten addresses counts
 from three places. Labels of the target and of the scrape (team, cluster) survive.
 """
 
+from tools.alerts import certificates
 from tools.prometheus import Group, Record, RuleFile
 
 PORT = "without (address, instance, vantage)"
@@ -71,9 +72,9 @@ DASHBOARDS = RuleFile(
         )),
         Group("2m", "2m", (
             Record(EXPIRY, "When the certificate of a port expires, or one on its path where that is valid, on the "
-                   "address where that is first.", f"min without (address) {expiry()}"),
+                   "address where that is first.", f"min without (address) ({certificates.EXPIRY})"),
             Record(LIFETIME, "How long the certificate of a port lasts as a whole, in seconds.",
-                   f"min without (address) {lifetime()}"),
+                   f"min without (address) ({certificates.LIFETIME})"),
             Record(SLOWEST, "How long each stage takes at the slowest address of a port.",
                    "max without (address) (smtp_probe_stage_duration_seconds)"),
             *map(_duration_quantile, (50, 90, 99)),

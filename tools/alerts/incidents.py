@@ -120,8 +120,8 @@ VANTAGES = View("cluster", "cluster", "smtp_vantage", DECIDED_DOWN, {
             or
               last_over_time({DECIDED_DOWN["port"]}[@{LONG_KEPT}])
               and max without (address, job, instance, vantage) (
-                smtp_probe_interval_seconds > @@{LONG_INTERVAL}
-              )""",
+                max_over_time(smtp_probe_interval_seconds[@{LONG_KEPT}])
+              ) > @@{LONG_INTERVAL}""",
 })  # fmt: skip
 EXPLAINED = AGENTS["port:explained_by_domain"]
 
@@ -167,7 +167,7 @@ def incidents(view: View) -> tuple[Record, ...]:
         Record(pages["port"],
                "Ports that are a page of their own; once they are, they stay it. Their host's other ports have a "
                "minute to be probed.", f"""
-               {port} and last_over_time({port}[@1h] offset @1m)
+               {port} and last_over_time({port}[@1h] offset @30s)
                unless on ({view.labels}, target, host) {MX}
                unless on ({view.labels}, host, port) last_over_time({explained}[@{KEPT}])
                unless ignoring (port) last_over_time({view.failing["host"]}[@{SETTLED}])

@@ -57,7 +57,7 @@ MX_PROBLEMS = Asked(
 WHY_DOMAIN = Asked(f"{DOMAIN_PROBLEMS.query} or {MX_PROBLEMS.query}", (*DOMAIN_PROBLEMS.labels, *MX_PROBLEMS.labels))
 FAILING_HOSTS = asked(AGENTS["host:candidates"], OF_AGENT)
 FAILING_MX = asked(EXPLAINED, OF_AGENT)
-FAILING_DOMAINS = asked("smtp_domain_success", OF_AGENT, " == 0")
+FAILING_DOMAINS = asked(AGENTS["domain:open"], OF_AGENT)
 
 SUMMARIES = {
     UNREACHABLE: "does not answer as a mail server",
@@ -65,7 +65,7 @@ SUMMARIES = {
     "certificate": "shows a certificate that its clients do not accept",
     "auth": "does not let clients log in",
     "policy": "breaks its DANE or MTA-STS policy: senders that check do not deliver",
-    "expectation": "works, but not as it is expected to",
+    "expectation": "does not meet what is expected of it",
 }
 
 
@@ -98,7 +98,7 @@ PORTS_AND_HOSTS = (
           f"{HOST}: {ON_HOST.each(f'{{{{ .Labels.port }}}} {REASON}{AT}', 'port')}{ON_HOST.otherwise(NO_RESULT)}.",
           ON_HOST.links(), OF_HOST_LINKS),
     *(_of_port(ALERTS_BY_FAILURE[failure], failure, summary) for failure, summary in SUMMARIES.items()),
-    _of_port(PORT_FAILING_ALERT, MIXED, "fails every probe, at changing stages"),
+    _of_port(PORT_FAILING_ALERT, MIXED, "fails, and not always in the same way"),
     Alert(MANY_HOSTS_DOWN, "critical", AGENTS.many_hosts, "",
           "{{ $value }} mail servers fail at the same time.",
           "{{ $labels.instance }} sees a network or a provider fail, rather than single servers: "

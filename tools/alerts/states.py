@@ -101,7 +101,7 @@ STATES = (
            (
                count without (address, {PROBLEM}, failure) ({ENDPOINT_FAILING}) == {TESTED}
              or
-               sum without (address) (max_over_time({IN_A_ROW}[@5m])) >= {FAILURES} * {TESTED}
+               sum without (address) (clamp_max(max_over_time({IN_A_ROW}[@5m]), {FAILURES})) >= {FAILURES} * {TESTED}
                and {GOOD} == 0 and last_over_time({GOOD}[@5m] offset @1m) == 0
            )
            and max without (address, {PROBLEM}, failure) ({PRIMARY})
@@ -119,9 +119,9 @@ STATES = (
                and ignoring ({PROBLEM}, failure) {ENDPOINT_FAILING}
              )
            ) > bool 0
-           or {lasts(PORT_FAILING, f"({GOOD} == 0 or max without (address) ({STALE}) unless {GOOD})", f'''unless (
-          max without (address, reason) (smtp_probe_untestable) unless {GOOD}
-        )''')}
+           or {lasts(PORT_FAILING, f"({GOOD} == 0 or max without (address) ({STALE}) unless {GOOD})", f'''
+        unless {GOOD} == 1
+        unless (max without (address, reason) (smtp_probe_untestable) unless {GOOD})''')}
            """),
     Record(PORT_FAILURES, "In which ways they fail.", f"""
            max without (address, {PROBLEM}) (last_over_time({PRIMARY}[@5m])) and ignoring (failure) {DOWN}
@@ -139,7 +139,8 @@ STATES = (
            and count without (port) ({TESTED}) > 1
            """),
     Record(HOST_DOWN, "Hosts of which that has been so for a minute.", f"""
-           min_over_time({UNREACHABLE_HOSTS}[@1m]) == 1 and {UNREACHABLE_HOSTS}
+           {UNREACHABLE_HOSTS} == 1 and min_over_time({UNREACHABLE_HOSTS}[@1m]) == 1
+           and {UNREACHABLE_HOSTS} offset @30s == 1
            or {lasts(HOST_DOWN, f"max without (address, port) ({STALE})", f"unless max without (port) ({GOOD}) == 1")}
            """),
     Record(PARTLY_DOWN, "Addresses that cannot be reached of hosts that others of their addresses serve.", f"""
@@ -163,7 +164,7 @@ STATES = (
            last_over_time({PORT_FAILING}[@{KEPT}])
            or
              last_over_time({PORT_FAILING}[@{LONG_KEPT}])
-             and max without (address) (smtp_probe_interval_seconds > @@{LONG_INTERVAL})
+             and max without (address) (max_over_time(smtp_probe_interval_seconds[@{LONG_KEPT}])) > @@{LONG_INTERVAL}
            """),
 )  # fmt: skip
 

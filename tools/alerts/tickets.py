@@ -2,7 +2,7 @@
 
 from exporter.reasons import Stage
 from tools.alerts.incidents import EXPLAINED
-from tools.alerts.pages import ON_HOST
+from tools.alerts.pages import NO_RESULT, ON_HOST
 from tools.alerts.states import (
     AGENT,
     BLIND,
@@ -30,6 +30,7 @@ from tools.annotations import (
     AT_PORT,
     HOST,
     OF_DOMAIN,
+    OF_EITHER_LINKS,
     OF_HOST,
     OF_HOST_LINKS,
     OF_PORT_LINKS,
@@ -42,6 +43,7 @@ from tools.annotations import (
 from tools.prometheus import Alert, Record
 
 FAILED, PROBED = "port:smtp_probe_failures:increase30m", "port:smtp_probes:increase30m"
+WARNS = "{{ with .Labels.port }}port {{ . }} {{ end }}{{ .Labels.reason }}"
 EITHER = (*OF_DOMAIN, "host")
 """Labels of an alert on a host or on a domain."""
 HOST_OR_DOMAIN = "{{ or $labels.domain $labels.host }}"
@@ -82,7 +84,7 @@ TICKET_ALERTS = (
           {OVERWRITTEN}
           """, "5m", "{{ $labels.host }} does not answer at some of its addresses.",
           f"{HOST} does not answer everywhere: "
-          f"{PARTIAL.each(REASON + AT, aggregated='count by (address, reason) (%s)')}.",
+          f"{PARTIAL.each(REASON + AT, aggregated='count by (address, reason) (%s)')}{PARTIAL.otherwise(NO_RESULT)}.",
           PARTIAL.links(), OF_HOST_LINKS),
     Alert(MX_HOST_DOWN, "warning", f"""
           max without (port) (
@@ -91,16 +93,18 @@ TICKET_ALERTS = (
           )
           {OVERWRITTEN}
           """, "2m", "MX host {{ $labels.host }} takes no mail; others do.",
-          f"{HOST} is one of several MX hosts: {ON_HOST.each(REASON + AT)}. Mail still arrives at the others.",
+          f"{HOST} is one of several MX hosts: {ON_HOST.each(REASON + AT)}{ON_HOST.otherwise(NO_RESULT)}. Mail still "
+          "arrives at the others.",
           ON_HOST.links(), OF_HOST_LINKS),
     Alert("SmtpNameUnresolved", "warning", _warns("|".join(UNRESOLVED)), "10m",
           f"{HOST_OR_DOMAIN} cannot be resolved.",
-          f"{AT_HOST_OR_DOMAIN}: {UNRESOLVED_PROBLEMS.reasons()}. Addresses of before are still probed; others cannot "
-          "find the server any more.", UNRESOLVED_PROBLEMS.links(), OF_HOST_LINKS, keeps=KEPT),
+          f"{AT_HOST_OR_DOMAIN}: {UNRESOLVED_PROBLEMS.reasons()}. The agent still probes the addresses that it knew; "
+          "nobody else can resolve the name.", UNRESOLVED_PROBLEMS.links(), OF_EITHER_LINKS, keeps=KEPT),
     Alert("SmtpMtaStsBroken", "warning", _warns(STS), "1h", f"The MTA-STS policy of {HOST_OR_DOMAIN} is not in order.",
-          f"{AT_HOST_OR_DOMAIN}: {STS_PROBLEMS.reasons()}.", STS_PROBLEMS.links(), OF_HOST_LINKS, keeps="15m"),
+          f"{AT_HOST_OR_DOMAIN}: {STS_PROBLEMS.reasons()}.", STS_PROBLEMS.links(), OF_EITHER_LINKS, keeps="15m"),
     Alert("SmtpWarning", "warning", _warns(TICKETS), "30m", f"{HOST_OR_DOMAIN} works, with a problem.",
-          f"{AT_HOST_OR_DOMAIN}: {WARNINGS.reasons()}.", WARNINGS.links(), OF_HOST_LINKS, keeps="15m"),
+          f"{AT_HOST_OR_DOMAIN}: {WARNINGS.each(WARNS, 'reason', aggregated='count by (port, reason) (%s)')}.",
+          WARNINGS.links(), OF_EITHER_LINKS, keeps="15m"),
 )  # fmt: skip
 
 FAILURE_RATES = (
@@ -120,7 +124,7 @@ FAILURE_RATES = (
           unless last_over_time({PORT_FAILING}[@30m])
           unless on ({AGENT}) last_over_time({BLIND}[@30m])
           {OVERWRITTEN}
-          """, "5m", f"{AT_PORT} fails one probe in five or more.",
+          """, "5m", f"{AT_PORT} fails more than one probe in five.",
           f"{PORT} failed {{{{ $value | humanizePercentage }}}} of its probes in 30 minutes, and worked in between. "
           "Its last failures are on the agent's page.", links=OF_PORT_LINKS, keeps=KEPT),
     Alert("SmtpGreetingSlow", "warning", f"""
@@ -129,7 +133,7 @@ FAILURE_RATES = (
             and ignoring (stage) smtp_greeting_code
           ) > {SLOW_GREETING_SECONDS}
           {OVERWRITTEN}
-          """, "5m", f"{AT_PORT} takes long to greet.",
-          f"{PORT} takes {{{{ $value | humanizeDuration }}}} to greet, in the mean of 15 minutes.",
+          """, "5m", f"{AT_PORT} greets slowly.",
+          f"{PORT} takes {{{{ $value | humanizeDuration }}}} to greet, on average over 15 minutes.",
           links=OF_PORT_LINKS, keeps="5m"),
 )  # fmt: skip
