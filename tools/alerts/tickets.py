@@ -9,15 +9,18 @@ from tools.alerts.states import (
     ENDPOINT_FAILING,
     GOOD,
     HOST_DOWN,
+    IN_A_ROW,
     MX,
     OVERWRITTEN,
     PARTLY_DOWN,
     PORT_FAILING,
     PORT_INCIDENT,
     PROBLEM,
+    TESTED,
 )
 from tools.alerts.thresholds import (
     FAILURE_RATE,
+    FAILURES,
     KEPT,
     MX_HOST_DOWN,
     SLOW_GREETING_SECONDS,
@@ -119,12 +122,13 @@ FAILURE_RATES = (
     Alert("SmtpProbesFailing", "warning", f"""
           {FAILED} / {PROBED} > {FAILURE_RATE} and {FAILED} > 1.5
           and {GOOD} offset @15m
+          unless count without (address) ({IN_A_ROW} >= {FAILURES - 1}) == {TESTED}
           unless max without (address, {PROBLEM}) (last_over_time(smtp_probe_problem{{stage="{Stage.INTERNAL}"}}[@30m]))
           unless max without (address, {PROBLEM}, failure) (last_over_time({ENDPOINT_FAILING}[@30m]))
           unless last_over_time({PORT_FAILING}[@30m])
           unless on ({AGENT}) last_over_time({BLIND}[@30m])
           {OVERWRITTEN}
-          """, "5m", f"{AT_PORT} fails more than one probe in five.",
+          """, "", f"{AT_PORT} fails more than one probe in five.",
           f"{PORT} failed {{{{ $value | humanizePercentage }}}} of its probes in 30 minutes, and worked in between. "
           "Its last failures are on the agent's page.", links=OF_PORT_LINKS, keeps=KEPT),
     Alert("SmtpGreetingSlow", "warning", f"""
