@@ -25,7 +25,7 @@ A label whose value the server chooses (those of `smtp_greeting_info`, `smtp_ext
 random EHLO keyword, a new certificate for each handshake, several servers behind one address. Only the labels that
 change say so, until they have not changed for an hour. A probe that did not get so far is no change. The status page,
 `/api/v1/endpoints` and all verdicts use the real values; so does `/probe`, which knows no earlier probes. A restarted
-agent counts anew."""
+agent starts the count again."""
 
 
 def render(table: str | None = None) -> str:
