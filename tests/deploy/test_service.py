@@ -119,8 +119,12 @@ def test_it_runs_as_a_user_of_its_own_without_capabilities(machine: Inside) -> N
 
 def test_it_reloads(machine: Inside) -> None:
     machine(f"cat >{CONFIG}", given=TWO)
-    machine("systemctl reload smtp-exporter")
-    assert "\nsmtp_exporter_endpoints 2" in answer(machine, "http://127.0.0.1:10225/metrics")
+    machine("systemctl reload smtp-exporter")  # it sends the signal, and does not wait
+
+    def answers_of_both() -> bool:
+        return "\nsmtp_exporter_endpoints 2" in answer(machine, "http://127.0.0.1:10225/metrics")
+
+    wait_until(answers_of_both, PATIENCE, lambda: said(machine))
 
 
 def test_it_takes_secrets_that_only_root_may_read(machine: Inside, zoo: Zoo) -> None:

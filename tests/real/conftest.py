@@ -19,7 +19,7 @@ from tests.real.dovecot import run_dovecot
 from tests.real.dovecot_submission import SUBMISSION_LOGIN, run_submission
 from tests.real.exim import run_exim
 from tests.real.haproxy import run_haproxy
-from tests.real.haraka import HARAKA, has_node, run_haraka
+from tests.real.haraka import HARAKA, has_node, run_haraka, run_haraka_with_limit
 from tests.real.machine import can_mount
 from tests.real.nginx import run_nginx
 from tests.real.opensmtpd import run_opensmtpd
@@ -173,10 +173,22 @@ def stunnel(new_directory: NewDirectory, zoo: Zoo, postfix: Server) -> Iterator[
 @pytest.fixture(scope="session")
 def haraka(new_directory: NewDirectory, zoo: Zoo) -> Iterator[Server]:
     """Haraka; its listeners are tests.real.haraka.LISTENERS."""
-    require(there=has_node() and HARAKA.is_dir(), otherwise="Haraka, or a Node.js for it, is missing: make tools")
-    require_package("redis")
+    _require_haraka()
     with run_haraka(new_directory("haraka"), zoo) as server:
         yield server
+
+
+@pytest.fixture
+def haraka_with_limit(new_directory: NewDirectory, zoo: Zoo) -> Iterator[Server]:
+    """Haraka for one test: it takes tests.real.haraka.MAX_PER_ADDRESS connections from an address."""
+    _require_haraka()
+    require_package("redis")
+    with run_haraka_with_limit(new_directory("haraka-limit"), zoo) as server:
+        yield server
+
+
+def _require_haraka() -> None:
+    require(there=has_node() and HARAKA.is_dir(), otherwise="Haraka, or a Node.js for it, is missing: make tools")
 
 
 @pytest.fixture

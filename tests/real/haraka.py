@@ -1,4 +1,4 @@
-"""Haraka with its plugins `tls` and `limit`, and the Redis in which `limit` counts connections.
+"""Haraka with its plugin `tls`; with `limit`, too, and the Redis in which that one counts connections.
 
 Haraka comes from the npm registry by tools/haraka.sh, Redis from a folder into which Debian's packages were unpacked.
 """
@@ -19,13 +19,13 @@ REDIS = PACKAGES / "redis"
 
 LISTENERS = ("healthy", "implicit")
 MAX_PER_ADDRESS = 2
-"""Connections from one address; a third one is greeted with 421."""
+"""Connections from one address with the plugin `limit`; a third one is greeted with 421."""
 
 CONFIGURATION = {
     "me": "mail.example.test\n",
-    "plugins": "tls\nlimit\n",
+    "plugins": "{plugins}\n",
     "log.ini": "[main]\nlevel=notice\nformat=default\n",
-    "smtp.ini": "listen=127.0.0.1:{healthy},127.0.0.1:{implicit}\nsmtps_port={implicit}\nnodes=1\n",
+    "smtp.ini": "listen=127.0.0.1:{healthy},127.0.0.1:{implicit}\nsmtps_port={implicit}\nnodes=0\n",
     "tls.ini": "[main]\nkey=tls.pem\ncert=tls.pem\n",
     "redis.ini": "[server]\nhost=127.0.0.1\nport={redis}\n",
     "limit.ini": "tarpit_delay=0\n[concurrency]\nenabled=true\nmax={max_per_address}\n",
@@ -43,33 +43,45 @@ def has_node() -> bool:
 
 @contextlib.contextmanager
 def run_haraka(directory: Path, zoo: Zoo) -> Iterator[Server]:
-    """Run both in a directory."""
-    ports = free_ports((*LISTENERS, "redis"))
-    redis = Server("Redis", directory / "redis", {"redis": ports.pop("redis")})
-    redis.directory.mkdir()
-    _configure(directory / "config", zoo, {**ports, **redis.ports})
-    server = Server("Haraka", directory, ports)
-    program = REDIS / "usr/bin/redis-server"
-    with (
-        running(redis, [program, "--bind", "127.0.0.1", "--port", str(redis.port("redis")), "--save", ""]),
-        running(server, ["node", HARAKA / "bin/haraka", "-c", directory]),
-    ):
-        wait_until(lambda: _clients(redis) > 1, PATIENCE, lambda: "Haraka does not connect to Redis")
+    """Run it in a directory, without limits."""
+    with _run(directory, zoo, "tls", free_ports(LISTENERS), redis=0) as server:
         yield server
 
 
-def _clients(redis: Server) -> int:
-    """How many clients Redis has, this question among them: until Haraka is one, it counts no connections."""
-    with socket.create_connection(("127.0.0.1", redis.port("redis")), timeout=PATIENCE) as connection:
-        connection.sendall(b"INFO clients\r\nQUIT\r\n")
-        said = b"".join(iter(lambda: connection.recv(4096), b""))
-    return int(said.partition(b"connected_clients:")[2].split()[0])
+@contextlib.contextmanager
+def run_haraka_with_limit(directory: Path, zoo: Zoo) -> Iterator[Server]:
+    """Run it, and its Redis, in a directory. It may count a connection that broke off for minutes."""
+    redis = Server("Redis", directory / "redis", free_ports(("redis",)))
+    redis.directory.mkdir()
+    port = redis.port("redis")
+    with (
+        running(redis, [REDIS / "usr/bin/redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""]),
+        _run(directory, zoo, "tls\nlimit", free_ports(LISTENERS), redis=port) as server,
+    ):
+        wait_until(lambda: _counts(server, redis), PATIENCE, lambda: "Haraka does not count")
+        yield server
 
 
-def _configure(directory: Path, zoo: Zoo, ports: dict[str, int]) -> None:
+@contextlib.contextmanager
+def _run(directory: Path, zoo: Zoo, plugins: str, ports: dict[str, int], redis: int) -> Iterator[Server]:
+    _configure(directory / "config", zoo, {**ports, "redis": redis, "plugins": plugins})
+    with running(Server("Haraka", directory, ports), ["node", HARAKA / "bin/haraka", "-c", directory]) as server:
+        yield server
+
+
+def _counts(server: Server, redis: Server) -> bool:
+    """Whether it counts a connection: it does so once it has connected to Redis, which is after it listens."""
+    with socket.create_connection(("127.0.0.1", server.port("healthy")), timeout=PATIENCE) as connection:
+        connection.recv(1000)
+        with socket.create_connection(("127.0.0.1", redis.port("redis")), timeout=PATIENCE) as asking:
+            asking.sendall(b"INFO keyspace\r\nQUIT\r\n")
+            return b"keys=" in b"".join(iter(lambda: asking.recv(4096), b""))
+
+
+def _configure(directory: Path, zoo: Zoo, values: dict[str, int | str]) -> None:
     directory.mkdir()
     for name, text in CONFIGURATION.items():
-        (directory / name).write_text(text.format(max_per_address=MAX_PER_ADDRESS, **ports))
+        (directory / name).write_text(text.format(max_per_address=MAX_PER_ADDRESS, **values))
     shutil.copy(HARAKA / "config/connection.ini", directory)  # without it nothing has a default
     zoo["good"].write(directory / "tls.pem")
     # otherwise it makes some for minutes, and that goes on after its end
