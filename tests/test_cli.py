@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import __version__, cli
 from exporter.agent import Options
+from exporter.commands.command import Command
 from exporter.config import Config
 from exporter.simulated.certificates import Zoo
 from exporter.simulated.ports import closed_port
@@ -106,6 +107,21 @@ def test_every_command_has_help(run: Run, command: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "codes"),
+    [("run", "0 1 64"), ("probe", "0 1 2 3 64"), ("check-config", "0 1 64"), ("demo", "0 1 64"), ("reference", "0 64")],
+)
+def test_help_lists_the_exit_codes_of_its_command(run: Run, command: str, codes: str) -> None:
+    _, out, _ = run(command, "-h")
+    assert re.findall(r"^  (\d+) +\S", out.partition("exit codes:")[2], re.MULTILINE) == codes.split()
+
+
+def test_a_probe_that_cannot_start_for_its_configuration_is_64(run: Run, here: Path) -> None:
+    (here / "bad.yaml").write_text("targets: [{host: a.example, port: 25}]\n")
+    code, out, err = run("probe", "--config.file=bad.yaml", "127.0.0.1:1")
+    assert (code, out, err.startswith("bad.yaml:1:")) == (64, "", True)
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["nonsense"], "nonsense"),
@@ -145,7 +161,7 @@ def test_a_keyboard_interrupt_is_130(run: Run, monkeypatch: pytest.MonkeyPatch) 
     def interrupted(_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(cli.COMMANDS, "reference", ("x", lambda _: None, interrupted))
+    monkeypatch.setitem(cli.COMMANDS, "reference", Command("x", {}, lambda _: None, interrupted))
     assert run("reference") == (130, "", "")
 
 
