@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from exporter import __version__
 from exporter.board import Board
 from exporter.changes import endpoint_changed, way_changed
 from exporter.config import Config, Looking, load_apart
@@ -28,8 +29,9 @@ from exporter.reloads import NotApplied, Reloads
 from exporter.schedule import FIRST_ROUND
 from exporter.systemd import SocketsError, Systemd
 from exporter.targets import shard
-from exporter.telemetry import Telemetry
+from exporter.telemetry import PYTHON, Telemetry
 from exporter.web import Pages
+from exporter.wire import OPENSSL
 
 log = logging.getLogger(__name__)
 
@@ -138,8 +140,19 @@ class Agent:
             except OSError as error:
                 raise StartError(f"cannot listen on {host or ''}:{port}: {error.strerror or error}") from error
         self.addresses = [tuple(address[:2]) for address in runner.addresses]
+        self._log_start()
         for address, port in self.addresses:
-            log.info("listening", extra={"address": f"[{address}]:{port}" if ":" in address else f"{address}:{port}"})
+            log.info("listening", extra={"address": _host_port(address, port)})
+
+    def _log_start(self) -> None:
+        """The first line says what runs, and with what: it is what a report about the agent should begin with."""
+        targets = self.config.targets
+        extra: dict[str, object] = {"version": __version__, "python": PYTHON, "openssl": OPENSSL}
+        extra |= {"config_file": str(self.config.path or ""), "targets": len(targets)}
+        extra |= {"endpoints": sum(len(each.ports) for each in targets if each.host)}
+        extra |= {"domains": sum(len(each.domains) for each in targets)}
+        extra |= {"listen": " ".join(_host_port(*address) for address in self.addresses)}
+        log.info("starting smtp-exporter", extra=extra)
 
     async def _probe_until_stopped(self, loop: asyncio.AbstractEventLoop) -> None:
         engine = self.engine = Engine(loop, self.config, self.board, self.telemetry, ehlo_name=await own_name())
@@ -218,6 +231,10 @@ class Agent:
             await asyncio.sleep(EXPIRE_EVERY)
             for _ in self.board.expire_votes(time.time()):
                 await asyncio.sleep(0)
+
+
+def _host_port(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _soon(call: Callable[[], None]) -> None:

@@ -38,7 +38,7 @@ class Board:
         egress: Egress | None = None,
         *,
         on_egress: Callable[[Way, bool | None], None] = lambda _way, _blocked: None,
-        on_change: Callable[[Peer, Change], None] = lambda _peer, _change: None,
+        on_change: Callable[[State, Change], None] = lambda _state, _change: None,
         on_result: Callable[[State], None] = lambda _state: None,
         soon: Callable[[Callable[[], None]], object] = lambda call: call(),
     ) -> None:
@@ -72,6 +72,11 @@ class Board:
         self._at.setdefault((endpoint.target, peer.host), {})[endpoint] = self.states[peer]
         self._shared[peer] += 1
         return new
+
+    def target_of(self, peer: Peer) -> str:
+        """The target of a peer, the first where several have it in common; empty where it is gone."""
+        state = self.states.get(peer)
+        return next(iter(state.targets), "") if state else ""
 
     def twin(self, endpoint: Endpoint) -> Endpoint | None:
         """Another endpoint whose labels are the same though it is probed otherwise: only one of them has series."""
@@ -225,7 +230,7 @@ class Board:
                     self._assess(state, result)
                     state.say_anew(told)
                     if change := state.change(result.finished):
-                        self._on_change(state.peer, change)
+                        self._on_change(state, change)
         finally:  # a mistake of ours must not keep the others waiting for ever
             if self._anew:
                 self._soon(self._look_on)

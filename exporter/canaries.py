@@ -15,7 +15,7 @@ from exporter.model import Expect, Peer, Result, Settings
 from exporter.probe.prober import Prober
 from exporter.resolve import Resolver
 from exporter.schedule import Clock, Timer
-from exporter.targets import name_of
+from exporter.targets import log_fields, name_of
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Canaries:
         vote = vote_of(replace(canary, settings=Settings()), result)
         self._board.vote(canary, vote)
         if vote:
-            log.debug("canary", extra={"endpoint": str(canary), "reason": vote.reason or "connected"})
+            log.debug("canary", extra=log_fields(result.peer) | {"reason": vote.reason or "connected"})
             due = self._clock.time() + FRESH
             self._withdrawals[canary] = self._clock.call_at(due, lambda: self._board.vote(canary, None))
 

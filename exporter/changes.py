@@ -1,20 +1,38 @@
 """One log line where something changes: what an operator reads first. Says, and decides nothing."""
 
 import logging
+from collections.abc import Mapping
+from itertools import islice
 
 from exporter.egress import Way
-from exporter.model import Peer
-from exporter.state import Change
+from exporter.state import Change, State
+from exporter.targets import log_fields
 
 log = logging.getLogger(__name__)
 
+MAX_LINES = 10
+"""Lines about one change of an endpoint that many targets have in common."""
 
-def endpoint_changed(peer: Peer, change: Change) -> None:
+
+def endpoint_changed(state: State, change: Change) -> None:
     """The state or the primary reason of an endpoint is another than before."""
     level = logging.WARNING if change.after in ("critical", "untestable") else logging.INFO
-    said = {"endpoint": str(peer), "state": change.after, "was": change.before}
-    said |= {"reason": change.reason_after, "detail": change.detail}
-    log.log(level, "endpoint changed", extra={name: value for name, value in said.items() if value})
+    facts = {"state": change.after, "was": change.before, "reason": change.reason_after, "detail": change.detail}
+    _log_for_each_target(level, "endpoint changed", state, {name: value for name, value in facts.items() if value})
+
+
+def endpoint_probed(state: State, seconds: float) -> None:
+    """A probe is over."""
+    if log.isEnabledFor(logging.DEBUG):
+        _log_for_each_target(logging.DEBUG, "probed", state, {"state": state.word, "seconds": seconds})
+
+
+def _log_for_each_target(level: int, message: str, state: State, facts: Mapping[str, object]) -> None:
+    """Endpoints of several targets share a state: each has its line, as it has its series. Thousands may."""
+    left_out = len(state.targets) - MAX_LINES
+    more = {"more_targets": left_out} if left_out > 0 else {}
+    for target in islice(state.targets, MAX_LINES):
+        log.log(level, message, extra={**log_fields(state.peer, target), **facts, **more})
 
 
 def way_changed(way: Way, blocked: bool | None) -> None:

@@ -167,7 +167,8 @@ class Domains:
         """One line where the problems of a domain's records and policy change."""
         reasons = tuple(problem.reason for problem in state.problems)
         if reasons != state.logged:
-            said = {"domain": state.domain.domain, "reasons": " ".join(reasons) or "none"}
+            said = {"target": state.domain.target.name, "domain": state.domain.domain}
+            said |= {"reasons": " ".join(reasons) or "none"}
             said |= {"detail": state.problems[0].detail} if reasons else {}
             log.log(logging.WARNING if reasons else logging.INFO, "domain changed", extra=said)
         state.logged = reasons

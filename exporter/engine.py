@@ -65,7 +65,7 @@ class Engine:
         self.resolver.mx_on_this_machine = config.mx_on_this_machine
         self.fetcher = Fetcher(self.resolver, allow_private=config.mta_sts_allow_private)
         self.lag = LoopLag(loop, observe=telemetry.loop_lag.observe)
-        self.prober = Prober(loop, self.judge, ehlo_name=ehlo_name, lag=self.lag)
+        self.prober = Prober(loop, self.judge, ehlo_name=ehlo_name, lag=self.lag, target_of=board.target_of)
         self.schedule = Schedule(
             loop,
             at_once=_at_once(config),

@@ -6,13 +6,13 @@ A host's name is asked when one of its turns comes and the answer has run out, s
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from math import inf
 
 from exporter.board import Board
-from exporter.changes import endpoint_changed
+from exporter.changes import endpoint_changed, endpoint_probed
 from exporter.domains import Domains
 from exporter.egress import Way, vote_of
 from exporter.inquiry import DNS_SHARE, inquire
@@ -24,7 +24,7 @@ from exporter.schedule import Schedule
 from exporter.sites import Bounds, Sites
 from exporter.state import Change
 from exporter.sts import Fetcher
-from exporter.targets import Name, is_literal, name_of, sites, speaks_tls
+from exporter.targets import Name, is_literal, log_fields, name_of, sites, speaks_tls
 from exporter.turns import Turn
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class Roster:
 
     def _change(self, key: Key, old: list[Target], new: list[Target], known: dict[str, Domain]) -> None:
         """Change the entries of one host or domain. A mistake of ours must not cost more than these."""
-        _, name, is_host = key
+        target_name, name, is_host = key
         gone, come = [each for each in old if each not in new], [each for each in new if each not in old]
         self._sites.changing = bool(gone)
         try:
@@ -131,7 +131,7 @@ class Roster:
                 else:
                     self._domains.remove(Domain(target, name))
         except Exception as error:  # noqa: BLE001 - logged there, with its traceback
-            self._report(name, error)
+            self._log_bug({"target": target_name, "host" if is_host else "domain": name}, error)
         finally:
             self._sites.changing = False
 
@@ -216,10 +216,9 @@ class Roster:
         self._on_problems(state.assessment.problems)
         if result.connected is False and (vote := vote_of(result.peer, result)):
             self._on_failed_vote(vote.way)
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug("probed", extra={"endpoint": str(result.peer), "state": state.word, "seconds": result.duration})
+        endpoint_probed(state, result.duration)
         if change:
-            endpoint_changed(result.peer, change)
+            endpoint_changed(state, change)
 
     def _free(self, turn: Turn, result: Result) -> float:
         """Give the place of a turn back, and have a first failure confirmed. Returns the wait in force."""
@@ -255,14 +254,19 @@ class Roster:
 
     def _failed(self, turn: Turn, error: BaseException) -> None:
         """Give the place of a turn back that our own mistake ended; an endpoint's result says so."""
-        self._report(turn.key, error)
+        self._report(turn.key, error)  # type: ignore[arg-type]  # the keys that this roster gave to the schedule
         if turn.running and isinstance(turn.key, Peer):
             self._show(turn, internal_error(turn.key, error, self._clock()))
         elif turn.running:
             self.schedule.finished(turn)
 
-    def _report(self, whose: object, error: BaseException) -> None:
+    def _report(self, whose: Peer | Domain, error: BaseException) -> None:
+        if isinstance(whose, Domain):
+            self._log_bug({"target": whose.target.name, "domain": whose.domain}, error)
+        else:
+            self._log_bug(log_fields(whose, self.board.target_of(whose)), error)
+
+    def _log_bug(self, fields: Mapping[str, object], error: BaseException) -> None:
         """Log and count a mistake of ours."""
-        endpoint = whose.domain if isinstance(whose, Domain) else str(whose)
-        log.error("internal error", exc_info=error, extra={"endpoint": endpoint})
+        log.error("internal error", exc_info=error, extra=fields)
         self._on_internal_error()

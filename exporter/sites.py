@@ -16,7 +16,7 @@ from exporter.former import FormerPeers
 from exporter.model import Endpoint, Peer
 from exporter.resolve import Addresses, connectable
 from exporter.schedule import Schedule
-from exporter.targets import Name, Site, is_literal
+from exporter.targets import Name, Site, is_literal, log_fields
 from exporter.turns import Turn
 
 log = logging.getLogger(__name__)
@@ -208,7 +208,9 @@ class Sites:
         """Give an endpoint its turn: `after` so many seconds, else within the first round."""
         twin, peer = self._board.twin(endpoint), endpoint.peer
         if twin and not self.changing:
-            log.warning("two endpoints with the same labels: give one target a name", extra={"endpoint": str(twin)})
+            log.warning(
+                "two endpoints with the same labels: give one target a name", extra=log_fields(twin.peer, twin.target)
+            )
         if self._board.add(endpoint):
             former = self._former.take(peer, time.monotonic())
             if twin and self.changing:

@@ -52,6 +52,12 @@ def name_of(where: Site | Peer) -> Name:
     return Name(where.host, where.settings.resolve, chosen if chosen in ("ipv4", "ipv6") else "any")
 
 
+def log_fields(peer: Peer, target: str = "") -> dict[str, str | int]:
+    """What every log line about an endpoint carries, as its series do. Without a target: a canary, or /probe."""
+    whose = {"target": target} if target else {}
+    return {**whose, "host": peer.host, "port": peer.port, "address": peer.address}
+
+
 def speaks_tls(settings: Settings) -> bool:
     """Whether a port is to be open and to speak TLS, so that TLSA records may say of what kind."""
     return settings.security is not Security.NONE and settings.expect.port == "open"

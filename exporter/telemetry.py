@@ -20,6 +20,7 @@ from exporter.families import AGENT_FAMILIES, AgentFamily
 from exporter.reasons import REASONS, Rule
 from exporter.wire import OPENSSL
 
+PYTHON = ".".join(map(str, sys.version_info[:3]))
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 KINDS: dict[str, Any] = {"gauge": Gauge, "counter": Counter, "histogram": Histogram}
 
@@ -59,8 +60,7 @@ class Telemetry:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
-        python = ".".join(map(str, sys.version_info[:3]))
-        self.build_info.labels(__version__, python, OPENSSL).set(1)
+        self.build_info.labels(__version__, PYTHON, OPENSSL).set(1)
         for reason, row in REASONS.items():
             for expected in (True, False):
                 if severity := row.rule.severity(expected=expected):

@@ -20,7 +20,7 @@ def surfaces(result: Result) -> str:
     board, one, now = Board(), Endpoint("mail", result.peer), result.finished
     board.add(one)
     if change := board.record(result):
-        endpoint_changed(result.peer, change)
+        endpoint_changed(board.states[result.peer], change)
     state, peer, screen = board.endpoints[one], result.peer, StringIO()
     print_text(Seen(board), Console(file=screen, width=500))
     named = (one.target, peer.host, peer.address, str(peer.port))

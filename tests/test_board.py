@@ -415,7 +415,7 @@ def test_the_votes_of_many_are_taken_back_in_one_go_through_all_and_others_run_m
 def test_who_is_excused_or_not_any_more_is_told_of_once_and_so_is_the_voter() -> None:
     elsewhere = mx(9, 9, 587)
     told: list[tuple[str, str]] = []
-    board = Board(on_change=lambda who, change: told.append((str(who), change.after)))
+    board = Board(on_change=lambda who, change: told.append((str(who.peer), change.after)))
     for result in (healthy(elsewhere, address=elsewhere.address), *(timed_out(mx(n, n)) for n in (1, 2, 3))):
         board.add(endpoint(of=result.peer))
         change = board.record(result)

@@ -27,6 +27,7 @@ from exporter.simulated.ports import closed_port
 from exporter.simulated.scripts import SCRIPTS
 from exporter.simulated.server import Server
 from exporter.systemd import Systemd
+from exporter.wire import OPENSSL
 from tests.patience import PATIENCE
 
 ASKED = importlib.import_module("exporter.report.asked")  # the package has a function of that name
@@ -397,6 +398,21 @@ def test_it_runs_survives_sighup_and_ends_on_sigterm_with_0(here: Path, argument
         assert running.returncode == 0
         assert "msg=stopped" in err
         assert "Traceback" not in err
+
+
+def test_the_first_log_line_says_what_runs_and_with_what(here: Path) -> None:
+    (here / "smtp-exporter.yaml").write_text(GOOD.replace("]}]", "]}, {domains: [example.test, example.org]}]"))
+    with process("--web.listen-address=127.0.0.1:0", "--log.format=json", cwd=here) as running:
+        assert running.stderr
+        first, second = (json.loads(running.stderr.readline()) for _ in range(2))
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert first["msg"] == "starting smtp-exporter"
+    assert (first["version"], first["python"], first["openssl"]) == (__version__, python, OPENSSL)
+    assert (first["config_file"], first["targets"], first["endpoints"], first["domains"]) == (
+        "smtp-exporter.yaml", 3, 1, 2,
+    )  # fmt: skip
+    assert re.fullmatch(r"127\.0\.0\.1:\d+", first["listen"])
+    assert first["listen"] == second["address"]
 
 
 SIGNALLED = {

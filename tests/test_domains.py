@@ -161,7 +161,7 @@ async def test_an_exception_while_a_domain_is_asked_is_counted_and_it_is_asked_a
     bench.roster.add(domains("example.test"))
     await bench.run()
     assert (bench.errors, bench.schedule.in_flight) == (1, 0)
-    assert [record.endpoint for record in caplog.records] == ["example.test"]  # type: ignore[attr-defined]  # extra
+    assert [record.domain for record in caplog.records] == ["example.test"]  # type: ignore[attr-defined]  # extra
     bench.names.error = None
     bench.names.answers["mx.example.test"] = Addresses((A,))
     bench.names.mx["example.test"] = mx("mx.example.test")
@@ -182,6 +182,7 @@ async def test_a_line_is_logged_when_the_problems_of_a_domain_change(
     await settle(bench)
     lines = [vars(record) for record in caplog.records if record.getMessage() == "domain changed"]
     assert [line["reasons"] for line in lines] == ["dns_not_found", "none"]
+    assert {(line["target"], line["domain"]) for line in lines} == {(domains("example.test").name, "example.test")}
 
 
 # --- a reload -------------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def test_the_log_has_the_same_escapes(caplog: pytest.LogCaptureFixture) -> None:
     board.add(endpoint())
     change = board.record(failed(Reason.GREETING_REJECTED, greeting=Reply(554, (EVIL,)), ended=None))
     assert change
-    endpoint_changed(peer(), change)
+    endpoint_changed(board.states[peer()], change)
     assert json.loads(Json().format(caplog.records[-1]))["detail"] == f"554 {SHOWN}"
 
 

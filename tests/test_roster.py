@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from exporter import checks
+from exporter.changes import MAX_LINES
 from exporter.model import (
     Exchanges,
     Lookup,
@@ -506,6 +508,22 @@ async def test_a_line_is_logged_when_state_or_primary_reason_change_and_only_the
         ("INFO", "ok", ""),
     ]
     assert caplog.records[0].detail == "what was seen"  # type: ignore[attr-defined]  # extra
+
+
+async def test_each_target_of_an_endpoint_has_its_line_up_to_ten(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "exporter.changes")
+    names = [f"customer {number}" for number in range(MAX_LINES + 2)]
+    for name in names:
+        bench.roster.add(replace(host(A), name=name))
+    bench.probes.results[A] = partial(failed, Reason.EHLO_CLOSED)
+    await bench.run(70)
+    for message in ("endpoint changed", "probed"):
+        lines = [vars(record) for record in caplog.records if record.message == message][:MAX_LINES]
+        assert [line["target"] for line in lines] == names[:MAX_LINES]
+        told = {(line["host"], line["port"], line["address"], line["more_targets"]) for line in lines}
+        assert told == {(A, 25, A, 2)}
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from exporter.probe.prober import Prober, internal_error
 from exporter.reasons import Reason
 from exporter.resolve import Resolver
 from exporter.state import State
-from exporter.targets import is_literal, speaks_tls
+from exporter.targets import is_literal, log_fields, speaks_tls
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ class MultiTarget:
         try:
             self._prober.probe(peer, addresses, lookup, finished)
         except Exception as error:
-            log.exception("internal error", extra={"endpoint": str(peer)})
+            log.exception("internal error", extra=log_fields(peer))
             finished(internal_error(peer, error, self._clock()))
         return done
 
@@ -175,7 +175,7 @@ class MultiTarget:
         try:
             state.assessment = assess(result)
         except Exception as error:
-            log.exception("internal error", extra={"endpoint": str(result.peer)})
+            log.exception("internal error", extra=log_fields(result.peer))
             state.result = result = internal_error(result.peer, error, result.finished)
             state.assessment = assess(result)
         if result.ended and result.ended.reason is Reason.INTERNAL_ERROR:

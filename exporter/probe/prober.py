@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from exporter.model import Dane, Ended, Lookup, Peer, Result, Session, Verdict
 from exporter.probe import failures
@@ -16,6 +17,7 @@ from exporter.probe.second_look import SecondLook, SecondLooks
 from exporter.probe.shell import Shell
 from exporter.reasons import Reason, Stage, Untestable
 from exporter.smtp.dialogue import Seen, converse
+from exporter.targets import log_fields
 from exporter.trust import Judge, Matcher
 
 Done = Callable[[Result], None]
@@ -33,12 +35,13 @@ class Prober:
         *,
         ehlo_name: str | None = None,
         lag: LoopLag | None = None,
+        target_of: Callable[[Peer], str] = lambda _: "",
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._loop, self._judge, self._ehlo_name = loop, judge, ehlo_name
         self._lag, self._matcher = lag or LoopLag(loop), Matcher()
-        self._clock, self._monotonic = clock, monotonic
+        self._clock, self._monotonic, self._target_of = clock, monotonic, target_of
         self._logins, self._passwords, self._looks = Logins(), Passwords(), SecondLooks()
         self._talking: set[Talk] = set()
         self.idle = asyncio.Event()
@@ -69,8 +72,8 @@ class Prober:
         def begin(password: str | None) -> None:
             try:
                 self._begin(peer, addresses, lookup, done, account=account, password=password)
-            except Exception as error:
-                log.exception("internal error", extra={"endpoint": str(peer)})
+            except Exception as error:  # noqa: BLE001 - logged there, with its traceback
+                self._log_bug(peer, error)
                 done(internal_error(peer, error, self._clock(), lookup))
 
         self._hold(WaitForPassword(self._loop, account, begin, self._over))
@@ -107,6 +110,7 @@ class Prober:
             password=password,
             redactor=account.redactor if account else NOTHING_SECRET,
             done=finish,
+            on_bug=partial(self._log_bug, peer),
         )
         self._hold(shell)
         shell.start(lookup.seconds if lookup else 0.0)
@@ -147,9 +151,13 @@ class Prober:
             done(replace(told, ended=Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, look.bug)) if look.bug else told)
 
         self._looks.begin(result.peer, now)
-        look = SecondLook(self._loop, result, looked)
+        look = SecondLook(self._loop, result, looked, partial(self._log_bug, result.peer))
         self._hold(look)
         look.start()
+
+    def _log_bug(self, peer: Peer, error: BaseException) -> None:
+        """Log a mistake of ours."""
+        log.error("internal error", exc_info=error, extra=log_fields(peer, self._target_of(peer)))
 
     def _verdict(self, peer: Peer, session: Session) -> Verdict | None:
         tls = peer.settings.tls
@@ -178,8 +186,8 @@ class Prober:
                 untestable=shell.untestable is not None,
             )
             return self._result(peer, lookup, shell, seen, auth_ended)
-        except Exception as error:
-            log.exception("internal error", extra={"endpoint": str(peer)})
+        except Exception as error:  # noqa: BLE001 - logged there, with its traceback
+            self._log_bug(peer, error)
             return internal_error(peer, error, self._clock(), lookup, shell.watch.lasted())
 
     def _result(self, peer: Peer, lookup: Lookup | None, shell: Shell, seen: Seen, auth_ended: Ended | None) -> Result:

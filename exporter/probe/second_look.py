@@ -5,7 +5,6 @@ record, and closes. A slow server takes that for an intruder's, so it is made ra
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -13,8 +12,6 @@ from exporter.model import Ended, Peer, Result, Security, Session
 from exporter.reasons import Reason, Stage
 from exporter.targets import is_literal
 from exporter.wire import Tls, Wire, is_tls_record
-
-log = logging.getLogger(__name__)
 
 SILENCE = 3.0
 """Seconds without a byte after which a silent end makes us look again."""
@@ -84,10 +81,16 @@ def _may_need_tls(peer: Peer) -> bool:
 
 
 class SecondLook:
-    """One look at the peer of a result. `done` is called exactly once, with the look."""
+    """One look at the peer of a result. `done` is called exactly once, with the look; `on_bug` with our own mistake."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, result: Result, done: Callable[["SecondLook"], None]) -> None:
-        self._loop, self._first, self._done = loop, result, done
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        result: Result,
+        done: Callable[["SecondLook"], None],
+        on_bug: Callable[[Exception], None],
+    ) -> None:
+        self._loop, self._first, self._done, self._on_bug = loop, result, done, on_bug
         self._wire = Wire(loop, self)
         self._timer: asyncio.TimerHandle | None = None
         self._heard = b""
@@ -119,8 +122,8 @@ class SecondLook:
         """Whatever of ours goes wrong ends this look, and says so."""
         try:
             action()
-        except Exception as error:
-            log.exception("internal error", extra={"endpoint": str(self._first.peer)})
+        except Exception as error:  # noqa: BLE001 - logged there, with its traceback
+            self._on_bug(error)
             self.bug = type(error).__name__
             self.abort()
 

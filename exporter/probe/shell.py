@@ -5,7 +5,6 @@ as `internal_error` and nobody else's.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
@@ -19,8 +18,6 @@ from exporter.smtp.commands import Command, Connect, Handshake, Hear, Judge, Pas
 from exporter.smtp.reply import MalformedReplyError, ReplyParser, ReplyTooLongError
 from exporter.wire import EarlyDataError, HandshakeError
 
-log = logging.getLogger(__name__)
-
 QUIT_PATIENCE = 2.0
 """Seconds to wait for 221."""
 CLOSE_PATIENCE = 0.5
@@ -31,7 +28,10 @@ _LATER = object()
 
 
 class Shell(Connector):
-    """One conversation from connect to close. `done` is called exactly once, with the shell."""
+    """One conversation from connect to close.
+
+    `done` is called exactly once, with the shell; `on_bug` with a mistake of ours.
+    """
 
     def __init__(
         self,
@@ -45,10 +45,11 @@ class Shell(Connector):
         password: str | None,
         redactor: Redactor,
         done: Callable[["Shell"], None],
+        on_bug: Callable[[Exception], None],
     ) -> None:
         super().__init__(loop, peer, addresses, lag, redactor)
         self._script, self._judge, self._password, self._done = script, judge, password, done
-        self._parser = ReplyParser()
+        self._on_bug, self._parser = on_bug, ReplyParser()
         self._command: Command = Connect()
         self.session: Session | None = None
         self.verdict: Verdict | None = None
@@ -80,8 +81,8 @@ class Shell(Connector):
             action(*args)
         except (MalformedReplyError, ReplyTooLongError) as error:
             self._over(error)
-        except Exception as error:
-            log.exception("internal error", extra={"endpoint": str(self._peer)})
+        except Exception as error:  # noqa: BLE001 - logged there, with its traceback
+            self._on_bug(error)
             self.ended = failures.mistake(error)
             self._finish()
 

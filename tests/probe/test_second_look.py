@@ -390,6 +390,7 @@ async def test_a_bug_of_ours_is_an_internal_error_and_no_lost_result(
     result = await probe((await serve(Client.hang_up)).port, RELAY)
     assert result.ended == Ended(Stage.INTERNAL, Reason.INTERNAL_ERROR, "ZeroDivisionError")
     assert "ZeroDivisionError: a bug of ours" in caplog.text
+    assert {(vars(each)["port"], vars(each)["address"]) for each in caplog.records} == {(result.peer.port, "127.0.0.1")}
     assert prober.idle.is_set()
 
 

@@ -209,6 +209,7 @@ async def test_a_bug_in_a_script_is_an_internal_error_with_the_facts_kept(
     assert results[0].greeting is not None
     assert results[0].hello is not None
     assert "ZeroDivisionError: a bug of ours" in caplog.text
+    assert {(vars(each)["port"], vars(each)["address"]) for each in caplog.records} == {(server.port, "127.0.0.1")}
     assert prober.idle.is_set()
 
 
