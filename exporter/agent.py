@@ -24,6 +24,7 @@ from exporter.egress import Egress
 from exporter.engine import Engine
 from exporter.exposition import write_ahead
 from exporter.garbage import forget_the_lasting, look_at_the_new
+from exporter.links import Docs, Prometheus
 from exporter.machine import own_name
 from exporter.reloads import NotApplied, Reloads
 from exporter.schedule import FIRST_ROUND
@@ -56,6 +57,10 @@ class Options:
     """Who may come in, in exporter-toolkit's format."""
     systemd_socket: bool = False
     """Listen on the sockets that systemd passes, and nowhere else."""
+    docs: str = ""
+    """Where links to the documentation lead: nothing (the public address), `local` or a URL."""
+    prometheus_url: str = ""
+    """Where browsers reach Prometheus; empty: not known."""
 
     async def read(self, path: Path, running: Config | None = None, text: bytes | None = None) -> Config:
         """Read a configuration in a child process, with the targets of this shard. Raises as `load_apart` does."""
@@ -86,6 +91,8 @@ class Agent:
             prefix=options.prefix,
             outside=options.outside,
             telemetry_path=options.telemetry_path,
+            docs=Docs.of(options.docs, options.outside),
+            prometheus=Prometheus(options.prometheus_url),
             config=lambda: self.config,
         )
         self.started = asyncio.Event()

@@ -10,15 +10,18 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from exporter import __version__, logs
+from exporter.links import LOCAL
 
 USAGE = 64
 """EX_USAGE of sysexits.h."""
 DEFAULT_FILE = "smtp-exporter.yaml"
 TAKEN = frozenset({
-    "/style.css", "/page.js", "/icon.svg", "/endpoint", "/api/v1/endpoints", "/api/v1/domains", "/probe", "/config",
-    "/-/healthy", "/-/ready", "/-/reload",
+    "/style.css", "/page.js", "/icon.svg", "/favicon.ico", "/endpoint", "/api/v1/endpoints", "/api/v1/domains",
+    "/probe", "/config", "/-/healthy", "/-/ready", "/-/reload",
 })  # fmt: skip
 """Paths that are served whatever the flags say."""
+URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9/._~%!$&'()*+,;=:@-]*)?")
+"""What a browser can be sent to, and links can be appended to."""
 PATH = re.compile(r"[A-Za-z0-9/._~-]*")
 
 
@@ -63,6 +66,11 @@ def of_run(flags: argparse.ArgumentParser) -> None:
         help="the URL under which browsers reach this exporter, where a proxy stands before it")  # fmt: skip
     add("--web.route-prefix", dest="route_prefix", metavar="PATH", help="default: the path of --web.external-url")
     add("--web.telemetry-path", dest="telemetry_path", metavar="PATH", default="/metrics", help="default: %(default)s")
+    add("--web.docs", dest="docs", metavar="local|URL", default="",
+        help="where links to the documentation lead: local is the agent itself, a URL has the files of docs/ below it; "
+        "default: the public address")  # fmt: skip
+    add("--web.prometheus-url", dest="prometheus_url", metavar="URL", default="",
+        help="the URL under which browsers reach Prometheus: pages link to its graphs")  # fmt: skip
     add("--web.enable-lifecycle", dest="web_enable_lifecycle", action="store_true",
         help="reload when /-/reload is asked to by POST")  # fmt: skip
     add("--shard.index", dest="shard_index", metavar="N", type=int, default=0, help="which share to probe, from 0")
@@ -147,7 +155,24 @@ def outside(url: str) -> str:
     Raises:
         ValueError: it is no URL.
     """
-    split = urlsplit(url)
-    if url and (split.scheme not in ("http", "https") or not split.netloc):
-        raise ValueError(f"--web.external-url: {url!r} is not a URL: write https://monitor.example.com/smtp")
-    return path(split.path)
+    return path(urlsplit(web_url("--web.external-url", url, "https://monitor.example.com/smtp")).path)
+
+
+def docs(text: str) -> str:
+    """Read --web.docs: nothing, `local` or a URL without a slash at the end.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    return text if text == LOCAL else web_url("--web.docs", text, "local or https://docs.example.com/smtp-exporter")
+
+
+def web_url(flag: str, url: str, example: str) -> str:
+    """Read a URL of a flag that browsers are to follow; without a slash at the end. Empty stays empty.
+
+    Raises:
+        ValueError: it is no URL, not of HTTP, or has a user, a query or a fragment.
+    """
+    if url and not URL.fullmatch(url):
+        raise ValueError(f"{flag}: {url!r} is not a URL: write {example}")
+    return url.rstrip("/")

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from aiohttp import web
 from prometheus_client import exposition as text_format
@@ -13,9 +13,20 @@ from prometheus_client.openmetrics import exposition as openmetrics_format
 from exporter import exposition, facts, page, running
 from exporter.board import Board
 from exporter.config import Config
-from exporter.encoding import encoded, sliced
+from exporter.encoding import sliced
 from exporter.filters import Filter
+from exporter.links import NO_PROMETHEUS, PUBLIC_DOCS, Docs, Prometheus
 from exporter.multitarget import MultiTarget
+from exporter.responses import (
+    accepts_gzip,
+    accepts_html,
+    accepts_only_data,
+    accepts_openmetrics,
+    send,
+    send_html,
+    send_text,
+    vary_and_encoding,
+)
 from exporter.telemetry import Telemetry
 
 SECURITY_HEADERS = {
@@ -25,6 +36,11 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 JSON = "application/json; charset=utf-8"
+PATH_SHOWN = 200
+"""Characters of a path that an error shows."""
+FAVICON = "/favicon.ico"
+OF_PROGRAMS = ("/api/", "/probe", "/config", "/-/")
+"""How the paths begin that programs ask for, beside that of the metrics: an error there is plain text."""
 CROSS_SITE = "Pages of other sites may not ask for this.\n"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -40,6 +56,8 @@ class Pages:
     outside: str = ""
     """The prefix that browsers see, where a proxy in front changes it (--web.external-url)."""
     telemetry_path: str = "/metrics"
+    docs: Docs = PUBLIC_DOCS
+    prometheus: Prometheus = NO_PROMETHEUS
     clock: Callable[[], float] = time.time
     ready: bool = False
     config: Callable[[], Config] | None = None
@@ -57,6 +75,7 @@ class Pages:
             "/": self.index,
             "/endpoint": self.endpoint,
             **dict.fromkeys((f"/{name}" for name in page.STATIC), self.static),
+            FAVICON: self.favicon,
             self.telemetry_path: self.metrics,
             "/api/v1/endpoints": self.endpoints,
             "/api/v1/domains": self.domains,
@@ -65,18 +84,19 @@ class Pages:
             "/-/healthy": self.healthy,
             "/-/ready": self.is_ready,
         }
-        app = web.Application(client_max_size=64 * 1024)
+        app = web.Application(client_max_size=64 * 1024, middlewares=[self._refuse])
         app.add_routes([web.get(self.prefix + path, handler) for path, handler in routes.items()])
         app.add_routes([web.post(f"{self.prefix}/-/reload", self.reload_now)])
         if self.prefix:
             app.add_routes([web.get("/", self.to_prefix), web.get(self.prefix, self.to_prefix)])
+            app.add_routes([web.get(FAVICON, self.favicon)])  # browsers ask for it there
         app.on_response_prepare.append(_secure)
         return app
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Serve the status page."""
         wanted = _wanted(request)
-        return await _html(
+        return await send_html(
             request, page.render(self.board, self.clock(), self._links, wanted, page.health(self.telemetry))
         )
 
@@ -87,24 +107,46 @@ class Pages:
         pieces = page.render_endpoint(self.board, self.clock(), named, self._links)
         if not pieces:
             raise web.HTTPNotFound(text="There is no such endpoint, or none any more.\n")
-        return await _html(request, pieces)
+        return await send_html(request, pieces)
 
     @property
     def _links(self) -> page.Links:
-        return page.Links(self.outside, self.telemetry_path)
+        return page.Links(self.outside, self.telemetry_path, self.docs, self.prometheus)
+
+    @web.middleware
+    async def _refuse(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer what cannot be served with a page that leads on; programs get the plain text as before."""
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            if error.status < HTTPStatus.BAD_REQUEST or not self._shows_a_page(request):
+                raise
+            allow = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+            pieces = page.render_error(*_said(error, request), self._links)
+            return await send_html(request, pieces, error.status, allow)
+
+    def _shows_a_page(self, request: web.Request) -> bool:
+        """Whether an error is shown as HTML: to all browsers, and on the paths of pages to whoever takes it."""
+        accept, path = request.headers.get("Accept", ""), request.path.removeprefix(self.prefix)
+        of_programs = path == self.telemetry_path or path.startswith(OF_PROGRAMS)
+        return accepts_html(accept) or not (of_programs or accepts_only_data(accept))
 
     async def endpoints(self, request: web.Request) -> web.StreamResponse:
         """Serve the latest results as JSON (docs/api.md), as fast as the client takes them."""
-        return await _text(request, facts.render(self.board, self.clock(), _wanted(request)), JSON)
+        return await send_text(request, facts.render(self.board, self.clock(), _wanted(request)), JSON)
 
     async def domains(self, request: web.Request) -> web.StreamResponse:
         """Serve what is known of the mail domains, in the same way."""
-        return await _text(request, facts.render_domains(self.board, self.clock(), _wanted(request)), JSON)
+        return await send_text(request, facts.render_domains(self.board, self.clock(), _wanted(request)), JSON)
 
     async def static(self, request: web.Request) -> web.Response:
         """Serve the style sheet and the script of the pages."""
         name = request.path.rpartition("/")[2]
         return web.Response(text=page.static(name), content_type=page.STATIC[name], charset="utf-8")
+
+    async def favicon(self, _: web.Request) -> web.Response:
+        """Serve the icon where browsers look for one that no page names, as beside plain text."""
+        return web.Response(text=page.static("icon.svg"), content_type=page.STATIC["icon.svg"], charset="utf-8")
 
     async def healthy(self, _: web.Request) -> web.Response:
         """Say that the event loop answers."""
@@ -129,7 +171,7 @@ class Pages:
     async def running(self, request: web.Request) -> web.StreamResponse:
         """Serve the running configuration."""
         pieces = running.render(self.config()) if self.config else ()
-        return await _text(request, pieces, "text/plain; charset=utf-8")
+        return await send_text(request, pieces, "text/plain; charset=utf-8")
 
     async def probe(self, request: web.Request) -> web.StreamResponse:
         """Probe one address now: the multi-target pattern. Pages of other sites may link to it, but not embed it."""
@@ -143,7 +185,7 @@ class Pages:
             return web.Response(status=answer.status, text=answer.text, headers=answer.headers)
         openmetrics = accepts_openmetrics(request.headers.get("Accept", ""))
         kind = exposition.OPENMETRICS if openmetrics else exposition.TEXT
-        return await _text(
+        return await send_text(
             request, (answer.text, "# EOF\n" if openmetrics else ""), kind, vary="Accept, Accept-Encoding"
         )
 
@@ -161,8 +203,8 @@ class Pages:
         compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
         blocks = exposition.pack(pieces) if compress else exposition.unpack(pieces)
         kind = exposition.OPENMETRICS if openmetrics else exposition.TEXT
-        headers = {"Content-Type": kind, **_encoding("Accept, Accept-Encoding", compress=compress)}
-        return await _stream(request, headers, sliced(blocks))
+        headers = {"Content-Type": kind, **vary_and_encoding("Accept, Accept-Encoding", compress=compress)}
+        return await send(request, headers, sliced(blocks))
 
 
 def _wanted(request: web.Request) -> Filter:
@@ -173,36 +215,13 @@ def _wanted(request: web.Request) -> Filter:
         raise web.HTTPBadRequest(text=f"{error}\n") from error
 
 
-async def _html(request: web.Request, pieces: Iterable[str]) -> web.StreamResponse:
-    return await _text(request, pieces, "text/html; charset=utf-8")
-
-
-async def _text(
-    request: web.Request, pieces: Iterable[str], kind: str, vary: str = "Accept-Encoding"
-) -> web.StreamResponse:
-    """Send text as it is made, and as fast as the client takes it."""
-    compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
-    headers = {"Content-Type": kind, **_encoding(vary, compress=compress)}
-    return await _stream(request, headers, encoded(pieces, compress=compress))
-
-
-async def _stream(
-    request: web.Request, headers: dict[str, str], blocks: AsyncGenerator[bytes, None]
-) -> web.StreamResponse:
-    """Send blocks as fast as the client takes them: no answer is ever there as a whole."""
-    response = web.StreamResponse(headers=headers)
-    await response.prepare(request)
-    if request.method != "HEAD":
-        async with aclosing(blocks):
-            async for block in blocks:
-                await response.write(block)
-    await response.write_eof()
-    return response
-
-
-def _encoding(vary: str = "Accept-Encoding", *, compress: bool) -> dict[str, str]:
-    """What the headers say of it (RFC 9110 8.4, 12.5.5)."""
-    return {"Vary": vary} | ({"Content-Encoding": "gzip"} if compress else {})
+def _said(error: web.HTTPException, request: web.Request) -> tuple[str, str]:
+    """What the page of an error says: a title, and what was wrong."""
+    if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return "Method not allowed", f"{request.path[:PATH_SHOWN]} is for {error.headers['Allow']} only."
+    if error.text and not error.text.startswith(f"{error.status}: "):  # what aiohttp says by itself
+        return error.reason, error.text.strip()
+    return error.reason, f"Nothing is served at {request.path[:PATH_SHOWN]}"
 
 
 async def _secure(_: web.Request, response: web.StreamResponse) -> None:
@@ -219,33 +238,3 @@ def from_another_site(headers: Mapping[str, str]) -> bool:
     if site is not None:
         return site not in {"same-origin", "none"}
     return origin is not None and origin.partition("://")[2] != headers.get("Host")
-
-
-def _qualities(header: str) -> dict[str, tuple[float, dict[str, str]]]:
-    """A header of alternatives (RFC 9110 12.4.2): each with its quality and parameters."""
-    found = {}
-    for item in header.split(","):
-        name, *rest = (part.strip() for part in item.split(";"))
-        parameters = {k.strip().lower(): v.strip().strip('"') for k, _, v in (part.partition("=") for part in rest)}
-        try:
-            quality = float(parameters.pop("q", "1"))
-        except ValueError:
-            quality = 0.0
-        found[name.lower() + parameters.get("version", "")] = quality, parameters
-    return found
-
-
-def accepts_openmetrics(header: str) -> bool:
-    """Whether OpenMetrics 1.0 is wanted at least as much as the text format."""
-    asked = _qualities(header)
-    wanted = max((q for name, (q, p) in asked.items() if name.startswith("application/openmetrics-text")
-                  and p.get("version", "1.0.0") == "1.0.0"), default=0.0)  # fmt: skip
-    anything = asked.get("text/*", asked.get("*/*", (0.0, {})))[0]
-    text = max((q for name, (q, _) in asked.items() if name.startswith("text/plain")), default=anything)
-    return wanted > 0 and wanted >= text
-
-
-def accepts_gzip(header: str) -> bool:
-    """Whether the answer may come with gzip (RFC 9110 12.5.3)."""
-    asked = _qualities(header)
-    return asked.get("gzip", asked.get("*", (0.0, {})))[0] > 0

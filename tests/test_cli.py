@@ -132,6 +132,8 @@ def test_a_probe_that_cannot_start_for_its_configuration_is_64(run: Run, here: P
         (["run", "--web.listen-address=10225"], "'10225' is not an address to listen on"),
         (["run", "--web.listen-address=[::1]:99999"], "is not an address to listen on"),
         (["run", "--web.external-url=monitor.example.com"], "is not a URL"),
+        (["run", "--web.docs=docs"], "--web.docs: 'docs' is not a URL: write local or https://"),
+        (["run", "--web.prometheus-url=localhost:9090"], "is not a URL: write https://prometheus.example.com"),
         (["run", "--web.telemetry-path=/{x}"], "'/{x}' is not a path"),
         (["run", "--web.telemetry-path=/-/ready"], "/-/ready is the path of something else"),
         (["run", "--web.telemetry-path=/probe/"], "/probe is the path of something else"),

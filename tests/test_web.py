@@ -21,8 +21,9 @@ from exporter.door import Door
 from exporter.exposition import OPENMETRICS, TEXT
 from exporter.multitarget import Answer, MultiTarget
 from exporter.reasons import Reason
+from exporter.responses import accepts_gzip, accepts_openmetrics
 from exporter.telemetry import Telemetry
-from exporter.web import Pages, accepts_gzip, accepts_openmetrics
+from exporter.web import Pages
 from tests.results import HOST, NOW, endpoint, failed, healthy, peer
 
 Get = Callable[..., Awaitable[ClientResponse]]
@@ -153,7 +154,7 @@ async def test_results_are_filtered(get: Get, board: Board) -> None:
     assert [each["port"] for each in json.loads(await (await get("/api/v1/endpoints?state=pending")).text())] == [587]
 
 
-@pytest.mark.parametrize("path", ["/", "/api/v1/endpoints", "/api/v1/domains"])
+@pytest.mark.parametrize("path", ["/api/v1/endpoints", "/api/v1/domains"])
 @pytest.mark.parametrize("query", ["state=<b>broken</b>", "port=smtp", "page=-1"])
 async def test_a_query_that_makes_no_sense_is_a_bad_request(get: Get, path: str, query: str) -> None:
     answer = await get(f"{path}?{query}")
@@ -166,6 +167,80 @@ async def test_with_gzip_it_is_the_same(get: Get, path: str) -> None:
     answer = await get(path, Accept_Encoding="gzip")
     assert (answer.headers["Content-Encoding"], answer.headers["Vary"]) == ("gzip", "Accept-Encoding")
     assert gzip.decompress(await answer.read()) == await (await get(path)).read()
+
+
+# --- what cannot be served -------------------------------------------------------------------------------------
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+HTML, PLAIN = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept", "status", "kind"),
+    [
+        ("GET", "/?state=<b>broken</b>", BROWSER, 400, HTML),
+        ("GET", "/?port=smtp", "*/*", 400, HTML),
+        ("GET", "/?page=-1", "text/plain", 400, PLAIN),
+        ("GET", "/nothing", BROWSER, 404, HTML),
+        ("GET", "/nothing", "*/*", 404, HTML),
+        ("GET", "/nothing", "application/json", 404, PLAIN),
+        ("GET", "/<script>alert(1)</script>\u202e", BROWSER, 404, HTML),
+        ("GET", "/endpoint?host=%3Cb%3E", BROWSER, 404, HTML),
+        ("DELETE", "/", BROWSER, 405, HTML),
+        ("POST", "/", "*/*", 405, HTML),
+        ("GET", "/-/reload", BROWSER, 405, HTML),
+        ("GET", "/-/reload", "*/*", 405, PLAIN),
+        ("GET", "/api/v1/nothing", BROWSER, 404, HTML),
+        ("GET", "/api/v1/nothing", "*/*", 404, PLAIN),
+        ("GET", "/api/v1/endpoints?state=no", "*/*", 400, PLAIN),
+        ("POST", "/metrics", "*/*", 405, PLAIN),
+        ("POST", "/probe", PROMETHEUS_3, 405, PLAIN),
+    ],
+)  # fmt: skip
+async def test_an_error_is_a_page_for_people_and_text_for_programs(
+    get: Get, method: str, path: str, accept: str, status: int, kind: str
+) -> None:
+    answer = await get(path, method, Accept=accept)
+    body = await answer.text()
+    assert (answer.status, answer.headers["Content-Type"]) == (status, kind)
+    assert ('<nav aria-label="Main">' in body) is (kind == HTML)
+    assert "<b>" not in body or kind == PLAIN
+    assert "alert(1)</script>" not in body
+    assert "\u202e" not in body
+    assert ("Allow" in answer.headers) is (status == 405)
+
+
+async def test_an_error_says_what_is_wrong(get: Get) -> None:
+    assert "state: " in await (await get("/?state=bad", Accept=BROWSER)).text()
+    assert "Nothing is served at /nothing" in await (await get("/nothing", Accept=BROWSER)).text()
+    assert "/ is for GET,HEAD only" in await (await get("/", "POST", Accept=BROWSER)).text()
+
+
+async def test_a_long_path_is_shown_in_part(get: Get) -> None:
+    assert len(await (await get("/" + "x" * 5000, Accept=BROWSER)).text()) < 3000
+
+
+async def test_the_head_of_an_error_has_no_body(get: Get) -> None:
+    answer = await get("/nothing", "HEAD", Accept=BROWSER)
+    assert (answer.status, answer.headers["Content-Type"], await answer.read()) == (404, HTML, b"")
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/endpoint?target=mail&host=mail.example.test&port=25"])
+async def test_every_page_leads_everywhere(get: Get, pages: Pages, path: str) -> None:
+    pages.prefix = pages.outside = "/smtp"
+    pages.telemetry_path = "/scrape"
+    text = await (await get(f"/smtp{path}", Accept=BROWSER)).text()
+    for link in ("/", "/reasons", "/runbooks", "/scrape", "/config", "/#health"):
+        assert f'href="/smtp{link}"' in text
+    assert text.count('aria-current="page"') == 1
+
+
+@pytest.mark.parametrize("prefix", ["", "/smtp"])
+async def test_browsers_find_the_icon_where_they_look_for_it(get: Get, pages: Pages, prefix: str) -> None:
+    pages.prefix = prefix
+    for path in {"/favicon.ico", f"{prefix}/favicon.ico"}:
+        answer = await get(path)
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "image/svg+xml; charset=utf-8")
 
 
 # --- paths ----------------------------------------------------------------------------------------------------

@@ -62,6 +62,8 @@ def _agent_options(options: argparse.Namespace) -> Any:
         options.config_enable_auto_reload,
         options.web_config_file,
         options.web_systemd_socket,
+        flags.docs(options.docs),
+        flags.web_url("--web.prometheus-url", options.prometheus_url, "https://prometheus.example.com"),
     )
 
 

@@ -4,22 +4,17 @@ Pure functions of the board, in pieces: others run in between. Jinja2 escapes ev
 are shown as escapes. What stands on a page is bounded (`rows`), so the page is.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from exporter import __version__
 from exporter.board import Board
-from exporter.families.readers import TIMED
-from exporter.filters import ANYTHING, STATES, Filter
+from exporter.filters import ANYTHING, Filter
 from exporter.page.domains import DomainRow
+from exporter.page.environment import HERE, PIECE, Links, environment, pieces
 from exporter.page.health import Fact, health
-from exporter.page.rows import Row, help_for, survey
-from exporter.page.text import coded, dane, instant, span
-from exporter.peer_text import escape
+from exporter.page.rows import Row, survey
+from exporter.page.text import dane, instant
 
 __all__ = [
     "PIECE",
@@ -32,35 +27,12 @@ __all__ = [
     "instant",
     "render",
     "render_endpoint",
+    "render_error",
     "static",
 ]
 
-PIECE = 16 * 1024
-"""Characters after which others may run: a few milliseconds of work."""
 STATIC = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 """What the pages load, and its type."""
-
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """Where the pages' links lead."""
-
-    prefix: str = ""
-    """Before every path, without a slash at the end."""
-    metrics: str = "/metrics"
-    """The path of the metrics."""
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("exporter.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, auto_reload=False,
-    )  # fmt: skip
-    environment.filters |= {"visible": escape, "coded": coded, "instant": instant, "span": span}
-    environment.globals |= {"version": __version__, "states": STATES, "help_for": help_for, "dane": dane,
-                            "timed": TIMED}  # fmt: skip
-    return environment
 
 
 @cache
@@ -70,7 +42,7 @@ def static(name: str) -> str:
 
 
 def render(
-    board: Board, now: float, links: Links = Links(), wanted: Filter = ANYTHING, facts: Sequence[Fact] = ()
+    board: Board, now: float, links: Links = HERE, wanted: Filter = ANYTHING, facts: Sequence[Fact] = ()
 ) -> Iterator[str]:
     """Render the status page, in pieces between which the caller may let others run; some are empty.
 
@@ -84,14 +56,14 @@ def render(
     seen = yield from survey(board, now, wanted)
     ways = tuple(board.blocked_ways())
     rotating = sorted(place for place, until in board.rotating.items() if now <= until)
-    template = _environment().get_template("index.html")
-    yield from _pieces(
+    template = environment().get_template("index.html")
+    yield from pieces(
         template.generate(seen=seen, wanted=wanted, now=now, links=links, facts=facts, ways=ways, rotating=rotating)
     )
 
 
 def render_endpoint(
-    board: Board, now: float, named: tuple[str, str, str | None, str], links: Links = Links()
+    board: Board, now: float, named: tuple[str, str, str | None, str], links: Links = HERE
 ) -> list[str]:
     """Render the page of one endpoint, in pieces; there are none where it does not exist.
 
@@ -108,17 +80,11 @@ def render_endpoint(
         if (endpoint.target, (peer := endpoint.peer).host, str(peer.port)) == (target, host, port)
         and address in {None, peer.address}
     ]
-    template = _environment().get_template("endpoint.html")
-    return list(_pieces(template.generate(rows=rows, now=now, links=links, wanted=ANYTHING))) if rows else []
+    template = environment().get_template("endpoint.html")
+    return list(pieces(template.generate(rows=rows, now=now, links=links, wanted=ANYTHING))) if rows else []
 
 
-def _pieces(texts: Iterable[str]) -> Iterator[str]:
-    """Join short texts to pieces of about PIECE characters."""
-    piece, size = list[str](), 0
-    for text in texts:
-        piece.append(text)
-        size += len(text)
-        if size >= PIECE:
-            yield "".join(piece)
-            piece, size = [], 0
-    yield "".join(piece)
+def render_error(title: str, text: str, links: Links = HERE) -> list[str]:
+    """Render the page of a request that cannot be answered: what is wrong with it, and where to go from here."""
+    template = environment().get_template("error.html")
+    return list(pieces(template.generate(title=title, text=text, links=links)))
