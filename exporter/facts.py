@@ -77,6 +77,7 @@ def with_past(endpoint: Endpoint, state: State, now: float) -> dict[str, Any]:
 
 def render(board: Board, now: float, wanted: Filter = ANYTHING) -> Iterator[str]:
     """The endpoints asked for as one JSON list, in ASCII, in pieces between which the caller may let others run."""
+    wanted = wanted.resolved(board)
     return _listed(
         with_past(endpoint, state, now) if wanted.wants(endpoint, state, word_of(state, now)) else None
         for endpoint, state in board.endpoints.snapshot().items()
@@ -85,6 +86,7 @@ def render(board: Board, now: float, wanted: Filter = ANYTHING) -> Iterator[str]
 
 def render_domains(board: Board, now: float, wanted: Filter = ANYTHING) -> Iterator[str]:
     """The mail domains asked for, in the same way."""
+    wanted = wanted.resolved(board)
     return _listed(
         domain_facts(state, hosts, now) | {"labels": dict(domain.target.labels)}
         if wanted.wants_domain(state, word_of_domain(state, hosts := tuple(board.of_domain(state)), now))

@@ -5,17 +5,32 @@ states, shows nothing.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Self
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
 from urllib.parse import urlencode
 
+from exporter.board import Board
 from exporter.families import readers
 from exporter.model import Endpoint, Problem
-from exporter.reasons import REASONS, UNTESTABLE
+from exporter.reasons import REASONS, UNTESTABLE, Severity
 from exporter.state import DomainState, State
 
 STATES = ("critical", "stale", "untestable", "warning", "pending", "ok")
 """What an endpoint or domain can be, the worst first."""
+KINDS = ("endpoint", "domain")
+"""What the status page lists, one table each."""
+GROUPS = ("reason", "host")
+"""What the status page groups problems by."""
+SORTS = ("state", "name", "reason", "certificate", "tls", "probe")
+"""What the tables can be sorted by; a `-` in front reverses the order."""
+KNOWN: dict[str, tuple[str, ...]] = {
+    "state": STATES, "kind": KINDS, "group": GROUPS, "sort": (*SORTS, *(f"-{each}" for each in SORTS)),
+}  # fmt: skip
+"""The keys of a query that take only known values."""
+NUMBERS = {"port": 65535, "page": 10**6}
+"""The keys that take a number from 1 to this."""
+MAX_TEXT = 256
+"""Characters of any other value: each link of a page repeats it."""
 
 
 def word_of(state: State, now: float) -> str:
@@ -29,52 +44,102 @@ def word_of_domain(state: DomainState, hosts: Iterable[State], now: float) -> st
         return "pending"
     if state.withdrawn(now):
         return "stale"
-    hosts = tuple(hosts)
-    success = next((bool(value) for _, value in readers.domain_success(state, hosts)), None)
-    if success is None:
-        return "untestable" if any(host.assessment.untestable for host in hosts) else "pending"
-    if not success:
+    word = word_of_records(state)
+    return word if word == "critical" or state.exchanges.null_mx else worse(word, word_of_hosts(state, hosts))
+
+
+def worse(records: str, hosts: str) -> str:
+    """The word of a domain whose records and MX hosts have these words. Without a working host the rest is nothing."""
+    return records if hosts == "ok" else hosts
+
+
+def word_of_records(state: DomainState) -> str:
+    """What its records and policy make of a domain: ok, warning or critical. A null MX that is there is a success."""
+    problems = state.problems
+    null_mx = state.exchanges is not None and state.exchanges.null_mx
+    if not null_mx and any(each.severity is Severity.CRITICAL for each in problems):
         return "critical"
-    return "warning" if state.problems else "ok"
+    return "warning" if problems else "ok"
+
+
+def word_of_hosts(state: DomainState, hosts: Iterable[State]) -> str:
+    """What its MX hosts make of a domain: ok where one works, else critical, untestable or pending."""
+    hosts = tuple(hosts)
+    verdicts = {readers.delivers(state, host) for host in hosts if host.result}
+    if True in verdicts:
+        return "ok"
+    if False in verdicts:
+        return "critical"
+    return "untestable" if any(host.assessment.untestable for host in hosts) else "pending"
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is asked for; empty: whatever. One attribute is one key of the query, and all have to fit."""
+    """What is asked for; empty: everything. Each attribute is a key of the query, and all have to match.
+
+    `target`, `label` and `reason` match any part, whatever its case, unless something has exactly this name: then they
+    mean only that.
+    """
 
     state: str = ""
     find: str = ""
-    """A part of target, host, address or host:port, whatever its case."""
+    """Words. Each is a part of the target, a label, the host, address, `host:port` or domain, or of a reason."""
     port: str = ""
     target: str = ""
     label: str = ""
     """`name=value`, or a name alone: any value."""
     reason: str = ""
-    """A problem's reason, or why it is untestable."""
+    """Of a problem, or why it is untestable."""
+    kind: str = ""
+    """Which table is shown; empty: all of them."""
+    group: str = ""
+    sort: str = ""
     page: int = 1
-    """Which part of a long list is shown."""
+    """Which part of a long table is shown."""
+    whole: frozenset[str] = field(default=frozenset(), repr=False)
+    """Of `target` and `label` those that something has exactly so: see `resolved`."""
+    words: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """Of `find`, in lower case."""
+    reasons: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Those that `reason` means."""
+
+    def __post_init__(self) -> None:
+        """Read what many endpoints are compared with once."""
+        object.__setattr__(self, "words", tuple(self.find.lower().split()))
+        object.__setattr__(self, "reasons", reasons_of(self.reason))
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
         """Read a query; keys that are not ours are left alone.
 
         Raises:
-            ValueError: a value that no endpoint can have; says which.
+            ValueError: a value that nothing can have; says which.
         """
-        asked = {each.name: query.get(each.name, "") for each in fields(cls)}
-        for key, known in (("state", STATES), ("reason", (*REASONS, *UNTESTABLE))):
+        asked = {key: query.get(key, "") for key in KEYS}
+        for key, known in KNOWN.items():
             if asked[key] and asked[key] not in known:
-                raise ValueError(f"{key}: there is none of this name; it is one of {', '.join(known)}")
-        for key, highest in (("port", 65535), ("page", 10**6)):
+                raise ValueError(f"{key}: no such {key}; it is one of {', '.join(known)}")
+        for key, highest in NUMBERS.items():
             digits = asked[key].isascii() and asked[key].isdigit() and len(asked[key]) < 8
             if asked[key] and not (digits and 1 <= int(asked[key]) <= highest):
                 raise ValueError(f"{key}: not a whole number from 1 to {highest}")
-        return cls(**{key: value for key, value in asked.items() if key != "page"}, page=int(asked["page"] or 1))
+        for key in KEYS - KNOWN.keys() - NUMBERS.keys():
+            if len(asked[key]) > MAX_TEXT:
+                raise ValueError(f"{key}: longer than {MAX_TEXT} characters")
+        if asked["reason"] and not reasons_of(asked["reason"]):
+            raise ValueError(f"reason: no such reason; the names are {', '.join((*REASONS, *UNTESTABLE))}")
+        given: dict[str, Any] = {**asked, "page": int(asked["page"] or 1)}
+        return cls(**given)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it leaves anything out, apart from states."""
+        return bool(self.find or self.port or self.target or self.label or self.reason)
 
     def query(self, **other: str | int) -> str:
         """This as the query of a link, with `other` values in the place of its own; the first page unless named."""
         one = replace(self, **{"page": 1, **other})  # type: ignore[arg-type]  # the caller names our fields
-        given = {each.name: getattr(one, each.name) for each in fields(one)}
+        given = {key: getattr(one, key) for key in QUERY}
         return "?" + urlencode({k: v for k, v in given.items() if v and (k, v) != ("page", 1)}, errors="replace")
 
     def wants(self, endpoint: Endpoint, state: State, word: str) -> bool:
@@ -82,35 +147,93 @@ class Filter:
         peer = endpoint.peer
         if self.port and self.port != str(peer.port):
             return False
-        if not self._fits(word, endpoint.target, endpoint.labels):
-            return False
         assessment = state.assessment
-        return self._has(assessment.problems, assessment.untestable) and (
-            not self.find or self._finds(endpoint.target, peer.host, peer.address, f"{peer.host}:{peer.port}")
+        return (
+            (not self.state or self.state == word)
+            and self.fits(endpoint.target, endpoint.labels)
+            and self.has(assessment.problems, assessment.untestable)
+            and (not self.words or self.finds(text_of(endpoint, state)))
         )
 
     def wants_domain(self, state: DomainState, word: str) -> bool:
         """Whether a domain is asked for. A domain has no port."""
-        target, domain = state.domain.target, state.domain.domain
+        target = state.domain.target
         return (
             not self.port
-            and self._fits(word, target.name, target.labels)
-            and self._has(state.problems)
-            and (not self.find or self._finds(target.name, domain))
+            and (not self.state or self.state == word)
+            and self.fits(target.name, target.labels)
+            and self.has(state.problems)
+            and (not self.words or self.finds(text_of_domain(state)))
         )
 
-    def _fits(self, word: str, target: str, labels: tuple[tuple[str, str], ...]) -> bool:
-        if (self.state and self.state != word) or (self.target and self.target != target):
+    def fits(self, target: str, labels: tuple[tuple[str, str], ...]) -> bool:
+        """Whether target and labels are asked for."""
+        if self.target and not self._is("target", target):
             return False
-        name, has_value, value = self.label.partition("=")
-        return not name or any(name == key and (not has_value or value == its) for key, its in labels)
+        return not self.label or any(self._is("label", *texts_of(*label)) for label in labels)
 
-    def _has(self, problems: tuple[Problem, ...], untestable: str | None = None) -> bool:
-        return not self.reason or self.reason == untestable or any(each.reason == self.reason for each in problems)
+    def has(self, problems: tuple[Problem, ...], untestable: str | None = None) -> bool:
+        """Whether one of these reasons is asked for."""
+        return not self.reason or untestable in self.reasons or any(each.reason in self.reasons for each in problems)
 
-    def _finds(self, *texts: str) -> bool:
-        return self.find.strip().lower() in " ".join(texts).lower()
+    def finds(self, text: str) -> bool:
+        """Whether all words are in a text of lower case."""
+        return all(word in text for word in self.words)
+
+    def resolved(self, board: Board) -> "Filter":
+        """Mean only what has exactly the name that is asked for, if anything on the board has."""
+        if not (self.target or self.label):
+            return self
+        every = {(each.target, each.labels) for each in board.endpoints.snapshot()}
+        every |= {(each.target.name, each.target.labels) for each in board.domains.snapshot()}
+        labels = {text for _, labels in every for label in labels for text in texts_of(*label)}
+        whole = {"target"} if any(target == self.target for target, _ in every) else set[str]()
+        return replace(self, whole=frozenset(whole | ({"label"} if self.label in labels else set())))
+
+    def _is(self, key: str, *texts: str) -> bool:
+        """Whether one of these texts is what a key asks for."""
+        asked: str = getattr(self, key)
+        return asked in texts if key in self.whole else any(asked.lower() in text.lower() for text in texts)
 
 
+def texts_of(name: str, value: str) -> tuple[str, str]:
+    """What may be asked for of a label."""
+    return name, f"{name}={value}"
+
+
+def reasons_of(asked: str) -> frozenset[str]:
+    """The reasons that `reason` means: the one of this name, or all whose names contain it."""
+    known = (*REASONS, *UNTESTABLE)
+    return frozenset([asked] if asked in known else [name for name in known if asked.lower() in name])
+
+
+QUERY = tuple(each.name for each in fields(Filter) if each.repr)
+"""The keys of a query, in the order of a link."""
+KEYS = frozenset(QUERY)
 ANYTHING = Filter()
 """All of them."""
+
+
+def text_of(endpoint: Endpoint, state: State) -> str:
+    """What `find` looks at of an endpoint, in lower case; a word does not span two lines."""
+    peer, assessment = endpoint.peer, state.assessment
+    host = f"[{peer.host}]" if ":" in peer.host else peer.host
+    reasons = [each.reason for each in assessment.problems]
+    return "\n".join((
+        endpoint.target, peer.address, f"{peer.host}\n{host}:{peer.port}", assessment.untestable or "", *reasons,
+        *(f"{name}={value}" for name, value in endpoint.labels),
+    )).lower()  # fmt: skip
+
+
+def text_of_domain(state: DomainState) -> str:
+    """The same of a mail domain; its MX hosts are a part of it."""
+    reasons = "\n".join(each.reason for each in state.problems)
+    hosts = state.exchanges.hosts if state.exchanges else ()
+    return f"{state.domain.domain}\n{text_of_hosts(state, hosts)}\n{reasons}".lower()
+
+
+def text_of_hosts(state: DomainState, hosts: Iterable[tuple[int, str]]) -> str:
+    """The part of it that many domains share."""
+    target = state.domain.target
+    labels = (f"{name}={value}" for name, value in target.labels)
+    return "\n".join((target.name, *labels, *(host for _, host in hosts))).lower()

@@ -1,15 +1,17 @@
 """What a query asks for, who fits it, and the one word for a state."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from exporter.board import Board
+from exporter.families import readers
 from exporter.filters import STATES, Filter, word_of, word_of_domain
 from exporter.model import Domain, Endpoint, Exchanges, Problem, Result, Settings, Target
 from exporter.reasons import Reason, Severity, Stage, Untestable
 from exporter.state import DomainState
-from tests.results import HOST, NOW, endpoint, failed, healthy
+from tests.results import HOST, NOW, endpoint, failed, healthy, peer
 
 NO_IPV6: dict[str, Any] = {"untestable": Untestable.NO_IPV6, "ended": None}
 GONE = Problem(Reason.DNS_NOT_FOUND, Stage.DNS, Severity.CRITICAL)
@@ -63,6 +65,18 @@ def test_the_word_of_a_domain(exchanges: Exchanges | None, hosts: list[Result], 
     assert word_of_domain(domain_state(exchanges), states, now) == word
 
 
+@pytest.mark.parametrize("hosts", [[], [healthy()], [failed(Reason.EHLO_CLOSED)]], ids=["no", "good", "bad"])
+@pytest.mark.parametrize("exchanges", [Exchanges(), Exchanges(null_mx=True)], ids=["MX", "null MX"])
+@pytest.mark.parametrize("problems", [(), (SMALL,), (GONE,)], ids=["well", "warning", "critical"])
+def test_the_word_of_a_domain_agrees_with_its_metric(
+    exchanges: Exchanges, problems: tuple[Problem, ...], hosts: list[Result]
+) -> None:
+    state, states = domain_state(replace(exchanges, problems=problems)), [state_after(each)[1] for each in hosts]
+    success = [value for _, value in readers.domain_success(state, states)]
+    word = word_of_domain(state, states, NOW)
+    assert success == {"pending": [], "critical": [0]}.get(word, [1])
+
+
 @pytest.mark.parametrize(
     ("query", "fits"),
     [
@@ -72,19 +86,26 @@ def test_the_word_of_a_domain(exchanges: Exchanges | None, hosts: list[Result], 
         ({"port": "25"}, True),
         ({"port": "2"}, False),
         ({"target": "Corporate"}, True),
-        ({"target": "corporate"}, False),
+        ({"target": "corporate"}, True),
+        ({"target": "RPOR"}, True),
+        ({"target": "relay"}, False),
         ({"label": "team=mail"}, True),
         ({"label": "team"}, True),
-        ({"label": "team="}, False),
+        ({"label": "team="}, True),
         ({"label": "note=a=b"}, True),
-        ({"label": "tea"}, False),
-        ({"label": "team=mai"}, False),
+        ({"label": "m=MAI"}, True),
+        ({"label": "team=web"}, False),
         ({"reason": "greeting_timeout"}, True),
+        ({"reason": "GREETING"}, True),
         ({"reason": "ehlo_timeout"}, False),
         ({"find": "corp"}, True),
         ({"find": " MAIL.example "}, True),
         ({"find": "192.0.2.1"}, True),
         ({"find": ":25"}, True),
+        ({"find": "team=MAIL"}, True),
+        ({"find": "eting_tim"}, True),
+        ({"find": "mail.example 192.0"}, True),
+        ({"find": "mail.example 192.1"}, False),
         ({"find": "nobody"}, False),
         ({"find": "corp", "state": "ok"}, False),
         ({"other": "x", "page": "3"}, True),
@@ -93,6 +114,37 @@ def test_the_word_of_a_domain(exchanges: Exchanges | None, hosts: list[Result], 
 def test_which_endpoints_fit(query: dict[str, str], fits: bool) -> None:
     one, state = state_after(failed(Reason.GREETING_TIMEOUT))
     assert Filter.of(query).wants(one, state, word_of(state, NOW)) is fits
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"target": "mail"}, ["mail"]),
+        ({"target": "mai"}, ["mail", "mail backup", "webmail"]),
+        ({"target": "Mail"}, ["mail", "mail backup", "webmail"]),
+        ({"label": "for=mail"}, ["mail"]),
+        ({"label": "for=mai"}, ["mail", "mail backup"]),
+        ({"label": "for"}, ["mail", "mail backup", "webmail"]),
+        ({"target": "customers"}, ["domain"]),
+        ({"reason": "tls_timeout"}, []),
+        ({"reason": "tls_time"}, ["mail"]),
+    ],
+    ids=str,
+)
+def test_a_whole_name_means_only_that(query: dict[str, str], found: list[str]) -> None:
+    board = Board()
+    for name in ("mail", "mail backup", "webmail"):
+        board.add(endpoint(name, (("for", name),), peer(host=name)))
+    board.record(failed(Reason.STARTTLS_TIMEOUT, peer(host="mail")))
+    of_domain = domain_state(Exchanges(problems=(GONE,)))
+    board.domains[of_domain.domain] = of_domain
+    wanted = Filter.of(query).resolved(board)
+    names = [each.target for each, state in board.endpoints.items() if wanted.wants(each, state, state.word)]
+    assert names + ["domain"] * wanted.wants_domain(of_domain, "critical") == found
+
+
+def test_a_domain_is_found_by_its_mx_hosts() -> None:
+    assert Filter(find="MX1.exa").wants_domain(domain_state(Exchanges(((10, "mx1.example.test"),))), "ok")
 
 
 def test_why_it_is_untestable_is_a_reason_too() -> None:
@@ -111,6 +163,7 @@ def test_why_it_is_untestable_is_a_reason_too() -> None:
         ({"reason": "dns_not_found"}, True),
         ({"reason": "dns_timeout"}, False),
         ({"find": "other"}, False),
+        ({"find": "team=mail DNS_NOT"}, True),
         ({"port": "25"}, False),
     ],
 )
@@ -122,8 +175,14 @@ def test_which_domains_fit(query: dict[str, str], fits: bool) -> None:
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ({"state": "broken"}, f"state: there is none of this name; it is one of {', '.join(STATES)}"),
-        ({"reason": "<script>"}, "reason: there is none of this name"),
+        ({"state": "broken"}, f"state: no such state; it is one of {', '.join(STATES)}"),
+        ({"reason": "<script>"}, "reason: no such reason; the names are "),
+        ({"kind": "printer"}, "kind: no such kind"),
+        ({"group": "colour"}, "group: no such group"),
+        ({"sort": "--name"}, "sort: no such sort"),
+        ({"find": "x" * 257}, "find: longer than 256 characters"),
+        ({"target": "x" * 10_000}, "target: longer than 256 characters"),
+        ({"page": "1000000000"}, "page: "),
         ({"port": "0"}, "port: not a whole number from 1 to 65535"),
         ({"port": "65536"}, "port: "),
         ({"port": "smtp"}, "port: "),
