@@ -24,11 +24,11 @@ step = @printf '%-28s' '$(1)'; said=$$($(2) 2>&1) && echo ok || { echo FAILED; e
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.installed ## simulated mail servers on loopback and the agent on them: see the whole product work
-	@exec $(BIN)/smtp-exporter demo
+demo: $(VENV)/.installed ## simulated mail servers and the agent on them; ARGS=--web.listen-address=127.0.0.1:10226
+	@exec $(BIN)/smtp-exporter demo $(ARGS)
 
-run: $(VENV)/.installed ## the agent; CONFIG=smtp-exporter.yaml
-	@exec $(BIN)/smtp-exporter run --config.file='$(CONFIG)'
+run: $(VENV)/.installed ## the agent; CONFIG=smtp-exporter.yaml, ARGS=--log.level=debug
+	@exec $(BIN)/smtp-exporter run --config.file='$(CONFIG)' $(ARGS)
 
 test: $(VENV)/.installed-dev tools check ## everything: check, unit tests, tests with real servers; installs what they need
 	@$(BIN)/python -m pytest --quiet --numprocesses=$(WORKERS) --dist=worksteal

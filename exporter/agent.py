@@ -1,7 +1,9 @@
 """The agent: joins engine, reloads and web server on one event loop, and ends them cleanly."""
 
 import asyncio
+import errno
 import logging
+import os
 import re
 import signal
 import time
@@ -55,6 +57,8 @@ class Options:
     """The configuration and password files are followed, too."""
     web_config: Path | None = None
     """Who may come in, in exporter-toolkit's format."""
+    reload_on_hangup: bool = True
+    """SIGHUP reloads, as a daemon does; else it ends the agent, as the terminal that is closed ends a program."""
     systemd_socket: bool = False
     """Listen on the sockets that systemd passes, and nowhere else."""
     docs: str = ""
@@ -70,6 +74,15 @@ class Options:
 
 class StartError(Exception):
     """Why the agent cannot start, as one line for the operator."""
+
+
+class CannotListenError(StartError):
+    """An address to listen on is not to be had. `taken`: another program listens there."""
+
+    def __init__(self, host: str | None, port: int, error: OSError) -> None:
+        why = os.strerror(error.errno) if isinstance(error.errno, int) and error.errno > 0 else error.strerror
+        super().__init__(f"cannot listen on {_host_port(host or '', port)}: {why or error}")
+        self.host, self.port, self.taken = host, port, error.errno == errno.EADDRINUSE
 
 
 class Agent:
@@ -113,9 +126,10 @@ class Agent:
             ConfigErrors: what is wrong with the web configuration.
         """
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._end, asyncio.current_task())
-        loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
+        if self.options.reload_on_hangup:
+            loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         door = await Door.open(self.options.web_config)
         application = self.pages.application()
         door.stand_before(application)
@@ -145,7 +159,7 @@ class Agent:
             try:
                 await door.site(runner, host, port).start()
             except OSError as error:
-                raise StartError(f"cannot listen on {host or ''}:{port}: {error.strerror or error}") from error
+                raise CannotListenError(host, port, error) from error
         self.addresses = [tuple(address[:2]) for address in runner.addresses]
         self._log_start()
         for address, port in self.addresses:
@@ -164,7 +178,8 @@ class Agent:
     async def _probe_until_stopped(self, loop: asyncio.AbstractEventLoop) -> None:
         engine = self.engine = Engine(loop, self.config, self.board, self.telemetry, ehlo_name=await own_name())
         reloads = self.reloads = self._reloads(engine)
-        loop.add_signal_handler(signal.SIGHUP, reloads.ask)
+        if self.options.reload_on_hangup:
+            loop.add_signal_handler(signal.SIGHUP, reloads.ask)
         if self._hung_up.is_set():
             reloads.ask()
         if self.options.lifecycle:

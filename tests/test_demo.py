@@ -2,26 +2,44 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import errno
+import fcntl
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import termios
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
+import dns.asyncquery
+import dns.message
+import dns.rcode
 import pytest
 
-from exporter import demo
+from exporter import cli, demo
 from exporter.agent import Agent, Options
 from exporter.board import Board
 from exporter.config import Config, load
-from exporter.demo import DEMO, Simulated, write_configuration
+from exporter.demo import write_configuration
+from exporter.demo.table import BLOCKED, BLOCKED_HOSTS, DEMO, MAIL_DOMAINS, ZONE, Simulated
+from exporter.demo.world import World
+from exporter.egress import Way
 from exporter.model import Peer, Result
 from exporter.probe.prober import Prober
 from exporter.simulated.certificates import Zoo
+from exporter.simulated.nameserver import Nameserver
 from exporter.simulated.ports import closed_port, dropping_port
 from exporter.simulated.scripts import SCRIPTS
 from exporter.trust import Judge
 from tests.conftest import Serve
 from tests.patience import PATIENCE
 from tests.results import endpoint
+
+ROOT = Path(cli.__file__).parents[1]
 
 
 def test_there_are_a_dozen_or_more() -> None:
@@ -30,8 +48,14 @@ def test_there_are_a_dozen_or_more() -> None:
 
 
 def test_its_configuration_loads(tmp_path: Path, zoo: Zoo) -> None:
-    config = load(write_configuration(tmp_path, list(range(1, len(DEMO) + 1)), zoo.ca_file))
-    assert [target.name for target in config.targets] == [row.target for row in DEMO]
+    config = load(write_configuration(tmp_path, at(*range(1, len(DEMO) + 1)), zoo.ca_file))
+    names = [row.target for row in DEMO] + [row.target for row in MAIL_DOMAINS] + [BLOCKED] * len(BLOCKED_HOSTS)
+    assert [target.name for target in config.targets] == names
+
+
+def at(*ports: int) -> World:
+    """Servers of DEMO at these ports."""
+    return World(ports, mx_port=1, blocked_port=1, nameserver="127.0.0.1:1")
 
 
 async def probed(peer: Peer) -> Result:
@@ -53,7 +77,7 @@ async def test_each_server_is_what_it_announces(
         else:
             port = (await serve(SCRIPTS[row.script](zoo))).port
         numbers = [port if each is row else 1 for each in DEMO]
-        config = load(write_configuration(tmp_path, numbers, zoo.ca_file))
+        config = load(write_configuration(tmp_path, at(*numbers), zoo.ca_file))
         target = config.targets[DEMO.index(row)]
         ((_, settings),) = target.ports
         board, peer = Board(), Peer("127.0.0.1", "127.0.0.1", port, settings)
@@ -72,7 +96,9 @@ async def until(there: Callable[[], object], running: asyncio.Task[None]) -> Non
             await asyncio.sleep(0.02)
 
 
-async def test_the_whole_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextlib.asynccontextmanager
+async def run_demo(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Agent, list[str], asyncio.Task[None]]]:
+    """The demo, hastier than usual, once it has said where to look; what it said; its task."""
     for name, value in {"INTERVAL": "1s", "TIMEOUT": "400ms", "CONNECT_TIMEOUT": "300ms"}.items():
         monkeypatch.setattr(demo, name, value)
     said: list[str] = []
@@ -86,12 +112,104 @@ async def test_the_whole_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "Agent", Watched)
     running = asyncio.create_task(demo.run((("127.0.0.1", 0),), said.append))
     await until(lambda: said and "Look at" in said[-1], running)
-    (agent,) = agents
-    await until(lambda: all(state.result for state in agent.board.states.values()), running)
+    yield agents[0], said, running
+    await asyncio.wait_for(running, PATIENCE)
+
+
+async def scraped(agent: Agent) -> str:
     _, port = agent.addresses[0]
     async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{port}/metrics") as answer:
-        metrics = await answer.text()
-    assert metrics.count("\nsmtp_probe_success{") == len(DEMO) - 1, "all but the one that is untestable"
-    assert f"http://127.0.0.1:{port}/metrics" in said[-1]
-    agent.stop.set()
-    await asyncio.wait_for(running, PATIENCE)
+        return await answer.text()
+
+
+async def test_the_whole_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with run_demo(monkeypatch) as (agent, said, running):
+        await until(lambda: len(agent.board.states) > len(DEMO) + len(BLOCKED_HOSTS), running)
+        await until(lambda: all(state.result for state in agent.board.states.values()), running)
+        await until(lambda: dict(agent.board.blocked_ways()).get(way_of(agent, BLOCKED)), running)
+        metrics = await scraped(agent)
+        assert f"http://127.0.0.1:{agent.addresses[0][1]}/metrics" in said[-1]
+        agent.stop.set()
+    untestable = len(BLOCKED_HOSTS) + 1
+    assert metrics.count("\nsmtp_probe_success{") == len(agent.board.endpoints) - untestable
+    assert metrics.count('reason="egress_blocked"} 1') == len(BLOCKED_HOSTS)
+    for row in MAIL_DOMAINS:
+        assert f'smtp_domain_success{{target="{row.target}",domain="{row.domain}"}} {row.success:d}\n' in metrics
+
+
+def way_of(agent: Agent, target: str) -> Way:
+    return next(Way(each.peer.port, 4) for each in agent.board.endpoints if each.target == target)
+
+
+async def test_the_demo_ends_with_its_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with run_demo(monkeypatch) as (agent, _, _):
+        port = way_of(agent, "relay, healthy").port
+        signal.raise_signal(signal.SIGHUP)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_it_ends_when_its_terminal_is_closed() -> None:
+    ours, theirs = os.openpty()
+
+    def take_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "exporter", "demo", "--web.listen-address=127.0.0.1:0"],
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=take_terminal,  # noqa: PLW1509 - no threads here
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as running:  # fmt: skip
+        try:
+            os.close(theirs)
+            said = b""
+            while b"Ctrl-C ends it" not in said:
+                said += os.read(ours, 4096)
+            os.close(ours)
+            assert running.wait(PATIENCE) == 0
+        finally:
+            running.kill()
+    folder = re.findall(rb"(/\S+)/smtp-exporter.yaml", said)[0].decode()
+    assert not Path(folder).exists()
+
+
+def test_where_its_port_is_taken_it_says_how_to_choose_another(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert cli.main(["demo", f"--web.listen-address=127.0.0.1:{port}"]) == 1
+    flag = f"--web.listen-address=127.0.0.1:{port + 1}"
+    assert capsys.readouterr().err == (
+        f"smtp-exporter: cannot listen on 127.0.0.1:{port}: Address already in use. "
+        f"Choose another port: smtp-exporter demo {flag}, or make demo ARGS={flag}\n"
+    )
+
+
+async def test_nobody_need_read_what_the_demo_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with run_demo(monkeypatch) as (agent, _, _):
+
+        def fail(_: str) -> None:
+            raise OSError(errno.EIO, "the terminal is gone")
+
+        await demo._tell(agent, Path(), at(*[1] * len(DEMO)), Path(), fail)
+        agent.stop.set()
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("example.test. MX", ["10 mx1.example.test.", "20 mx2.example.test."]),
+        ("MX1.Example.test. A", ["127.0.1.1"]),
+        ("mx1.example.test. AAAA", "NOERROR"),
+        ("_tcp.test. A", "NXDOMAIN"),
+        ("test. A", "NOERROR"),
+    ],
+)
+async def test_its_nameserver_answers_as_one_should(question: str, expected: list[str] | str) -> None:
+    name, kind = question.split()
+    async with Nameserver(ZONE) as server:
+        host, port = server.address.split(":")
+        response = await dns.asyncquery.udp(dns.message.make_query(name, kind), host, port=int(port), timeout=PATIENCE)
+    if isinstance(expected, list):
+        assert sorted(each.to_text() for each in response.answer[0]) == expected
+    else:
+        assert (dns.rcode.to_text(response.rcode()), response.answer, len(response.authority)) == (expected, [], 1)

@@ -5,6 +5,7 @@
 - `server`: a server that performs a script with each client. `client`: the client as a script sees it, its verbs.
 - `conversation`: what is remembered of a client.
 - `ports`: ports that nobody answers on.
+- `nameserver`: a nameserver that serves a zone file.
 - `healthy`: the script of a mail server as the norms want it, out of parts.
 - `dialogues`: the ways in which a mail server misbehaves.
 - `scripts`: the table of ready scripts, one for each way an SMTP port can behave.

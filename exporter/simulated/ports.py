@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def closed_port(host: str = "127.0.0.1") -> Iterator[int]:
+def closed_port(host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
     """Hold a port that refuses connections: bound, so that nobody else takes it, and not listening."""
-    with _bound(host) as holder:
+    with _bound(host, port) as holder:
         yield _port(holder)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from exporter.demo import DEMO
+from exporter.demo.table import DEMO
 from exporter.simulated.certificates import Zoo
 from tests.deploy.podman import LIMITS, ROOT, ROOTS, podman
 from tests.patience import PATIENCE

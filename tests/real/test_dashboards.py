@@ -20,7 +20,7 @@ from urllib.parse import quote
 import pytest
 import yaml
 
-from exporter.demo import DEMO
+from exporter.demo.table import BLOCKED_HOSTS, DEMO, MAIL_DOMAINS, ZONE
 from tests.patience import PATIENCE
 from tests.real.agent import ROOT, RUN
 from tests.real.conftest import NewDirectory, require
@@ -48,6 +48,7 @@ THIRTY_DAYS = {
 }
 """Stands for the rules of availability, which take thirty days."""
 MACROS = {"$__rate_interval": "1m", "$__range": "5m", "$__interval": "1s"}
+DEMO_ENDPOINTS = len(DEMO) + len(re.findall(r" MX +[1-9]", ZONE)) + len(BLOCKED_HOSTS)
 SHOWN = "certificate expires in 3 days"
 """The target of the demo that the dashboard of one endpoint is asked for: it has a certificate, and a problem."""
 
@@ -127,8 +128,8 @@ def prometheus(new_directory: NewDirectory) -> Iterator[Prometheus]:
         agent(new_directory("agent"), world / "ca.pem", addresses[1]),
         run_configured(with_rules(new_directory("prometheus"), addresses)) as prometheus,
     ):
-        prometheus.wait_for(f"count(smtp_probe_duration_seconds) == {len(DEMO)} + {WATCHED}")
-        prometheus.wait_for(f"count(smtp_domain_success) == {len(DOMAINS)}")
+        prometheus.wait_for(f"count(smtp_probe_duration_seconds) == {DEMO_ENDPOINTS} + {WATCHED}")
+        prometheus.wait_for(f"count(smtp_domain_success) == {len(DOMAINS) + len(MAIL_DOMAINS)}")
         yield prometheus
 
 
