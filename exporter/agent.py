@@ -57,14 +57,14 @@ class Options:
     """The configuration and password files are followed, too."""
     web_config: Path | None = None
     """Who may come in, in exporter-toolkit's format."""
-    reload_on_hangup: bool = True
-    """SIGHUP reloads, as a daemon does; else it ends the agent, as the terminal that is closed ends a program."""
     systemd_socket: bool = False
     """Listen on the sockets that systemd passes, and nowhere else."""
     docs: str = ""
     """Where links to the documentation lead: nothing (the public address), `local` or a URL."""
     prometheus_url: str = ""
     """Where browsers reach Prometheus; empty: not known."""
+    reload_on_hangup: bool = True
+    """SIGHUP reloads, as a daemon does; else it ends the agent, as the terminal that is closed ends a program."""
 
     async def read(self, path: Path, running: Config | None = None, text: bytes | None = None) -> Config:
         """Read a configuration in a child process, with the targets of this shard. Raises as `load_apart` does."""
