@@ -66,6 +66,7 @@ reference: $(VENV)/.installed ## writes docs/, deploy/ and grafana/ anew from th
 	@$(BIN)/python -m tools.orchestrated
 	@$(BIN)/python -m tools.ports
 	@$(BIN)/python -m tools.alert_page
+	@$(BIN)/python -m tools.runbooks
 	@$(BIN)/python -m tools.dashboards
 
 release: $(VENV)/.installed-dev ## wheel, sdist, locked requirements, SBOM and checksums, into dist/

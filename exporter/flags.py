@@ -16,10 +16,12 @@ USAGE = 64
 """EX_USAGE of sysexits.h."""
 DEFAULT_FILE = "smtp-exporter.yaml"
 TAKEN = frozenset({
-    "/style.css", "/page.js", "/icon.svg", "/favicon.ico", "/endpoint", "/api/v1/endpoints", "/api/v1/domains",
-    "/probe", "/config", "/-/healthy", "/-/ready", "/-/reload",
+    "/style.css", "/page.js", "/icon.svg", "/favicon.ico", "/reasons", "/reasons.md", "/runbooks", "/endpoint",
+    "/api/v1/endpoints", "/api/v1/domains", "/probe", "/config", "/-/healthy", "/-/ready", "/-/reload",
 })  # fmt: skip
 """Paths that are served whatever the flags say."""
+TREES = ("/reasons/", "/runbooks/")
+"""How other such paths begin."""
 URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9/._~%!$&'()*+,;=:@-]*)?")
 """What a browser can be sent to, and links can be appended to."""
 PATH = re.compile(r"[A-Za-z0-9/._~-]*")
@@ -144,7 +146,7 @@ def telemetry_path(text: str) -> str:
         ValueError: it is no path, or that of something else.
     """
     wanted = path(text) or "/metrics"
-    if wanted in TAKEN:
+    if wanted in TAKEN or wanted.startswith(TREES):
         raise ValueError(f"--web.telemetry-path: {wanted} is the path of something else")
     return wanted
 

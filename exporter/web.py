@@ -13,6 +13,7 @@ from prometheus_client.openmetrics import exposition as openmetrics_format
 from exporter import exposition, facts, page, running
 from exporter.board import Board
 from exporter.config import Config
+from exporter.documentation import Documentation, Handler
 from exporter.encoding import sliced
 from exporter.filters import Filter
 from exporter.links import NO_PROMETHEUS, PUBLIC_DOCS, Docs, Prometheus
@@ -42,7 +43,6 @@ FAVICON = "/favicon.ico"
 OF_PROGRAMS = ("/api/", "/probe", "/config", "/-/")
 """How the paths begin that programs ask for, beside that of the metrics: an error there is plain text."""
 CROSS_SITE = "Pages of other sites may not ask for this.\n"
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(slots=True)
@@ -76,6 +76,7 @@ class Pages:
             "/endpoint": self.endpoint,
             **dict.fromkeys((f"/{name}" for name in page.STATIC), self.static),
             FAVICON: self.favicon,
+            **Documentation(lambda: self._links).routes(),
             self.telemetry_path: self.metrics,
             "/api/v1/endpoints": self.endpoints,
             "/api/v1/domains": self.domains,

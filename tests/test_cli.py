@@ -137,6 +137,7 @@ def test_a_probe_that_cannot_start_for_its_configuration_is_64(run: Run, here: P
         (["run", "--web.telemetry-path=/{x}"], "'/{x}' is not a path"),
         (["run", "--web.telemetry-path=/-/ready"], "/-/ready is the path of something else"),
         (["run", "--web.telemetry-path=/probe/"], "/probe is the path of something else"),
+        (["run", "--web.telemetry-path=/runbooks/metrics"], "/runbooks/metrics is the path of something else"),
         (["run", "--web.route-prefix=/a b"], "is not a path"),
         (["run", "--shard.index=2", "--shard.count=2"], "--shard.index must be from 0 to --shard.count less 1"),
         (["run", "--shard.index=-1"], "--shard.index must be"),

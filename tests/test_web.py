@@ -320,7 +320,9 @@ async def test_route_prefix_and_another_path_of_metrics(get: Get, pages: Pages) 
 
 def test_no_flag_can_take_a_path_that_is_served(pages: Pages) -> None:
     served = {resource.canonical for resource in pages.application().router.resources()}
-    assert served - {"/", pages.telemetry_path} == flags.TAKEN
+    trees = {path for path in served if path.endswith("/{name}")}
+    assert {path.removesuffix("{name}") for path in trees} == set(flags.TREES)
+    assert served - trees - {"/", pages.telemetry_path} == flags.TAKEN
 
 
 # --- operation ------------------------------------------------------------------------------------------------

@@ -68,18 +68,24 @@ def tickets(reason: Reason) -> list[str]:
     return re.findall(r"\bSmtp\w+", NO_TICKET.get(reason, "SmtpWarning")) if reason in CAN_WARN else []
 
 
-def _when(name: str) -> str:
+def when(name: str) -> str:
+    """When an alert fires: the first sentence of its runbook."""
     text = (FILE.parent / f"runbooks/{name}.md").read_text("utf-8")
     first = re.search(r"^\*\*What it means\.\*\* (.+?\.)(?=\s)", text, re.DOTALL | re.MULTILINE)
     assert first, f"the runbook of {name} does not say what it means"  # noqa: S101 (of whoever edits it)
     return " ".join(first[1].split())
 
 
+def about(alert: Alert, others: str = "an agent") -> str:
+    """What an alert is about; `others`: where its summary names no domain, host or port."""
+    named = sorted({"domain", "host", "port"} & set(re.findall(r"\$labels\.(\w+)", alert.summary)))
+    return ABOUT.get(" ".join(named), others)
+
+
 def _row(levels: Sequence[Alert], others: str) -> str:
     alert = levels[0]
-    named = sorted({"domain", "host", "port"} & set(re.findall(r"\$labels\.(\w+)", alert.summary)))
     severities = " or ".join(sorted({level.severity for level in levels}))
-    return f"| {runbook(alert.name)} | {severities} | {ABOUT.get(' '.join(named), others)} | {_when(alert.name)} |"
+    return f"| {runbook(alert.name)} | {severities} | {about(alert, others)} | {when(alert.name)} |"
 
 
 def _file(name: str, file: RuleFile, others: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from exporter.board import Board
 from exporter.filters import ANYTHING, Filter
+from exporter.page.documentation import render_reason, render_reasons, render_runbook, render_runbooks
 from exporter.page.domains import DomainRow
 from exporter.page.environment import HERE, PIECE, Links, environment, pieces
 from exporter.page.health import Fact, health
@@ -28,6 +29,10 @@ __all__ = [
     "render",
     "render_endpoint",
     "render_error",
+    "render_reason",
+    "render_reasons",
+    "render_runbook",
+    "render_runbooks",
     "static",
 ]
 

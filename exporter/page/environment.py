@@ -12,6 +12,7 @@ from exporter.filters import STATES
 from exporter.links import NO_PROMETHEUS, PUBLIC_DOCS, Docs, Prometheus
 from exporter.model import Endpoint
 from exporter.page.rows import help_for
+from exporter.page.runbooks import alert_of
 from exporter.page.text import coded, dane, instant, span
 from exporter.peer_text import escape
 
@@ -56,7 +57,8 @@ def environment() -> Environment:
         lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
     made.filters |= {"visible": escape, "coded": coded, "instant": instant, "span": span}
-    made.globals |= {"version": __version__, "states": STATES, "help_for": help_for, "dane": dane, "timed": TIMED}
+    made.globals |= {"version": __version__, "states": STATES, "help_for": help_for, "alert_of": alert_of, "dane": dane,
+                     "timed": TIMED}  # fmt: skip
     return made
 
 
