@@ -17,7 +17,7 @@ from aiohttp import web
 
 from exporter import __version__
 from exporter.board import Board
-from exporter.changes import endpoint_changed, way_changed
+from exporter.changes import endpoint_changed, files_changed, way_changed
 from exporter.config import Config, Looking, load_apart
 from exporter.config.apart import KEY
 from exporter.domains import APART
@@ -217,6 +217,7 @@ class Agent:
 
         async def apply(config: Config) -> None:
             await engine.apply(config)
+            files_changed(config, before=self.config)
             self.config = config
 
         return Reloads(
@@ -245,6 +246,7 @@ class Agent:
         self.started.set()
         forget_the_lasting()
         self._systemd.ready(self._status)
+        files_changed(self.config)
         log.info("probing", extra={"targets": len(self.config.targets), "endpoints": len(self.board.endpoints)})
 
     async def _expire_votes(self) -> None:

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Mapping
 from itertools import islice
 
+from exporter.config import Config
+from exporter.config.errors import first_of
 from exporter.egress import Way
 from exporter.state import Change, State
 from exporter.targets import log_fields
@@ -33,6 +35,21 @@ def _log_for_each_target(level: int, message: str, state: State, facts: Mapping[
     more = {"more_targets": left_out} if left_out > 0 else {}
     for target in islice(state.targets, MAX_LINES):
         log.log(level, message, extra={**log_fields(state.peer, target), **facts, **more})
+
+
+def files_changed(config: Config, before: Config | None = None) -> None:
+    """What is wrong with target files and lines of domains files, but for what was told before."""
+    old = {file.path: file for file in before.target_files} if before else {}
+    for file in config.target_files:
+        known = old[file.path].errors if file.path in old else ()
+        if file.errors and file.errors != known:
+            for each in first_of(file.errors):
+                log.error("target file not loaded", extra={"error": each, "targets_kept": file.targets})
+        elif known and not file.errors:
+            log.info("target file loaded again", extra={"file": file.path, "targets": file.targets})
+    told = set(before.warnings) if before else set()
+    for each in first_of([warning for warning in config.warnings if warning not in told], "warning"):
+        log.warning("configuration entry skipped", extra={"error": each})
 
 
 def way_changed(way: Way, blocked: bool | None) -> None:

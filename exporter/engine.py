@@ -135,13 +135,17 @@ class Engine:
         return self.schedule.moves(longest)
 
     async def _trust(self, config: Config) -> None:
-        """Read the trust anchors anew, in a thread: the judge takes all of them over at once."""
-        ca_files = {settings.tls.ca_file for target in config.targets for _, settings in target.ports}
-        of_domains = {policy_ca_file(target) for target in config.targets if target.domains}
+        """Read the trust anchors anew, in a thread: the judge takes all of them over at once.
+
+        Those of a target file with errors stay as they are: one of them may be what is wrong.
+        """
+        kept = [target for file, targets in config.of_files() if file.errors for target in targets]
+        stays = {id(target) for target in kept}
+        fresh = [target for target in config.targets if id(target) not in stays]
 
         def load() -> None:
-            self.judge.load(ca_files)
-            self.fetcher.load(of_domains)
+            self.judge.load(_ca_files(fresh), keep=_ca_files(kept))
+            self.fetcher.load(_policy_ca_files(fresh), keep=_policy_ca_files(kept))
 
         try:
             await aside(load)
@@ -154,7 +158,7 @@ class Engine:
         gone = [each for key, each in old.items() if key not in new]
         come = [each for key, each in new.items() if key not in old]
         await self._in_slices(self.roster.follow(gone, come))
-        self._telemetry.targets.set(len(config.targets))
+        self._telemetry.show(config)
 
     async def _in_slices(self, steps: Iterator[None]) -> None:
         """Take steps, and let others run in between."""
@@ -167,6 +171,14 @@ class Engine:
     def _count(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
             self._telemetry.problems.labels(problem.reason, problem.severity).inc()
+
+
+def _ca_files(targets: Iterable[Target]) -> set[str | None]:
+    return {settings.tls.ca_file for target in targets for _, settings in target.ports}
+
+
+def _policy_ca_files(targets: Iterable[Target]) -> set[str | None]:
+    return {policy_ca_file(target) for target in targets if target.domains}
 
 
 def _limits(config: Config) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 Nothing here opens, waits, parses or judges. Times are Unix seconds, durations are seconds, sizes are bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -98,6 +98,10 @@ class Target:
     def __hash__(self) -> int:
         """Hash by what tells nearly all apart: a target may have a hundred thousand domains."""
         return hash((self.name, self.host, self.domains[:1]))
+
+
+Choose = Callable[[Target], Target | None]
+"""What is wanted of a target: all of it, a part, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)

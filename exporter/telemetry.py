@@ -16,6 +16,7 @@ from prometheus_client import (
 from prometheus_client.metrics import MetricWrapperBase
 
 from exporter import __version__
+from exporter.config import Config
 from exporter.families import AGENT_FAMILIES, AgentFamily
 from exporter.reasons import REASONS, Rule
 from exporter.wire import OPENSSL
@@ -39,6 +40,8 @@ class Telemetry:
         self.endpoints: Gauge = self._of("smtp_exporter_endpoints")
         self.shard_info: Gauge = self._of("smtp_exporter_shard_info")
         self.in_flight: Gauge = self._of("smtp_exporter_probes_in_flight")
+        self.target_file_errors: Gauge = self._of("smtp_exporter_target_file_errors")
+        self.skipped_entries: Gauge = self._of("smtp_exporter_config_skipped_entries")
         self.overruns: Counter = self._of("smtp_exporter_probe_overruns_total")
         self.overloaded: Gauge = self._of("smtp_exporter_overloaded_addresses")
         self.problems: Counter = self._of("smtp_exporter_problems_total")
@@ -55,6 +58,16 @@ class Telemetry:
 
     def _of(self, name: str) -> Any:
         return self._made[name]
+
+    def show(self, config: Config) -> None:
+        """Tell of a configuration that runs from now on."""
+        self.targets.set(len(config.targets))
+        self.target_file_errors.clear()
+        for file in config.target_files:
+            self.target_file_errors.labels(file.path).set(bool(file.errors))
+        self.skipped_entries.clear()
+        for path, lines in config.skipped.items():
+            self.skipped_entries.labels(path).set(lines)
 
     def _begin(self) -> None:
         ProcessCollector(registry=self.registry)

@@ -248,3 +248,27 @@ async def test_renewed_trust_anchors_are_read(tmp_path: Path, zoo: Zoo, serve: S
     await until(lambda: state.result and state.result.verdict and state.result.verdict.not_trusted, running)
     agent.stop.set()
     await asyncio.wait_for(running, PATIENCE)
+
+
+async def test_a_broken_target_file_holds_up_no_other(tmp_path: Path, zoo: Zoo, serve: Serve) -> None:
+    """Not even one whose trust anchors are gone: they stay as they were."""
+    first, second = await serve(SCRIPTS["healthy"](zoo)), await serve(SCRIPTS["healthy"](zoo))
+    (tmp_path / "ca.pem").write_bytes(zoo.ca_file.read_bytes())
+    broken, other, path = tmp_path / "a.yaml", tmp_path / "b.yaml", tmp_path / "c.yml"
+    broken.write_text(f"- {{host: 127.0.0.1, ports: [{first.port}], tls: {{ca_file: ca.pem}}}}\n")
+    path.write_text("global: {interval: 1s, timeout: 1s, connect_timeout: 1s}\ntarget_files: ['*.yaml']\n")
+    agent = Agent(load(path), LOOPBACK)
+    running = asyncio.create_task(agent.run())
+    await until(agent.started.is_set, running)
+    [state] = agent.board.states.values()
+    (tmp_path / "ca.pem").unlink()
+    other.write_text(f"- {{host: 127.0.0.1, ports: [{second.port}]}}\n")
+    assert agent.reloads
+    assert await agent.reloads.reload() == []
+    assert {each.peer.port for each in agent.board.states.values()} == {first.port, second.port}
+    assert agent.board.states[state.peer] is state
+    value = agent.telemetry.registry.get_sample_value
+    assert value("smtp_exporter_target_file_errors", {"file": str(broken)}) == 1
+    assert value("smtp_exporter_target_file_errors", {"file": str(other)}) == 0
+    agent.stop.set()
+    await asyncio.wait_for(running, PATIENCE)

@@ -81,6 +81,8 @@ smtp_egress_port_blocked port family
 smtp_exporter_build_info version python openssl
 smtp_exporter_config_last_reload_successful
 smtp_exporter_config_last_reload_success_timestamp_seconds
+smtp_exporter_target_file_errors file
+smtp_exporter_config_skipped_entries file
 smtp_exporter_targets
 smtp_exporter_endpoints
 smtp_exporter_shard_info index count

@@ -6,14 +6,16 @@ A recipe in seven steps, each a file that knows nothing of the next:
 2. `model` is TABLE 3, every key with type, default and description; `fields`, `names` and `durations` read one value.
 3. `validation` holds a mapping against the table and tells errors in an operator's words.
 4. `merge` lays global < module < target < port entry over each other, down to `exporter.model.Settings`.
-5. `entries` makes Targets of lists of targets; nothing may be there twice.
-6. `reading` does all this for a file and those it names; `apart` has a child process do it. `loaded` is what comes out,
-   `sources` the files that it was made of, to see whether they change.
+5. `entries` makes Targets of lists of targets, `domains_file` reads lists of domains; nothing may be there twice.
+6. `reading` does all this for a file and those it names; `apart` has a child process do it, and `kept` keeps what
+   target files had that have errors now. `loaded` is what comes out, `sources` the files that it was made of, to see
+   whether they change.
 7. `table` prints TABLE 3: JSON Schema and documentation.
 
 Nothing here asks the network; what secrets the files named hold is not kept.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,11 +39,17 @@ __all__ = [
 ]
 
 
-def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
-    """Read a configuration and all files it names. Raises ConfigErrors with everything that is wrong in them."""
+def load(
+    path: Path, environ: Mapping[str, str] = os.environ, *, text: bytes | None = None, tolerant: bool = False
+) -> Config:
+    """Read a configuration and all files it names. Raises ConfigErrors with everything that is wrong in them.
+
+    `text` takes the place of what is in the file at `path`. With `tolerant`, a target file with errors has no targets,
+    as when the agent starts: `Config.target_files` tells what is wrong with it.
+    """
     from exporter.config import reading  # pydantic comes with it
 
-    return reading.load(path) if environ is None else reading.load(path, environ)
+    return reading.load(path, environ, text=text, tolerant=tolerant)
 
 
 def defaults() -> Config:

@@ -11,7 +11,6 @@ import select
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -20,8 +19,9 @@ from pathlib import Path
 
 from exporter.aside import aside
 from exporter.config.errors import ConfigErrors
+from exporter.config.kept import with_last_targets
 from exporter.config.loaded import Config
-from exporter.model import Target
+from exporter.model import Choose, Target
 
 PIECE = 200
 """Targets that come together: a millisecond to take in."""
@@ -31,22 +31,21 @@ KEY = os.urandom(16)
 """That of the digests of this process."""
 CHILD = "import sys; from exporter.config.apart import read; read(int(sys.argv[1]))"
 
-Choose = Callable[[Target], Target | None]
-
 
 async def load_apart(
     path: Path, *, choose: Choose | None = None, running: Config | None = None, text: bytes | None = None
 ) -> Config:
-    """Read a configuration and all files it names.
+    """Read a configuration and all files it names. A target file with errors keeps the targets that it had.
 
     Args:
         path: the configuration.
         choose: what is wanted of each target, asked in the child: a function of a module, or a partial of one.
-        running: the configuration before; targets that are equal are the same objects.
+        running: the configuration before; targets that are equal are the same objects, and what a target file that
+            has errors now had there stays.
         text: what to take for the content of `path`.
 
     Raises:
-        ConfigErrors: everything that is wrong in them.
+        ConfigErrors: everything that is wrong in them, if it is not only in target files.
         RuntimeError: the child died, and has said why on stderr, or is given up, or could not be started.
     """
     try:
@@ -56,7 +55,7 @@ async def load_apart(
     try:
         async with asyncio.timeout(PATIENCE):
             await aside(lambda: _tell(ours, (path, text, KEY, choose)))
-            return await _received(ours, {target: target for target in running.targets} if running else {})
+            config = await _received(ours, {target: target for target in running.targets} if running else {})
     except (EOFError, ConnectionError):
         raise RuntimeError(f"{path}: the process that read the configuration died") from None
     except TimeoutError:
@@ -65,6 +64,9 @@ async def load_apart(
         child.kill()
         await asyncio.shield(aside(child.wait))
         ours.close()
+    if running and any(file.errors for file in config.target_files):
+        return await aside(lambda: with_last_targets(config, running))
+    return config
 
 
 def _start() -> tuple[Connection, "subprocess.Popen[bytes]"]:
@@ -122,12 +124,11 @@ def _read(pipe: Connection, path: Path, text: bytes | None, key: bytes, choose: 
     from exporter.config.reading import load
 
     try:
-        config = load(path, text=text, key=key)
+        config = load(path, text=text, key=key, choose=choose, tolerant=True)
     except ConfigErrors as errors:
         pipe.send(errors)
         return
-    targets = [ours for each in config.targets if (ours := choose(each) if choose else each)]
     pipe.send(replace(config, targets=()))
-    for start in range(0, len(targets), PIECE):
-        pipe.send(targets[start : start + PIECE])
-    pipe.send([])
+    for start in range(0, len(config.targets), PIECE):
+        pipe.send(config.targets[start : start + PIECE])
+    pipe.send(())

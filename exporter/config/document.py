@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from exporter.config.errors import LONGEST_SHOWN, ConfigError, Where, shown
+from exporter.config.files import refuse_utf_16
 from exporter.config.scalars import describe, plain
 
 MAX_DEPTH = 50
@@ -94,9 +95,13 @@ class Document:
 def parse(file: Path, data: bytes, report: Callable[[ConfigError], None]) -> Document | None:
     """Read one YAML document. Errors go to `report`; None where nothing could be made of the text."""
     try:
+        refuse_utf_16(data)
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         report(_at(file, data[: error.start].decode("utf-8", "replace"), "not UTF-8 text"))
+        return None
+    except ValueError as error:
+        report(ConfigError(file, str(error)))
         return None
     if found := CONTROL.search(text):
         report(_at(file, text[: found.start()], f"a control character, U+{ord(found[0]):04X}, in the text"))

@@ -4,54 +4,27 @@ Knows what keys of a target exclude or need each other, and that no endpoint may
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
-from exporter.config import names
 from exporter.config.document import Document
-from exporter.config.errors import ConfigError, Where
-from exporter.config.files import Beside
+from exporter.config.domains_file import DomainsFile
+from exporter.config.errors import ConfigError, Warnings, Where
 from exporter.config.merge import Layer, Merge, starttls_fault, written
 from exporter.config.model import FileSdGroup, PortEntry, TargetEntry
 from exporter.config.validation import Checker
 from exporter.model import Security, Settings, Target
 
-KINDS = ("host", "domain", "domains", "domains_file")
+KINDS = ("host", "hosts", "domain", "domains", "domains_file")
+HOSTS = {"host", "hosts"}
 SMTP = 25
 DISCOVERY_LABELS = ("job", "instance")
 """Set by Prometheus itself; file_sd lists carry them, and all that begin with __."""
 
 
-@dataclass(frozen=True, slots=True)
-class DomainsFile:
-    """A file with one mail domain a line. Its places are (line, column)."""
-
-    file: Path
-    beside: Beside
-
-    def error(self, where: Where, message: str) -> ConfigError:
-        """Make an error at (line, column)."""
-        line, column = where
-        return ConfigError(self.file, message, int(line), int(column))
-
-    def read(self, report: Callable[[ConfigError], None]) -> Iterator[tuple[str, Where]]:
-        """List the domains and their places. Raises ValueError where the file cannot be read."""
-        try:
-            text = self.beside.read("domains file", self.file).decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise ValueError(f"cannot read {self.file}: not UTF-8 text") from None
-        for number, line in enumerate(text.split("\n"), 1):
-            name = line.partition("#")[0].strip()
-            where = (number, len(line) - len(line.lstrip()) + 1)
-            try:
-                if name:
-                    yield names.domain(name), where
-            except ValueError as error:
-                report(self.error(where, str(error)))
-
-
+Report = Callable[[ConfigError], None]
 Place = tuple[Document | DomainsFile, Where]
+"""Where a host or domain was written."""
 Port = tuple[int, Settings, Where]
 Named = tuple[str, str, int, bool]
 """Target, host or domain, port, and whether it is a domain: its MX hosts may bear its name, and need not."""
@@ -60,11 +33,23 @@ Named = tuple[str, str, int, bool]
 class Entries:
     """Collects the targets of all files."""
 
-    def __init__(self, merge: Merge, report: Callable[[ConfigError], None]) -> None:
+    def __init__(self, merge: Merge, report: Report, warnings: Warnings) -> None:
         self.merge = merge
         self.report = report
+        self.warnings = warnings
         self.targets: list[Target] = []
         self.seen: dict[Named, Place] = {}
+
+    @contextmanager
+    def file(self, broken: Callable[[], bool]) -> Iterator[None]:
+        """Take in a target file: all of it, or nothing if it turns out to be broken."""
+        self.merge.plain.clear()  # what is wrong there is to be told for each file
+        targets, seen = len(self.targets), len(self.seen)
+        yield
+        if broken():
+            del self.targets[targets:]
+            while len(self.seen) > seen:
+                self.seen.popitem()
 
     def add(self, items: Sequence[Any], checker: Checker, where: Where) -> None:
         """Add the targets of a list at `where`. Only target files hold file_sd groups."""
@@ -85,16 +70,20 @@ class Entries:
             return
         kinds = [kind for kind in KINDS if kind in item]
         if len(kinds) > 1:
-            checker.tell(at, f"`{kinds[0]}` and `{kinds[1]}` exclude each other: make two targets of them")
+            checker.tell(at, _more_than_one(kinds))
         elif not kinds and not checked.broken:
             checker.tell(at, f"a target needs one of {', '.join(KINDS)}")
-        elif kinds == ["host"] and listed is None:
+        elif not kinds:
+            return
+        elif HOSTS & {*kinds} and listed is None and "port" not in item:
             checker.tell(at, "`ports` is required for a host, for example [25, 465, 587]")
         elif listed == []:
             checker.tell((*at, "ports"), "at least one port is needed")
-        elif kinds and "ports" not in checked.broken_below():
+        elif item.get("hosts") == []:
+            checker.tell((*at, "hosts"), "at least one host is needed")
+        elif "ports" not in checked.broken_below():
             layer = Layer(written(entry), checker.document, at, checked.broken_below())
-            ports = self._ports(listed or [SMTP], layer, checker, domains=kinds != ["host"])
+            ports = self._ports(listed or [SMTP], layer, checker, domains=not HOSTS & {*kinds})
             self._add_target(entry, self._names(entry, checker, at), ports)
 
     def _ports(self, listed: list[Any], above: Layer, checker: Checker, *, domains: bool) -> list[Port]:
@@ -123,34 +112,46 @@ class Entries:
             self.report(error)
 
     def _names(self, entry: TargetEntry, checker: Checker, at: Where) -> list[tuple[str, Place]]:
-        """List the host, or the domains, and where each was written."""
+        """List the hosts, or the domains, and where each was written."""
         if not entry.domains_file:
-            listed = [(name, (*at, "domains", index)) for index, name in enumerate(entry.domains or [])]
+            key = "hosts" if entry.hosts else "domains"
+            listed = [(name, (*at, key, index)) for index, name in enumerate(entry.hosts or entry.domains or [])]
             single = [(name, at) for name in (entry.host, entry.domain) if name]
-            return [(name, (checker.document, where)) for name, where in single + listed]
+            return self._once([(name, (checker.document, where)) for name, where in single + listed])
         try:
             source = DomainsFile(checker.beside.path(entry.domains_file), checker.beside)
-            return [(name, (source, where)) for name, where in source.read(self.report)]
+            return self._once([(name, (source, where)) for name, where in source.read(self.warnings)])
         except ValueError as error:
             checker.tell((*at, "domains_file"), str(error))
             return []
 
-    def _add_target(self, entry: TargetEntry, hosts: list[tuple[str, Place]], ports: list[Port]) -> None:
-        """Add one target, or one for each domain where nothing names them together."""
+    def _once(self, listed: list[tuple[str, Place]]) -> list[tuple[str, Place]]:
+        """Leave out the names that a list holds already, and tell them."""
+        first: dict[str, Place] = {}
+        for name, (source, where) in listed:
+            if first.setdefault(name, (source, where)) != (source, where):
+                known = source.error(first[name][1], "")
+                message = f"{name} is already given in this target, on line {known.line}: remove one of them"
+                self.report(source.error(where, message))
+        return list(first.items())
+
+    def _add_target(self, entry: TargetEntry, names: list[tuple[str, Place]], ports: list[Port]) -> None:
+        """Add one target for each host; of domains one, or one for each where nothing names them together."""
         labels = tuple(sorted(entry.labels.items()))
         plain = tuple((port, settings) for port, settings, _ in ports)
-        for host, place in hosts:
+        are_hosts = bool(entry.host or entry.hosts)
+        for name, place in names:
             for port, _, where in ports:
                 at = where if entry.host and len(ports) > 1 else place[1]
-                self._note((entry.name or host, host, port, not entry.host), (place[0], at))
-        if not ports or not hosts:
+                self._note((entry.name or name, name, port, not are_hosts), (place[0], at))
+        if not ports or not names:
             return
-        if entry.host:
-            self.targets.append(Target(entry.name or entry.host, plain, host=entry.host, labels=labels))
+        if are_hosts:
+            self.targets += [Target(entry.name or name, plain, host=name, labels=labels) for name, _ in names]
         elif entry.name:
-            self.targets.append(Target(entry.name, plain, domains=tuple(name for name, _ in hosts), labels=labels))
+            self.targets.append(Target(entry.name, plain, domains=tuple(name for name, _ in names), labels=labels))
         else:
-            self.targets += [Target(name, plain, domains=(name,), labels=labels) for name, _ in hosts]
+            self.targets += [Target(name, plain, domains=(name,), labels=labels) for name, _ in names]
 
     def _add_group(self, item: dict[str, Any], checker: Checker, at: Where) -> None:
         """Add the targets of a file_sd group, one for each host."""
@@ -178,6 +179,13 @@ class Entries:
         known = other.error(first, "")
         message = f"{endpoint[1]}, port {endpoint[2]} is already in target {endpoint[0]!r} at {known.file}:{known.line}"
         self.report(source.error(where, f"{message}: give one a `name`"))
+
+
+def _more_than_one(kinds: list[str]) -> str:
+    """Say that a target has several of the keys of which it takes one."""
+    if {*kinds} >= HOSTS:
+        return "`host` and `hosts` exclude each other: list every host in `hosts`"
+    return f"`{kinds[0]}` and `{kinds[1]}` exclude each other: make two targets of them"
 
 
 def _dropped(label: str) -> bool:

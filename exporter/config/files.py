@@ -3,6 +3,7 @@
 Every function raises ValueError with a sentence for the operator. What a secret file holds is never kept or shown.
 """
 
+import codecs
 import glob
 import os
 import stat
@@ -47,6 +48,12 @@ def read(file: Path, limit: int = MAX_BYTES) -> bytes:
     return data
 
 
+def refuse_utf_16(data: bytes) -> None:
+    """Raise ValueError for what Windows editors call Unicode."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("UTF-16 text: save it as UTF-8")
+
+
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
@@ -56,12 +63,28 @@ def _size(limit: int) -> str:
 
 
 def matching(directory: Path, pattern: str) -> list[Path]:
-    """Find the regular files that a pattern names, sorted. None is no error: they may come later."""
+    """Find the files that a pattern names, sorted. None is no error: they may come later.
+
+    What is no file, such as a link to nothing, is listed too: reading it is to fail. Directories are left out.
+    """
+    whole = os.path.join(directory, pattern)  # noqa: PTH118  # Path.glob refuses absolute patterns
     try:
-        found = glob.glob(os.path.join(directory, pattern), recursive=True)  # noqa: PTH118, PTH207  # Path.glob refuses absolute patterns
+        found = glob.glob(whole, recursive=True)  # noqa: PTH207
+        if not found:
+            _list_folder_of(whole)
     except OSError as error:
         raise ValueError(f"cannot list {pattern}: {error.strerror or error}") from None
-    return [Path(name) for name in sorted(found) if Path(name).is_file()]
+    return [Path(name) for name in sorted(found) if not os.path.isdir(name)]  # noqa: PTH112  # never raises
+
+
+def _list_folder_of(pattern: str) -> None:
+    """Raise OSError where a folder is there and cannot be listed: glob finds nothing in it, and does not say why."""
+    folder = Path(pattern).parent
+    while glob.has_magic(str(folder)):
+        folder = folder.parent
+    if os.path.isdir(folder):  # noqa: PTH112
+        with os.scandir(folder):
+            pass
 
 
 @dataclass(frozen=True, slots=True)

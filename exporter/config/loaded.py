@@ -4,11 +4,12 @@ So the agent can have its configuration read by another process (`apart`) and ne
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from exporter.config.errors import ConfigError
 from exporter.config.sources import Sources
 from exporter.model import Settings, Target
 
@@ -56,10 +57,23 @@ class ProbeAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetFile:
+    """A file that `target_files` names."""
+
+    path: str
+    """Absolute."""
+    targets: int = 0
+    """How many of `Config.targets` come from this file."""
+    errors: tuple[ConfigError, ...] = ()
+    """What is wrong with it. The targets are then those of its last good content."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """A configuration that can be used, all keys merged down to the settings of each port."""
 
     targets: tuple[Target, ...]
+    """First those of the configuration itself, then those of each target file, in the order of `target_files`."""
     plain: Mapping[tuple[str, str], Settings]
     """What a bare port entry gets, by the module named ("": none) and the built-in module of its port."""
     max_concurrent_probes: int
@@ -77,8 +91,26 @@ class Config:
     path: Path | None
     sources: Sources
     """The files that it was made of."""
+    target_files: tuple[TargetFile, ...] = ()
+    """Those found."""
+    warnings: tuple[ConfigError, ...] = ()
+    """What is wrong and was skipped: the first ones, where there are many."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """How many lines of each domains file are no domains, by its absolute path."""
     text: bytes = field(default=b"", repr=False)
     """What was in `path`."""
+
+    def of_files(self) -> Iterator[tuple[TargetFile, tuple[Target, ...]]]:
+        """List the target files with the targets of each."""
+        start = self.own_targets
+        for file in self.target_files:
+            yield file, self.targets[start : start + file.targets]
+            start += file.targets
+
+    @property
+    def own_targets(self) -> int:
+        """How many targets come from no target file."""
+        return len(self.targets) - sum(file.targets for file in self.target_files)
 
     @property
     def modules(self) -> tuple[str, ...]:

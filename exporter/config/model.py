@@ -110,10 +110,15 @@ PortItem = Annotated[PortEntry, BeforeValidator(_entry, json_schema_input_type=f
 class TargetEntry(EndpointKeys):
     """A host with its ports, or one or many mail domains."""
 
-    host: fields.Host = key("a name or an IP literal; either this or one of the following three")
+    host: fields.Host = key("a name or an IP literal; a target has exactly one of this and the following four keys")
+    hosts: list[fields.Host] = key(
+        "several hosts with the same keys and ports; with a `name` they share the label `target`, else it is the host"
+    )
     domain: fields.Domain = key("a mail domain: its MX hosts are probed")
     domains: list[fields.Domain] = key("many mail domains as one target, if it has a `name`; else each is its own")
-    domains_file: fields.Text = key("file with one mail domain a line, # comments")
+    domains_file: fields.Text = key(
+        "file with one mail domain a line, # comments; a line that is not a domain is skipped and reported"
+    )
     name: fields.Text = key("the label `target`; default: the host or domain")
     ports: list[PortItem] = key("numbers, or mappings {port: 10025, ...endpoint keys}; default of domains: 25")
     labels: fields.Labels = key("labels for every series of this target", {})
@@ -174,7 +179,11 @@ class ConfigFile(Section):
         {},
     )
     targets: list[TargetEntry] = key("what to probe", [])
-    target_files: list[fields.Text] = key("patterns of YAML or JSON files with lists of targets or file_sd lists", [])
+    target_files: list[fields.Text] = key(
+        "patterns of YAML or JSON files with lists of targets or file_sd lists; while one of these files has errors, "
+        "its last good content stays in force",
+        [],
+    )
     probe_endpoint: ProbeEndpoint = key("probes on demand, over HTTP")
     egress: Egress = key("when a port counts as blocked from here")
 

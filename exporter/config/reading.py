@@ -10,9 +10,9 @@ from typing import Any
 from exporter.config import files
 from exporter.config.document import Document, parse
 from exporter.config.entries import Entries
-from exporter.config.errors import ConfigError, ConfigErrors, ErrorList, TooManyErrors
+from exporter.config.errors import ConfigError, ConfigErrors, ErrorList, TooManyErrors, Warnings, in_order
 from exporter.config.files import Beside, Role
-from exporter.config.loaded import BUILT_IN_PORTS, Config, Egress, ProbeAccess
+from exporter.config.loaded import BUILT_IN_PORTS, Config, Egress, ProbeAccess, TargetFile
 from exporter.config.merge import Layer, Merge, written
 from exporter.config.model import ConfigFile, EndpointKeys, Global, ProbeEndpoint
 from exporter.config.model import Egress as EgressSection
@@ -20,18 +20,29 @@ from exporter.config.scalars import describe
 from exporter.config.sources import Sources
 from exporter.config.validation import Checker
 from exporter.garbage import left_for_later
+from exporter.model import Choose
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ, *, text: bytes | None = None, key: bytes = b"") -> Config:
+def load(
+    path: Path,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    text: bytes | None = None,
+    key: bytes = b"",
+    choose: Choose | None = None,
+    tolerant: bool = False,
+) -> Config:
     """Read a configuration and all files it names. Raises ConfigErrors with everything that is wrong in them.
 
-    `text` takes the place of what is in the file at `path`; `key` is that of the digests.
+    `text` takes the place of what is in the file at `path`; `key` is that of the digests. With `tolerant`, target
+    files with errors are no error: they have no targets.
     """
-    reading = Reading(Beside(path.parent, environ, key=key))
+    reading = Reading(Beside(path.parent, environ, key=key), choose)
     with left_for_later():  # a million nodes, and no cycles
         config = reading.whole(path, text)
-    if reading.errors or config is None:
-        raise ConfigErrors(reading.errors, reading.sources)
+    in_target_files = [error for file in reading.target_files for error in file.errors]
+    if reading.errors or config is None or (in_target_files and not tolerant):
+        raise ConfigErrors([*reading.errors, *in_target_files], reading.sources)
     return replace(config, text=reading.text)
 
 
@@ -43,9 +54,13 @@ def defaults() -> Config:
 class Reading:
     """One reading of a configuration: its files, and the errors found so far."""
 
-    def __init__(self, beside: Beside) -> None:
+    def __init__(self, beside: Beside, choose: Choose | None = None) -> None:
         self.beside = beside
+        self.choose = choose
         self.errors = ErrorList()
+        """Those of the file that is being read: the configuration, or a target file."""
+        self.warnings = Warnings()
+        self.target_files: list[TargetFile] = []
         self.patterns: tuple[str, ...] = ()
         self.text = b""
         """That of the main file."""
@@ -67,33 +82,37 @@ class Reading:
         try:
             data = self.beside.read(role, file, data)
         except ValueError as error:
-            self.errors.append(ConfigError(file, str(error)))
+            self.report(ConfigError(file, str(error)))
             return None
         if role == "configuration":
             self.text = data
-        return parse(file, data, self.errors.append)
+        return parse(file, data, self.report)
+
+    def report(self, error: ConfigError) -> None:
+        """Note what is wrong with the file that is being read."""
+        self.errors.append(error)
 
     def checker(self, document: Document) -> Checker:
         """Make what reads the mappings of the main file."""
-        return Checker(document, self.beside, self.errors.append)
+        return Checker(document, self.beside, self.report)
 
     def config(self, document: Document) -> Config:
         """Make a Config of the main file. It is of use only where no errors were found."""
         root = document.value
         if not isinstance(root, dict):
             expected = "expected a mapping with `targets` and other keys"
-            self.errors.append(document.error((), f"{expected}, got {describe(root)}"))
+            self.report(document.error((), f"{expected}, got {describe(root)}"))
             root = {}
         frame = self._frame(root, document)
         base, common = self._global(root, document)
-        merge = Merge(base, self._modules(root, document), self.errors.append)
+        merge = Merge(base, self._modules(root, document), self.report)
         plain = {
             (name, base): settings
             for name in ("", *merge.names)
             for base, port in BUILT_IN_PORTS.items()
             if (settings := merge.settings(port, [Layer({"module": name})] if name else []))
         }
-        entries = Entries(merge, self.errors.append)
+        entries = Entries(merge, self.report, self.warnings)
         self._targets(root, frame, document, entries)
         return Config(
             targets=tuple(entries.targets),
@@ -110,6 +129,9 @@ class Reading:
             egress=_egress(frame.egress),
             path=document.file,
             sources=self.sources,
+            target_files=tuple(self.target_files),
+            warnings=in_order(self.warnings.kept),
+            skipped=self.warnings.skipped,
         )
 
     def _frame(self, root: dict[str, Any], document: Document) -> ConfigFile:
@@ -144,25 +166,40 @@ class Reading:
         self.patterns = tuple(str((self.beside.directory / pattern).absolute()) for pattern in frame.target_files)
         listed = root.get("targets")
         entries.add(listed if isinstance(listed, list) else [], self.checker(document), ("targets",))
+        self._choose(entries, 0)
         found: dict[Path, None] = {}
         for index, pattern in enumerate(frame.target_files):
             try:
                 found.update(dict.fromkeys(files.matching(self.beside.directory, pattern)))
             except ValueError as error:
-                self.errors.append(document.error(("target_files", index), str(error)))
-        for file in found:
-            self._target_file(file, entries)
+                self.report(document.error(("target_files", index), str(error)))
+        self.target_files += [self._target_file(file, entries) for file in found]
         if not (listed or root.get("target_files") or _access(frame.probe_endpoint).enabled or self.errors):
-            self.errors.append(document.error(("targets",), "no targets: nothing would be probed"))
+            self.report(document.error(("targets",), "no targets: nothing would be probed"))
 
-    def _target_file(self, file: Path, entries: Entries) -> None:
+    def _target_file(self, file: Path, entries: Entries) -> TargetFile:
+        """Add the targets of a file. Where it has errors, none: they are those of this file alone."""
+        before, of_others = len(entries.targets), self.errors
+        own = self.errors = ErrorList()
+        with entries.file(lambda: bool(own)), contextlib.suppress(TooManyErrors):
+            self._add_targets_of(file, entries)
+        self.errors = of_others
+        self._choose(entries, before)
+        return TargetFile(str(file.absolute()), len(entries.targets) - before, in_order(own))
+
+    def _add_targets_of(self, file: Path, entries: Entries) -> None:
         document = self.document("target file", file)
         items = document.value if document else None
         if document and isinstance(items, list):
             beside = replace(self.beside, directory=file.parent)
-            entries.add(items, Checker(document, beside, self.errors.append), ())
+            entries.add(items, Checker(document, beside, self.report), ())
         elif document and items is not None:
-            self.errors.append(document.error((), f"expected a list of targets, got {describe(items)}"))
+            self.report(document.error((), f"expected a list of targets, got {describe(items)}"))
+
+    def _choose(self, entries: Entries, start: int) -> None:
+        """Keep what is wanted of the targets from `start` on."""
+        if self.choose:
+            entries.targets[start:] = filter(None, map(self.choose, entries.targets[start:]))
 
 
 def _access(section: ProbeEndpoint | None) -> ProbeAccess:

@@ -42,15 +42,31 @@ def keys() -> Iterator[Key]:
     yield from _rows(endpoint, "", frozenset())
 
 
-def nearest(name: str, where: Where, model: type[Section]) -> str | None:
-    """Find the key that a wrong one at `where` below `model` may have meant: one mapping further down, or there."""
+def known_keys(where: Where, model: type[Section]) -> Schema:
+    """List the keys of the mapping at `where` below `model`, each with its schema."""
     root = _schema_of(model)
     here = _mapping(root, root)
     for step in where:
         here = _mapping(_below(here, step), root)
     known: Schema = here.get("properties", {})
+    return known
+
+
+def nearest(name: str, where: Where, model: type[Section], value: object = "") -> str | None:
+    """Find the key that a wrong one at `where` below `model` may have meant, there or one mapping further down.
+
+    Its singular or plural comes first, then the same further down, then keys for a `value` of this kind, then all.
+    """
+    known, root = known_keys(where, model), _schema_of(model)
     deeper = (f"{section}.{name}" for section in known if name in _mapping(known[section], root).get("properties", {}))
-    return next(deeper, None) or close(name, known)
+    other_number = (each for each in (f"{name}s", name.removesuffix("s")) if each in known)
+    of_this_kind = [key for key, schema in known.items() if is_list(schema) == isinstance(value, list)]
+    return next(other_number, None) or next(deeper, None) or close(name, of_this_kind) or close(name, known)
+
+
+def is_list(schema: Schema) -> bool:
+    """Whether a key takes a list, and nothing else."""
+    return "items" in schema
 
 
 @cache

@@ -82,7 +82,7 @@ def _error(error: ErrorDetails, model: type[Section], document: Document, where:
     if kind_of_error == "value_error":
         message = str(error.get("ctx", {}).get("error", error["msg"]))
     elif kind_of_error == "extra_forbidden":
-        message = _unknown(name, nearest(name, loc[:-1], model))
+        message = _unknown(name, nearest(name, loc[:-1], model, value))
     elif kind_of_error == "missing":
         message = f"`{name}` is required"
     elif kind_of_error == "literal_error":

@@ -7,7 +7,7 @@ redirect, sends no cookie, knows no proxy. Never raises for what a server did: t
 import asyncio
 import ipaddress
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import h11
 
@@ -66,13 +66,16 @@ class Fetcher:
         self._waiting = {False: 0, True: 0}
         self._next = 0.0
 
-    def load(self, ca_files: Iterable[str | None]) -> None:
-        """Read these trust anchors anew; None: the system's. Takes long: call it in a thread.
+    def load(self, ca_files: Iterable[str | None], keep: Collection[str | None] = ()) -> None:
+        """Read these trust anchors anew; None: the system's. Those to `keep` stay as they are.
+
+        Takes long: call it in a thread.
 
         Raises:
             OSError: one cannot be read.
         """
-        self._contexts = {ca_file: _context(ca_file) for ca_file in set(ca_files)}
+        kept = {ca_file: context for ca_file, context in self._contexts.items() if ca_file in keep}
+        self._contexts = kept | {ca_file: _context(ca_file) for ca_file in set(ca_files)}
 
     def has_room(self, *, doubtful: bool) -> bool:
         """Whether one more may wait for its turn. `doubtful`: the last attempt failed."""

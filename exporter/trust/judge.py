@@ -8,7 +8,7 @@ No severity here: what a finding means for an endpoint is decided in `checks`. N
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from exporter.model import Verdict
 from exporter.trust.anchors import TrustStore
@@ -28,14 +28,17 @@ class Judge:
         self._former: dict[str | None, TrustStore] = {}
         self._standings: Standings[tuple[Shown, str, bytes], Verdict] = Standings(remembered)
 
-    def load(self, ca_files: Iterable[str | None]) -> None:
-        """Read these anchors anew, and forget all others but those of the load before: at a start and at a reload.
+    def load(self, ca_files: Iterable[str | None], keep: Collection[str | None] = ()) -> None:
+        """Read these anchors anew, at a start and at a reload.
+
+        Of the others, those to `keep` stay as they are, and those of the load before stay for the probes under way.
 
         Raises:
             TrustStoreError: one cannot be used; nothing has changed.
         """
         new = {ca_file: TrustStore(ca_file) for ca_file in set(ca_files)}
-        self._former, self._stores = self._stores, new
+        kept = {ca_file: store for ca_file, store in self._stores.items() if ca_file in keep}
+        self._former, self._stores = self._stores, kept | new
 
     def judge(self, chain: tuple[bytes, ...], name: str, ca_file: str | None, now: float) -> Verdict | None:
         """The verdict on DER certificates as sent, for a host name or an IP literal; None where none was sent.

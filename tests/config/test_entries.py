@@ -89,8 +89,24 @@ def test_groups_belong_into_target_files(errors: Errors) -> None:
     assert errors("targets: [{targets: ['a:25']}]") == ["c.yaml:1:12: targets[0].targets: unknown key `targets`"]
 
 
-def test_a_domains_file_that_is_no_text_is_told_where_it_is_named(errors: Errors) -> None:
-    Path("d.txt").write_bytes(b"caf\xe9.example\n")
-    assert errors("targets: [{domains_file: d.txt}]") == [
-        "c.yaml:1:26: targets[0].domains_file: cannot read d.txt: not UTF-8 text"
+def test_hosts_share_everything_but_their_name(read: Read) -> None:
+    config = read("""
+        targets:
+          - {hosts: [MX1.example., "2001:db8::1"], ports: [25, {port: 465, addresses: any}], labels: {team: mail}}
+          - {hosts: [a.example, b.example], name: both, ports: [587]}
+        """)
+    assert outline(config) == [
+        ("mx1.example", "mx1.example", [25, 465]),
+        ("2001:db8::1", "2001:db8::1", [25, 465]),
+        ("both", "a.example", [587]),
+        ("both", "b.example", [587]),
     ]
+    first, second, *_ = config.targets
+    assert (first.ports, first.labels) == (second.ports, second.labels) == (first.ports, (("team", "mail"),))
+    assert config.targets[0].ports[1][1].addresses == "any"
+    assert config.targets[2].ports[0][1] == config.settings_for(587)
+
+
+def test_a_host_may_stand_in_two_targets_with_names(read: Read) -> None:
+    text = "targets: [{hosts: [a, b], ports: [25], name: x}, {hosts: [b, c], ports: [25], name: y}]"
+    assert [(each.name, each.host) for each in read(text).targets] == [("x", "a"), ("x", "b"), ("y", "b"), ("y", "c")]

@@ -61,13 +61,6 @@ def test_of_thousands_of_errors_the_first_hundred_are_told(tmp_path: Path, text:
     assert len(raised.value.errors) == MAX_ERRORS
 
 
-def test_a_domains_file_with_thousands_of_errors_is_left(tmp_path: Path) -> None:
-    (tmp_path / "d.txt").write_text("a b\n" * MANY)
-    with pytest.raises(ConfigErrors) as raised:
-        reading.load(tmp_path / "c.yaml", ENVIRON, text=b"targets: [{domains_file: d.txt}]")
-    assert len(raised.value.errors) == MAX_ERRORS
-
-
 def test_no_message_is_long(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors) as raised:
         reading.load(

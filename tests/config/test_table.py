@@ -71,6 +71,9 @@ def test_a_row_tells_type_and_default(path: str, kind: str, default: str) -> Non
         (("modules", "mine", "expect"), "extension", "extensions"),
         (("targets", 0, "ports", 1), "min_tls", "expect.min_tls"),
         (("targets", 0), "ca_file", "tls.ca_file"),
+        (("targets", 0), "port", "ports"),
+        (("targets", 0, "ports", 1), "ports", "port"),
+        (("targets", 0), "modules", "module"),
         (("targets", 0, "labels"), "xyzzy", None),
         (("nowhere", 3), "host", None),
     ],
@@ -78,6 +81,11 @@ def test_a_row_tells_type_and_default(path: str, kind: str, default: str) -> Non
 )
 def test_a_wrong_key_is_taken_for_the_nearest(where: tuple[str | int, ...], wrong: str, meant: str | None) -> None:
     assert nearest(wrong, where, ConfigFile) == meant
+
+
+@pytest.mark.parametrize(("value", "meant"), [("a", "host"), (["a"], "hosts")], ids=str)
+def test_of_two_near_keys_it_is_the_one_for_such_a_value(value: object, meant: str) -> None:
+    assert nearest("hots", ("targets", 0), ConfigFile, value) == meant
 
 
 def test_a_file_sd_group_has_keys_of_its_own() -> None:
