@@ -1,11 +1,15 @@
-"""What DNS says of a host and port, as long as a probe may wait for it: its addresses, and its TLSA records."""
+"""What DNS says of a host and port, as long as a probe may wait for it: its addresses, and its TLSA records.
+
+The agent, /probe and the command line ask here, so that all three judge alike.
+"""
 
 import asyncio
+from collections.abc import Sequence
 
-from exporter.model import Ended, Peer, Tlsa
+from exporter.model import Ended, Lookup, Peer, Settings, Tlsa
 from exporter.reasons import Reason, Stage
-from exporter.resolve import Addresses, Resolver
-from exporter.targets import name_of
+from exporter.resolve import MX_NOT_SIGNED, NOT_TESTABLE, Addresses, Resolver
+from exporter.targets import name_of, speaks_tls
 
 DNS_SHARE = 1 / 3
 """The part of a probe's time-out that may be spent on DNS: slow name servers must not fail healthy mail servers."""
@@ -34,6 +38,45 @@ async def inquire(
     except TimeoutError:
         pass  # with what there is then
     return answer, found
+
+
+def ignored_tlsa(resolver: Resolver, settings: Settings, *, named: bool) -> Tlsa | None:
+    """Say why TLSA records of a port do not matter (RFC 7672 2.2.1); None where they may.
+
+    Args:
+        resolver: whether it is trusted decides.
+        settings: those of the port.
+        named: its host is named by the user, or by MX records for which DNSSEC vouches.
+    """
+    if not resolver.trusted:
+        return NOT_TESTABLE
+    if not speaks_tls(settings):
+        return Tlsa()
+    return None if named else MX_NOT_SIGNED
+
+
+def lookup_of(
+    resolver: Resolver,
+    settings: Settings,
+    told: tuple[Addresses, Tlsa],
+    waited: float,
+    *,
+    max_addresses: int,
+    next_hops: Sequence[str] = (),
+) -> Lookup:
+    """What a probe is to know of the answers of DNS.
+
+    Args:
+        resolver: who answered.
+        settings: those of the port.
+        told: what it answered.
+        waited: seconds that the probe waited for that.
+        max_addresses: how many addresses of a name are endpoints.
+        next_hops: the mail domains whose MX records name the host securely.
+    """
+    answer, tlsa = told
+    left_out = max(0, len(answer.addresses) - max_addresses) if settings.addresses != "any" else 0
+    return Lookup(waited, answer.problem, left_out, resolver.unavailable, tlsa, tuple(next_hops))
 
 
 def _timeout(detail: str) -> Ended:

@@ -15,16 +15,16 @@ from exporter.board import Board
 from exporter.changes import endpoint_changed, endpoint_probed
 from exporter.domains import Domains
 from exporter.egress import Way, vote_of
-from exporter.inquiry import DNS_SHARE, inquire
+from exporter.inquiry import DNS_SHARE, ignored_tlsa, inquire, lookup_of
 from exporter.model import Domain, Lookup, Peer, Problem, Result, Target, Tlsa
 from exporter.probe.prober import Prober, internal_error
 from exporter.reasons import Reason, Stage
-from exporter.resolve import MX_NOT_SIGNED, NOT_TESTABLE, Addresses, Resolver
+from exporter.resolve import Addresses, Resolver
 from exporter.schedule import Schedule
 from exporter.sites import Bounds, Sites
 from exporter.state import Change
 from exporter.sts import Fetcher
-from exporter.targets import Name, is_literal, log_fields, name_of, sites, speaks_tls
+from exporter.targets import Name, is_literal, log_fields, name_of, sites
 from exporter.turns import Turn
 
 log = logging.getLogger(__name__)
@@ -171,20 +171,16 @@ class Roster:
         self.schedule.resume(turn, lambda: self._carefully(turn, again))
 
     def _of_no_use(self, peer: Peer, name: Name) -> Tlsa | None:
-        """Why the TLSA records of a peer do not matter (RFC 7672 2.2.1); None where they may."""
-        if not self._resolver.trusted:
-            return NOT_TESTABLE
-        if not speaks_tls(peer.settings):
-            return Tlsa()
-        return None if self._domains.names_securely(peer.host) or self._sites.of_host(name) else MX_NOT_SIGNED
+        """Why the TLSA records of a peer do not matter; None where they may."""
+        named = self._domains.names_securely(peer.host) or self._sites.of_host(name)
+        return ignored_tlsa(self._resolver, peer.settings, named=named)
 
     def _resolved(self, turn: Turn, peer: Peer, name: Name, told: tuple[Addresses, Tlsa], waited: float) -> None:
         answer, tlsa = told
         self._sites.answered(name, answer)
-        most = self._sites.bounds.max_addresses
-        left_out = max(0, len(answer.addresses) - most) if peer.settings.addresses != "any" else 0
         hops = self._domains.next_hops(peer.host) if tlsa.records else ()
-        lookup = Lookup(waited, answer.problem, left_out, self._resolver.unavailable, tlsa, hops)
+        most = self._sites.bounds.max_addresses
+        lookup = lookup_of(self._resolver, peer.settings, told, waited, max_addresses=most, next_hops=hops)
         if peer not in self.board.states:
             self.schedule.finished(turn)  # its address is gone; others have taken its place
         else:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from exporter.checks import assess
 from exporter.config import Config
-from exporter.inquiry import DNS_SHARE, inquire
-from exporter.model import Lookup, Peer, Result, Tlsa
+from exporter.inquiry import DNS_SHARE, ignored_tlsa, inquire, lookup_of
+from exporter.model import Lookup, Peer, Result
 from exporter.multitarget import shown
 from exporter.multitarget.access import Allowed
 from exporter.multitarget.asked import Asked, OnDemand, asked
@@ -22,7 +22,7 @@ from exporter.probe.prober import Prober, internal_error
 from exporter.reasons import Reason
 from exporter.resolve import Resolver
 from exporter.state import State
-from exporter.targets import is_literal, log_fields, speaks_tls
+from exporter.targets import is_literal, log_fields
 
 log = logging.getLogger(__name__)
 
@@ -140,9 +140,10 @@ class MultiTarget:
             return (wanted.host,), None
         loop = asyncio.get_running_loop()
         began, peer = loop.time(), Peer(wanted.host, "", wanted.port, wanted.module)
-        without = None if speaks_tls(wanted.module) else Tlsa()
-        answer, tlsa = await inquire(self._resolver, peer, wanted.settings.timeout * DNS_SHARE, tlsa=without)
-        return answer.addresses, Lookup(loop.time() - began, answer.problem, 0, self._resolver.unavailable, tlsa)
+        ignored, most = ignored_tlsa(self._resolver, wanted.module, named=True), self._config.max_addresses
+        told = await inquire(self._resolver, peer, wanted.settings.timeout * DNS_SHARE, tlsa=ignored)
+        waited = loop.time() - began
+        return told[0].addresses, lookup_of(self._resolver, wanted.settings, told, waited, max_addresses=most)
 
     def _probed(self, peer: Peer, addresses: Sequence[str], lookup: Lookup | None) -> asyncio.Future[Result]:
         """Begin a probe in the place that was taken. Whoever waits for it may go; its place is free once it ends."""
