@@ -83,30 +83,28 @@ def of_run(flags: argparse.ArgumentParser) -> None:
 def of_probe(flags: argparse.ArgumentParser) -> None:
     """What to probe once, and how to show it."""
     add = flags.add_argument
-    add(
-        "hosts",
-        metavar="HOST[:PORT]",
-        nargs="*",
-        help="without a port 25, 465 and 587 are looked at; IPv6 as [::1]:25",
-    )
-    add(
-        "--domain",
-        dest="domains",
-        metavar="D",
-        action="append",
-        default=[],
-        help="probe the MX hosts of a mail domain",
-    )
-    add("--module", metavar="M", help="relay, submission, submissions or one of the configuration; default: by port")
-    add(
-        "--config.file",
-        dest="config_file",
-        metavar="FILE",
-        help="for its modules and limits; its targets are not probed",
-    )
+    add("hosts", metavar="HOST[:PORT]", nargs="*",
+        help="IPv6 as [::1]:25. With a configuration: every target with this host and port, with all its keys; "
+        "else, without a port, 25, 465 and 587 are tried")  # fmt: skip
+    add("--domain", dest="domains", metavar="D", action="append", default=[],
+        help="the MX hosts of a mail domain, and its policy; repeatable")  # fmt: skip
+    add("--target", dest="targets", metavar="NAME", action="append", default=[],
+        help="a target of the configuration, with all its keys, as the agent probes it; repeatable")  # fmt: skip
+    add("--all", action="store_true", help="all targets of the configuration")
+    add("--config.file", dest="config_file", metavar="FILE",
+        help=f"the agent's configuration; default: none, and {DEFAULT_FILE} with --target or --all")  # fmt: skip
+    add("--module", metavar="M", help="relay, submission, submissions or one of the configuration, in place of the "
+        "keys of a target; default: by port")  # fmt: skip
     add("--ca-file", dest="ca_file", metavar="FILE", help="trust these certificates instead of the system's roots")
     add("--ehlo-name", dest="ehlo_name", metavar="N", help="who to say we are; default: this machine's name")
-    add("--format", choices=["text", "json", "prometheus"], default="text")
+    add("--timeout", metavar="T", type=_duration, help="for a whole probe: 500ms, 5s, 1m; default: 30s")
+    add("--connect-timeout", dest="connect_timeout", metavar="T", type=_duration,
+        help="for the connection, within the timeout; default: 10s")  # fmt: skip
+    add("--concurrency", metavar="N", type=_count,
+        help="probes at once, in all and at one address; default: 1000, one at an address")  # fmt: skip
+    add("--format", choices=["text", "line", "json", "prometheus"], default="text",
+        help="line: state, host:port, address, target, reason, detail, separated by tabs")  # fmt: skip
+    add("--verbose", action="store_true", help="show the whole conversation, with --format=text")
 
 
 def of_check(flags: argparse.ArgumentParser) -> None:
@@ -126,6 +124,23 @@ def of_reference(flags: argparse.ArgumentParser) -> None:
     """Which table to print."""
     flags.add_argument("table", nargs="?", choices=["configuration", "metrics", "reasons", "schema"],
                        help="one of the tables; default: the first three")  # fmt: skip
+
+
+def _duration(text: str) -> float:
+    """Read a duration."""
+    from exporter.config.durations import seconds
+
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _count(text: str) -> int:
+    """Read a number of things."""
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 8 and int(text)):
+        raise argparse.ArgumentTypeError(f"not a whole number above 0: {text!r}")
+    return int(text)
 
 
 def path(text: str) -> str:

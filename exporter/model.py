@@ -120,6 +120,11 @@ class Peer:
         """Hash by what tells nearly all apart; Settings are many fields, and shared."""
         return hash((self.host, self.address, self.port))
 
+    @property
+    def place(self) -> str:
+        """What it is called: host:port, [IPv6]:port."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
     def __str__(self) -> str:
         """Say host[address]:port, as a mail log would."""
         address = f"[{self.address}]" if self.address and self.address != self.host else ""

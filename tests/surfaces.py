@@ -4,14 +4,13 @@ import html
 import json
 from io import StringIO
 
-from rich.console import Console
-
 from exporter import exposition, facts, page
 from exporter.board import Board
 from exporter.changes import endpoint_changed
 from exporter.model import Endpoint, Result
 from exporter.multitarget.shown import debug
 from exporter.report.look import Seen
+from exporter.report.terminal import Screen
 from exporter.report.text import print_text
 
 
@@ -22,7 +21,7 @@ def surfaces(result: Result) -> str:
     if change := board.record(result):
         endpoint_changed(board.states[result.peer], change)
     state, peer, screen = board.endpoints[one], result.peer, StringIO()
-    print_text(Seen(board), Console(file=screen, width=500))
+    print_text(Seen(board), Screen(screen, 500))
     named = (one.target, peer.host, peer.address, str(peer.port))
     said = (
         *exposition.render(board, now, openmetrics=False),

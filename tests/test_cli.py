@@ -282,7 +282,6 @@ def test_text_tells_what_is_wrong_and_what_to_do(run: Run, port_of: PortOf, zoo:
     for text in ("NOT VALID, expired", "certificate_expired", "warning", "likely cause", "first check", "stages",
                  "starttls"):  # fmt: skip
         assert text in out
-    assert all(len(line) <= 140 for line in out.splitlines())
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -326,6 +325,116 @@ def test_no_password_is_shown(run: Run, port_of: PortOf, zoo: Zoo, here: Path, f
     assert "auth_rejected" in out
     for secret in ("Spring2019", "U3ByaW5nMjAxOQ", "AHVzZXIAU3ByaW5nMjAxOQ"):
         assert secret not in out + err
+
+
+@pytest.fixture
+def configured(here: Path, port_of: PortOf, zoo: Zoo) -> Callable[[str, str], tuple[int, str]]:
+    """Write a configuration whose target `login` has a server, and a password for it: its port, and the flag."""
+
+    def write(script: str, password: str) -> tuple[int, str]:
+        port = port_of(script)
+        (here / "password").write_text(f"{password}\n")
+        (here / "c.yaml").write_text(f"""
+global: {{tls: {{ca_file: {zoo.ca_file}, server_name: mail.example.test}}}}
+targets:
+  - host: 127.0.0.1
+    name: login
+    ports: [{{port: {port}, module: submission, auth: {{username: user, password_file: password}}}}]
+""")
+        return port, "--config.file=c.yaml"
+
+    return write
+
+
+@pytest.mark.parametrize("how", ["--target=login", "--all", "127.0.0.1", "127.0.0.1:PORT"])
+@pytest.mark.parametrize(
+    ("password", "code", "said"), [("password", 0, "ok -"), ("Spring2019", 2, "critical auth_rejected")]
+)
+def test_a_target_is_probed_with_all_its_keys(
+    run: Run, configured: Callable[[str, str], tuple[int, str]], how: str, password: str, code: int, said: str
+) -> None:
+    port, file = configured("healthy_submission", password)
+    found, out, err = run("probe", file, "--format=line", how.replace("PORT", str(port)))
+    state, place, address, target, reason, _ = out.rstrip("\n").split("\t")
+    assert (found, err) == (code, "")
+    assert (f"{state} {reason}", place, address, target) == (said, f"127.0.0.1:{port}", "127.0.0.1", "login")
+
+
+def test_a_module_takes_the_place_of_the_target(run: Run, configured: Callable[[str, str], tuple[int, str]]) -> None:
+    port, file = configured("healthy_submission", "Spring2019")
+    code, out, err = run("probe", file, "--format=line", "--module=submission", f"127.0.0.1:{port}")
+    assert (code, out.split("\t")[3:5], err) == (0, ["127.0.0.1", "-"], "")
+
+
+def test_where_no_target_matches_it_says_so(run: Run, configured: Callable[[str, str], tuple[int, str]]) -> None:
+    port, file = configured("healthy_submission", "password")
+    code, out, err = run("probe", file, "--format=line", f"localhost:{port}")
+    assert (code, out.split("\t")[3]) == (0, "localhost")
+    assert err.startswith(
+        f"smtp-exporter: localhost:{port}: no target of c.yaml has this host and port; only its global"
+    )
+
+
+def test_text_names_the_target_it_found(run: Run, configured: Callable[[str, str], tuple[int, str]]) -> None:
+    port, file = configured("healthy_submission", "password")
+    _, out, _ = run("probe", file, f"127.0.0.1:{port}")
+    assert out.splitlines()[:2] == [f"OK 127.0.0.1:{port} submission, security starttls", "  target: login"]
+
+
+def test_verbose_shows_the_conversation_without_the_password(
+    run: Run, configured: Callable[[str, str], tuple[int, str]]
+) -> None:
+    _, file = configured("healthy_submission", "Spring2019")
+    _, out, _ = run("probe", file, "--target=login", "--verbose")
+    assert "C EHLO [127.0.0.1]" in out
+    assert "C AUTH PLAIN ***" in out
+    assert "S 535 5.7.8" in out
+    for secret in ("Spring2019", "U3ByaW5nMjAxOQ", "AHVzZXIAU3ByaW5nMjAxOQ"):
+        assert secret not in out
+
+
+def test_a_target_without_a_file_is_looked_for_where_the_agent_looks(
+    run: Run, here: Path, configured: Callable[[str, str], tuple[int, str]]
+) -> None:
+    configured("healthy_submission", "password")
+    (here / "c.yaml").rename(here / "smtp-exporter.yaml")
+    assert run("probe", "--target=login", "--format=line")[0] == 0
+
+
+def test_a_timeout_of_the_command_line_holds(run: Run, port_of: PortOf) -> None:
+    code, out, _ = run("probe", "--timeout=300ms", "--format=json", f"127.0.0.1:{port_of('greeting_timeout')}")
+    [found] = json.loads(out)
+    assert (code, found["problems"][0]["reason"]) == (2, "greeting_timeout")
+    assert found["duration_seconds"] < 30, "the default"
+
+
+@pytest.mark.parametrize(("flags", "side_by_side"), [([], False), (["--concurrency=2"], True)])
+def test_probes_at_one_address_run_side_by_side_where_that_is_wanted(
+    run: Run, port_of: PortOf, flags: list[str], *, side_by_side: bool
+) -> None:
+    hosts = [f"127.0.0.1:{port_of('greeting_timeout')}" for _ in range(2)]
+    _, out, _ = run("probe", "--timeout=2s", "--format=json", *flags, *hosts)
+    one, two = json.loads(out)
+    began = max(each["finished"] - each["duration_seconds"] for each in (one, two))
+    assert (began < min(each["finished"] for each in (one, two))) is side_by_side
+
+
+def test_several_endpoints_are_counted_in_the_end(run: Run, port_of: PortOf, zoo: Zoo) -> None:
+    hosts = [f"127.0.0.1:{port_of(script)}" for script in ("healthy", "starttls_temporary", "tls_1_0_only", "healthy")]
+    _, out, _ = run("probe", f"--ca-file={zoo.ca_file}", *hosts)
+    assert out.splitlines()[-1] == "4 endpoints: 1 critical, 1 warning, 2 ok"
+    _, out, _ = run("probe", f"--ca-file={zoo.ca_file}", hosts[0])
+    assert "endpoint" not in out
+
+
+def test_what_does_not_go_to_a_terminal_is_neither_wrapped_nor_padded(
+    run: Run, port_of: PortOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    _, out, _ = run("probe", f"127.0.0.1:{port_of('starttls_temporary')}")
+    lines = out.splitlines()
+    assert not [line for line in lines if line.endswith(" ") or "  " in line.lstrip()]
+    assert [line for line in lines if len(line) > 100]
 
 
 def test_of_the_usual_ports_closed_ones_count_only_if_none_is_open(
@@ -499,6 +608,15 @@ def test_nowhere_to_write_to_is_no_traceback(
     (here / "c.yaml").write_text(GOOD)
     with process(*arguments, cwd=here, before=["sh", "-c", shell, "sh"]) as running:
         assert (running.communicate(timeout=PATIENCE)[1], running.returncode in codes) == (said, True)
+
+
+@pytest.mark.parametrize("form", [*FORMS, "line"])
+def test_a_reader_that_leaves_early_does_not_change_the_verdict(here: Path, form: str) -> None:
+    with closed_port() as port, process("probe", f"--format={form}", f"127.0.0.1:{port}", cwd=here) as running:
+        assert running.stdout
+        assert running.stderr
+        running.stdout.close()
+        assert (running.stderr.read(), running.wait(PATIENCE)) == ("", 2)
 
 
 def test_no_progress_bar_on_a_pipe(here: Path) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from io import StringIO
 
 import pytest
-from rich.console import Console
 
 from exporter import exposition, facts, page
 from exporter.board import Board
@@ -18,6 +17,7 @@ from exporter.multitarget.shown import debug
 from exporter.peer_text import MAX_EXCERPT, escape, excerpt, quote, replace_unprintable
 from exporter.reasons import Reason, Stage
 from exporter.report.look import Seen
+from exporter.report.terminal import Screen
 from exporter.report.text import print_text
 from tests.results import ADDRESS, HOST, NOW, endpoint, failed, peer
 
@@ -64,7 +64,7 @@ def board_of_an_evil_server() -> Board:
 
 def terminal(board: Board) -> str:
     screen = StringIO()
-    print_text(Seen(board), Console(file=screen, width=200))
+    print_text(Seen(board), Screen(screen, 200))
     return screen.getvalue()
 
 

@@ -3,66 +3,88 @@
 import argparse
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from exporter import flags, logs
-from exporter.commands.command import Command, fail
+from exporter.commands.command import Command, fail, output
+
+EXIT_CODES = {
+    0: "good",
+    1: "warnings; a mail domain works, and one of its hosts has a problem",
+    2: "critical; of several the worst, in the order 2, 3, 1, 0",
+    3: "untestable from here",
+    64: "could not start: wrong usage, or errors in the configuration",
+}
 
 
 def _main(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from exporter import report
-    from exporter.config import ConfigErrors, defaults, load
+    from exporter.config import ConfigErrors
 
     logs.set_up("error")
     try:
-        config = load(Path(options.config_file)) if options.config_file else defaults()
-        asked = _asked(options, config)
+        config = _config(options)
+        asked = report.asked(config, _wanted(options))
     except ConfigErrors as errors:
         print(errors, file=sys.stderr)
         return flags.USAGE
     except ValueError as error:
         return fail(str(error), flags.USAGE)
-    progress, moved = report.with_progress(Console(stderr=True))
-
-    async def work() -> report.Seen:
-        with progress:
-            return await report.look(config, asked, moved)
-
-    seen = asyncio.run(work())
-    code = report.exit_code(seen)
-    if options.format == "text":
-        report.print_text(seen, Console())
-    else:
-        print({"json": report.as_json, "prometheus": report.as_prometheus}[options.format](seen), end="")
-    return code
+    for each in asked:
+        if each.notice:
+            fail(each.notice)
+    with report.progress_on(sys.stderr) as told:
+        seen = asyncio.run(report.look(config, asked, told))
+    if sys.stdout:  # None where it was closed before we began
+        with output():
+            _show(seen, options)
+    return seen.exit_code
 
 
-def _asked(options: argparse.Namespace, config: Any) -> list[Any]:
-    """What to probe.
+def _config(options: argparse.Namespace) -> Any:
+    """The configuration, with what the command line says in place of its global keys.
 
     Raises:
-        ValueError: nothing, or something that cannot be probed, was asked for.
+        ConfigErrors: it cannot be used.
     """
+    from exporter.config import defaults, load
+
+    file = options.config_file
+    if file is None and (options.targets or options.all):
+        file = flags.DEFAULT_FILE
+    config = defaults() if file is None else load(Path(file))
+    if not options.concurrency:
+        return config
+    return replace(config, max_concurrent_probes=options.concurrency, max_probes_per_host=options.concurrency)
+
+
+def _wanted(options: argparse.Namespace) -> Any:
+    """What to probe."""
     from exporter import report
 
-    return report.asked(
-        config,
+    return report.Wanted(
         options.hosts,
         options.domains,
-        module=options.module,
-        ca_file=options.ca_file,
-        ehlo_name=options.ehlo_name,
+        options.targets,
+        options.all,
+        options.module,
+        options.ca_file,
+        options.ehlo_name,
+        options.timeout,
+        options.connect_timeout,
     )
 
 
-EXIT_CODES = {
-    0: "good",
-    1: "warnings",
-    2: "critical; the worst of several in the order 2, 3, 1, 0",
-    3: "untestable from here",
-    64: "could not start: wrong usage, or errors in the configuration",
-}
+def _show(seen: Any, options: argparse.Namespace) -> None:
+    from exporter import report
+
+    if options.format == "text":
+        report.print_text(seen, report.Screen.of(sys.stdout), verbose=options.verbose)
+    else:
+        forms = {"json": report.as_json, "prometheus": report.as_prometheus, "line": report.as_lines}
+        print(forms[options.format](seen), end="")
+
+
 COMMAND = Command("probe hosts once and show everything that is seen", EXIT_CODES, flags.of_probe, _main)

@@ -1,8 +1,24 @@
-"""`smtp-exporter probe`: what was asked for (`asked`), looked at (`look`), and shown (`text`, `facts`)."""
+"""`smtp-exporter probe`: what was asked for (`asked`), looked at (`look`, `once`), and shown.
 
-from exporter.report.asked import asked
-from exporter.report.facts import as_json, as_prometheus
-from exporter.report.look import Seen, exit_code, look
-from exporter.report.text import print_text, with_progress
+It is shown to people by `text` on a `terminal`, to programs by `facts`, and `progress` says what is waited for.
+"""
 
-__all__ = ["Seen", "as_json", "as_prometheus", "asked", "exit_code", "look", "print_text", "with_progress"]
+from exporter.report.asked import Wanted, asked
+from exporter.report.facts import as_json, as_lines, as_prometheus
+from exporter.report.look import Seen, look
+from exporter.report.progress import progress_on
+from exporter.report.terminal import Screen
+from exporter.report.text import print_text
+
+__all__ = [
+    "Screen",
+    "Seen",
+    "Wanted",
+    "as_json",
+    "as_lines",
+    "as_prometheus",
+    "asked",
+    "look",
+    "print_text",
+    "progress_on",
+]

@@ -1,10 +1,11 @@
-"""What was seen, for programs: JSON and the text format of Prometheus."""
+"""What was seen, for programs: JSON, the text format of Prometheus, and lines for grep and awk."""
 
 import json
 import time
 
 from exporter import exposition
 from exporter.facts import domain_facts, facts
+from exporter.peer_text import escape
 from exporter.report.look import Seen
 
 
@@ -25,3 +26,17 @@ def as_json(seen: Seen) -> str:
     now = time.time()
     found += [domain_facts(state, seen.board.of_domain(state), now) for state in seen.board.domains.values()]
     return json.dumps(found, indent=2, allow_nan=False) + "\n"
+
+
+def as_lines(seen: Seen) -> str:
+    """One line an endpoint, its fields separated by tabs; before them one for each mail domain that has a problem."""
+    fields = [
+        (seen.word_of_domain(state), state.domain.domain, "", state.domain.target.name, str(found.reason), found.detail)
+        for state in seen.board.domains.values()
+        for found in state.problems[:1]
+    ]
+    for endpoint, state in seen.rows():
+        peer, result = endpoint.peer, state.result
+        address = peer.address or (result.address if result else "")
+        fields.append((seen.word(endpoint, state), peer.place, address or "", endpoint.target, *state.cause))
+    return "".join("\t".join(escape(field) or "-" for field in line) + "\n" for line in fields)

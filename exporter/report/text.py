@@ -1,56 +1,58 @@
 """What was seen, for people at a terminal. Peer text is escaped before it gets there."""
 
-from collections.abc import Callable, Mapping
-
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
+from collections.abc import Mapping
 
 from exporter.families.readers import TIMED
-from exporter.filters import word_of_domain
-from exporter.model import Endpoint, Result
+from exporter.model import Endpoint, Problem, Result
 from exporter.page import DomainRow, dane, instant
-from exporter.peer_text import escape as visible
-from exporter.reasons import REASONS, UNTESTABLE, Reason, Severity
+from exporter.peer_text import escape
+from exporter.reasons import REASONS, UNTESTABLE
 from exporter.report.look import Seen
+from exporter.report.terminal import Part, Screen
 from exporter.smtp.hello import label
 from exporter.state import DomainState, State
 
 COLOURS = {"ok": "green", "warning": "yellow", "critical": "red", "untestable": "magenta", "closed": "dim"}
+WORDS = ("critical", "untestable", "warning", "ok", "closed", "pending")
 DAY = 86400
 MOST = 300
 """Characters of a peer's text that are shown."""
 
 
-def print_text(seen: Seen, console: Console) -> None:
+def print_text(seen: Seen, screen: Screen, *, verbose: bool = False) -> None:
     """One block a domain, and one an endpoint: its state, its stages, its certificate, every problem with what to do.
 
-    A healthy endpoint of an MX host is a line in the block of its domain, and has none of its own.
+    A healthy endpoint of an MX host is a line in the block of its domain, and has none of its own unless `verbose`,
+    which adds the whole conversation to each. Where there is more than one endpoint, a last line counts them.
     """
+    of_domains = seen.of_domains()
+    configured = {some.target.name for some in seen.asked if some.configured}
     for state in seen.board.domains.values():
-        _print_domain(seen, state, console)
-    in_a_line = {id(each) for domain in seen.board.domains.values() for each in seen.board.of_domain(domain)}
+        _print_domain(seen, state, screen)
     for endpoint, of_endpoint in seen.rows():
-        if of_endpoint.word != "ok" or id(of_endpoint) not in in_a_line:
-            _print_endpoint(seen, endpoint, of_endpoint, console)
+        if verbose or of_endpoint.word != "ok" or endpoint not in of_domains:
+            _print_endpoint(seen, endpoint, of_endpoint, screen, configured=endpoint.target in configured)
+            if verbose:
+                _print_transcript(of_endpoint.result, screen)
+            screen.text()
+    if summary := _summary(seen):
+        screen.text(summary)
 
 
-def _print_domain(seen: Seen, state: DomainState, console: Console) -> None:
+def _print_domain(seen: Seen, state: DomainState, screen: Screen) -> None:
     """Verdict, records, hosts: one screen."""
     hosts = tuple(seen.board.of_domain(state))
-    row = DomainRow(state, hosts, word_of_domain(state, hosts, state.updated))
-    title = f"[{COLOURS.get(row.word, 'default')} bold]{row.word.upper():<10}[/] [bold]{escape(state.domain.domain)}[/]"
-    console.print(f"{title}  {row.verdict}", highlight=False)
-    console.print(_grid({name: text[:MOST] for name, text in row.said.items()}, indent=2))
+    row = DomainRow(state, hosts, seen.word_of_domain(state))
+    screen.line(_state(row.word), (state.domain.domain, "bold"), (row.verdict, ""))
+    _facts(screen, {name: text[:MOST] for name, text in row.said.items()}, indent=2)
     for host in hosts:
-        console.print(_host(host), highlight=False)
+        screen.line(*_host(host), indent=2)
     for problem in state.problems:
-        _print_problem(problem.reason, problem.severity, problem.detail, console)
-    console.print()
+        _print_problem(problem, screen)
+    screen.text()
 
 
-def _host(state: State) -> str:
+def _host(state: State) -> list[Part]:
     """One endpoint of a domain in a line."""
     result, reason = state.result, state.cause[0]
     session, verdict = (result.session, result.verdict) if result else (None, None)
@@ -59,46 +61,66 @@ def _host(state: State) -> str:
         said.append("certificate valid" if verdict.valid else "certificate NOT VALID")
     if result and result.dane:
         said.append("DANE valid" if result.dane.matched else "DANE NOT VALID")
-    name = f"{state.peer.host}:{state.peer.port}  {state.peer.address}"
-    tail = escape(f"{name}  {', '.join(said)}  {reason}")
-    return f"  [{COLOURS.get(state.word, 'default')}]{state.word:<10}[/] {tail}"
+    word = (state.word, COLOURS.get(state.word, ""))
+    return _present(word, (state.peer.place, ""), (state.peer.address, ""), (", ".join(said), ""), (reason, ""))
 
 
-def _print_endpoint(seen: Seen, endpoint: Endpoint, state: State, console: Console) -> None:
+def _print_endpoint(seen: Seen, endpoint: Endpoint, state: State, screen: Screen, *, configured: bool) -> None:
     word, peer, result = seen.word(endpoint, state), endpoint.peer, state.result
-    title = f"[{COLOURS.get(word, 'default')} bold]{word.upper():<10}[/] [bold]{escape(peer.host)}:{peer.port}[/]"
-    if peer.address and peer.address != peer.host:
-        title += f"  {escape(peer.address)}"
+    title = [_state(word), (peer.place, "bold"), (peer.address if peer.address != peer.host else "", "")]
     if word == "closed" or result is None:
         reason = result.ended.reason if result and result.ended else ""
-        console.print(f"{title}  {reason}\n", highlight=False)
+        screen.line(*_present(*title, (reason, "")))
         return
-    console.print(f"{title}  {peer.settings.module}, security {peer.settings.security}", highlight=False)
-    console.print(_facts(result))
+    screen.line(*_present(*title, (f"{peer.settings.module}, security {peer.settings.security}", "")))
+    _facts(screen, {"target": endpoint.target if configured else ""} | _seen(result), indent=2)
     if state.assessment.untestable:
         row = UNTESTABLE[state.assessment.untestable]
-        console.print(f"  [magenta bold]{state.assessment.untestable}[/]  untestable", highlight=False)
-        console.print(_grid({"meaning": row.meaning, "first check": row.check}, indent=4))
+        screen.line((state.assessment.untestable, "magenta"), ("untestable", ""), indent=2)
+        _facts(screen, {"meaning": row.meaning, "first check": row.check}, indent=4)
     for problem in state.assessment.problems:
-        _print_problem(problem.reason, problem.severity, problem.detail, console)
-    console.print()
+        _print_problem(problem, screen)
 
 
-def _grid(facts: Mapping[str, str], indent: int) -> Table:
-    """Names and values, each where there is one, in two columns of which the first is as wide as in every block."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True, min_width=16)
-    table.add_column(overflow="fold")
-    for name, value in facts.items():
-        if value:
-            table.add_row(" " * indent + name, escape(visible(value)))
-    return table
+def _print_problem(problem: Problem, screen: Screen) -> None:
+    row = REASONS[problem.reason]
+    screen.line((problem.reason, COLOURS[problem.severity]), (problem.severity, ""), indent=2)
+    facts = {"meaning": row.meaning, "seen": problem.detail[:MOST], "likely cause": row.cause, "first check": row.check}
+    _facts(screen, facts, indent=4)
 
 
-def _facts(result: Result) -> Table:
+def _print_transcript(result: Result | None, screen: Screen) -> None:
+    """The whole conversation; secrets in it are masked already."""
+    if result and result.steps:
+        screen.line(("conversation", ""), ("(seconds, stage, client or server)", "dim"), indent=2)
+    for step in result.steps if result else ():
+        for line in step.lines:
+            screen.text(f"    {step.at:.3f} {step.stage} {step.who} {escape(line)}")
+
+
+def _summary(seen: Seen) -> str:
+    """How many there are of each state, where there is more than one endpoint."""
+    rows, domains = seen.rows(), [seen.word_of_domain(state) for state in seen.board.domains.values()]
+    if len(rows) < 2 and len(domains) < 2:
+        return ""
+    of_endpoints = f"{len(rows)} endpoint{'s' * (len(rows) != 1)}: {_counted([seen.word(*row) for row in rows])}"
+    if not domains:
+        return of_endpoints
+    return f"{len(domains)} domain{'s' * (len(domains) != 1)}: {_counted(domains)}; {of_endpoints}"
+
+
+def _counted(words: list[str]) -> str:
+    return ", ".join(f"{words.count(word)} {word}" for word in WORDS if word in words) or "none"
+
+
+# --- facts ------------------------------------------------------------------------------------------------------
+
+
+def _seen(result: Result) -> dict[str, str]:
+    """What a conversation showed."""
     greeting, session, verdict = result.greeting, result.session, result.verdict
     hello = result.hello_tls or result.hello
-    timed = (f"{stage} {result.stages[stage] * 1000:.1f}" for stage in TIMED if stage in result.stages)
+    timed = [f"{stage} {result.stages[stage] * 1000:.1f}" for stage in TIMED if stage in result.stages]
     facts = {
         "greeting": f"{greeting.code} {greeting.text}"[:MOST] if greeting else "",
         "extensions": label(hello) if hello else "",
@@ -112,15 +134,8 @@ def _facts(result: Result) -> Table:
     facts["dane"] = dane(result)[:MOST]
     if result.authenticated is not None:
         facts["login"] = "succeeded" if result.authenticated else "failed"
-    facts["stages"] = f"{'  '.join(timed)}  (ms, {result.duration * 1000:.1f} in all)".lstrip()
-    return _grid(facts, indent=2)
-
-
-def _print_problem(reason: Reason, severity: Severity, detail: str, console: Console) -> None:
-    row = REASONS[reason]
-    console.print(f"  [{COLOURS[severity]} bold]{reason}[/]  {severity}", highlight=False)
-    facts = {"meaning": row.meaning, "seen": detail[:MOST], "likely cause": row.cause, "first check": row.check}
-    console.print(_grid(facts, indent=4))
+    facts["stages"] = f"{', '.join((*timed, f'in all {result.duration * 1000:.1f}'))} ms"
+    return facts
 
 
 def _left(end: float | None, now: float) -> str:
@@ -131,11 +146,14 @@ def _left(end: float | None, now: float) -> str:
     return f"{f'{days:.0f} days left' if days >= 0 else f'expired {-days:.0f} days ago'} ({instant(end)})"
 
 
-def with_progress(console: Console) -> tuple[Progress, Callable[[int, int], None]]:
-    """A progress bar on stderr, and what moves it. It shows where there is more than a handful to probe."""
-    progress = Progress(
-        TextColumn("probing"), BarColumn(), MofNCompleteColumn(), console=console, transient=True,
-        disable=not console.is_terminal,
-    )  # fmt: skip
-    task = progress.add_task("probing", total=None)
-    return progress, lambda finished, every: progress.update(task, completed=finished, total=every)
+def _state(word: str) -> Part:
+    return word.upper(), COLOURS.get(word, "")
+
+
+def _present(*parts: Part) -> list[Part]:
+    """Those that say something."""
+    return [part for part in parts if part[0]]
+
+
+def _facts(screen: Screen, facts: Mapping[str, str], indent: int) -> None:
+    screen.facts({name: escape(value) for name, value in facts.items()}, indent)

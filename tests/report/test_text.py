@@ -4,12 +4,12 @@ from dataclasses import replace
 from io import StringIO
 
 import pytest
-from rich.console import Console
 
 from exporter.board import Board
 from exporter.model import Domain, Exchanges, Policies, Policy, Problem, Settings, Target, Verdict
 from exporter.reasons import Reason, Severity, Stage
 from exporter.report.look import Seen
+from exporter.report.terminal import Screen
 from exporter.report.text import print_text
 from exporter.state import DomainState
 from tests.results import ADDRESS, HOST, LEAF, NOW, endpoint, failed, healthy, peer
@@ -21,7 +21,7 @@ PUBLISHED = Policies(sts=True, sts_id="7", sts_valid=True, policy=POLICY, until=
 
 def printed(board: Board) -> list[str]:
     screen = StringIO()
-    print_text(Seen(board), Console(file=screen, width=120))
+    print_text(Seen(board), Screen(screen, 120))
     return [" ".join(line.split()) for line in screen.getvalue().splitlines() if line.strip()]
 
 
