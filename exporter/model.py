@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from exporter.frozen import frozen
 from exporter.reasons import Reason, Severity, Stage, Untestable
 
 TlsVersion = Literal["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
@@ -249,7 +250,7 @@ class Verdict:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     """A TLS session, as far as it came: a handshake that failed late still showed its certificates."""
 
@@ -264,8 +265,13 @@ class Session:
     secure_renegotiation: bool | None = None
     """The server knows RFC 5746; None with TLS 1.3, which has no renegotiation."""
 
+    @property
+    def without_chain(self) -> "Session":
+        """The same, once the certificates are judged: they need not be kept."""
+        return Session(self.version, self.cipher, (), self.dh_bits, self.signed_with_sha1, self.secure_renegotiation)
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Step:
     """One entry of the transcript: what was said or heard at which stage, `at` seconds after the start.
 
@@ -449,7 +455,7 @@ class Policies:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """What one probe saw, however far it came. What it did not reach is None, never a guess."""
 

@@ -1,13 +1,14 @@
 """Problems are a pure function of a result: one question a file, asked in the order of CHECKS."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from exporter.checks import auth, certificate, conversation, dane, expectation, history, lookup, policy, starttls, tls
 from exporter.checks.conversation import hides_extensions, refusals
 from exporter.checks.demands import OF_CERTIFICATES, Trust, enforcing, expected, trust
 from exporter.checks.history import History
 from exporter.checks.problem import problem
+from exporter.frozen import frozen
 from exporter.model import NO_DEMANDS, Expect, Problem, Result
 from exporter.phrases import says_too_often
 from exporter.reasons import Reason, Severity, Stage, Untestable
@@ -34,7 +35,7 @@ _ORDER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Assessment:
     """What is wrong with a result, in the order of `Reason`, and whether it says anything at all."""
 

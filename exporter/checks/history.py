@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from exporter.checks.conversation import hides_extensions
 from exporter.checks.problem import problem
+from exporter.frozen import frozen
 from exporter.model import NO_DEMANDS, Certificate, Demands, Expect, Problem, Result, Security
 from exporter.reasons import Reason
 
@@ -52,7 +53,7 @@ def after_probe(offers: Offers, *, offered: bool) -> Offers:
     return STEADY if after == STEADY else after
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class History:
     """What is known beside the result itself."""
 

@@ -209,7 +209,7 @@ class Prober:
             unsolicited=kept(seen.unsolicited),
             hello=seen.hello,
             starttls=kept(seen.starttls),
-            session=replace(shell.session, chain=()) if shell.session else None,
+            session=shell.session.without_chain if shell.session else None,
             established=shell.established,
             ehlo_tls=kept(seen.ehlo_tls),
             hello_tls=seen.hello_tls,
