@@ -31,6 +31,8 @@ PIECE = 4096
 """Bytes read at a time: most messages are shorter."""
 BUFFER = ffi.new("char[]", PIECE)
 """Where OpenSSL puts them, until they are copied at once."""
+DER = lib.BIO_new(lib.BIO_s_mem())
+"""Where OpenSSL encodes certificates, one after the other."""
 MOST_HANDSHAKE_BYTES = 256 * 1024
 """OpenSSL takes 100 KiB of certificates, and any number of messages that it ignores."""
 MOST_MESSAGES = 64
@@ -207,16 +209,17 @@ def _pending(bio: Any) -> int:
 
 def _drained(bio: Any) -> bytes:
     """Take all bytes out of a memory BIO."""
-    data = b""
-    while (size := lib.BIO_read(bio, BUFFER, PIECE)) > 0:
-        data += ffi.buffer(BUFFER, size)[:]
+    data, size = b"", PIECE
+    while size == PIECE:
+        size = lib.BIO_read(bio, BUFFER, PIECE)
+        if size > 0:
+            data += ffi.buffer(BUFFER, size)[:]
     return data
 
 
 def _der(certificate: Any) -> bytes:
-    bio = ffi.gc(lib.BIO_new(lib.BIO_s_mem()), lib.BIO_free)
-    lib.i2d_X509_bio(bio, certificate)
-    return _drained(bio)
+    lib.i2d_X509_bio(DER, certificate)
+    return _drained(DER)
 
 
 def refuse_large_group(flight: ServerFlight) -> None:
