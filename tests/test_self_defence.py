@@ -28,7 +28,7 @@ FINITE = {
     "checks/expectation.py:_compiled": "patterns of the configuration",
     "wire/tls.py:context": "ways of TLS",
     "probe/redaction.py:_searched": "one for each type of the model",
-    "wire/arrival.py:_keep_stamping": "takes nothing",
+    "wire/arrival.py:_kernel_stamps": "takes nothing",
 }
 """Functions whose results are kept for ever, and why there can be only so many."""
 DECIDE_WHEN = ("schedule.py", "canaries.py", "roster.py", "domains.py", "resolve/", "wire/", "smtp/", "systemd.py",

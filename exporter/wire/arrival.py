@@ -5,7 +5,6 @@ Elsewhere bytes count as arrived when they are read, and connections as made whe
 """
 
 import atexit
-import contextlib
 import socket
 import struct
 import sys
@@ -23,22 +22,25 @@ ROOM = socket.CMSG_SPACE(STAMP.size)
 
 def stamp(sock: socket.socket) -> None:
     """Have the kernel stamp what this socket receives, where it can."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # an architecture that numbers its options otherwise
-            _keep_stamping()
-            sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    if _kernel_stamps():
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
 
 
 @cache
-def _keep_stamping() -> socket.socket:
-    """A socket that is never used, and closed when the program ends.
+def _kernel_stamps() -> bool:
+    """Have the kernel stamp from now on, by a socket that is never used; False where it cannot.
 
     The kernel stamps while anybody wants it; to turn that on for each probe would be work, and too late for its bytes.
     """
+    if sys.platform != "linux":
+        return False
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     atexit.register(sock.close)
-    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    return sock
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    except OSError:  # an architecture that numbers its options otherwise
+        return False
+    return True
 
 
 def waited(ancillary: Iterable[tuple[int, int, bytes]]) -> float:
@@ -46,8 +48,8 @@ def waited(ancillary: Iterable[tuple[int, int, bytes]]) -> float:
     for level, kind, data in ancillary:
         if kind == SO_TIMESTAMPNS and level == socket.SOL_SOCKET and len(data) == STAMP.size:
             seconds, nanoseconds = STAMP.unpack(data)
-            arrived: float = seconds + nanoseconds / 1e9
-            return max(0.0, time.time() - arrived)
+            ago: float = time.time() - seconds - nanoseconds / 1e9
+            return max(0.0, ago)
     return 0.0
 
 
@@ -57,8 +59,10 @@ def connected_for(sock: socket.socket, since_syn: float) -> float:
     Until we send, the round trip is that of our SYN and its answer. One that was lost has none: then all the seconds
     `since_syn` were the network's.
     """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, struct.error):  # a sandbox without it, or with less of it
-            trip, again = TCP_INFO.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO.size))
-            return max(0.0, since_syn - trip / 1e6) if trip and not again else 0.0
-    return 0.0
+    if sys.platform != "linux":
+        return 0.0
+    try:
+        trip, again = TCP_INFO.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO.size))
+    except (OSError, struct.error):  # a sandbox without it, or with less of it
+        return 0.0
+    return max(0.0, since_syn - trip / 1e6) if trip and not again else 0.0
