@@ -23,9 +23,6 @@ QUIT_PATIENCE = 2.0
 CLOSE_PATIENCE = 0.5
 """Seconds to read and drop what still comes after our FIN: unread bytes would make the kernel send a reset."""
 
-_LATER = object()
-"""What performing a command gives when its answer comes by a callback."""
-
 
 class Shell(Connector):
     """One conversation from connect to close.
@@ -87,43 +84,43 @@ class Shell(Connector):
             self._finish()
 
     def _advance(self, answer: object) -> None:
-        """Send answers into the script and perform what it asks for, until it must wait."""
-        while answer is not _LATER:
-            try:
-                self._command = self._script.send(answer)
-            except StopIteration:
-                self._finish()
-                return
-            answer = self._perform(self._command)
-
-    def _perform(self, command: Command) -> object:
+        """Send an answer into the script, and perform what it asks for next."""
+        try:
+            command = self._command = self._script.send(answer)
+        except StopIteration:
+            self._finish()
+            return
         match command:
             case Say():
-                return self._say(command)
+                self._say(command)
             case Hear():
-                return self._hear(b"")
+                self._hear(b"")
             case Connect():
                 self._connect()
             case Handshake():
-                implicit = self._peer.settings.security is Security.IMPLICIT
-                early = None if implicit else self._parser.pending
-                self._parser.clear()
-                self.watch.skip()
-                self._wire.start_tls(self._peer.settings.tls.server_name or self._peer.host, early)
+                self._shake_hands()
             case Judge():
                 self.verdict = self._judge(self.session) if self.session else None
-                return self.verdict
+                self._advance(self.verdict)
             case Password():
-                return self._password
+                self._advance(self._password)
             case Quit():
                 self._quit()
-        return _LATER
 
-    def _say(self, command: Say) -> object:
+    def _shake_hands(self) -> None:
+        """Begin TLS, at once or after a go-ahead: what has come since then is TLS, or else an error."""
+        settings = self._peer.settings
+        early = None if settings.security is Security.IMPLICIT else self._parser.pending
+        self._parser.clear()
+        self.watch.skip()
+        self._wire.start_tls(settings.tls.server_name or self._peer.host, early)
+
+    def _say(self, command: Say) -> None:
         """Send a line, unless the server has already sent something other than empty lines."""
         unsolicited = self._parser.pending.strip(b"\r\n")
         if unsolicited.startswith(b"421"):  # RFC 5321 3.8: a server that must shut down may say so at any time
-            return self._hear(b"")
+            self._hear(b"")
+            return
         if unsolicited:
             raise MalformedReplyError.unsolicited(unsolicited)
         self.transcript.said(command.stage, command.shown or command.line)
@@ -131,17 +128,19 @@ class Shell(Connector):
             self.transcript.hide(command.line.rpartition(" ")[2])
         self.watch.skip()
         self._wire.write(f"{command.line}\r\n".encode())
-        return _LATER
 
-    def _hear(self, data: bytes) -> object:
-        """Feed the parser; note a reply that is complete."""
-        reply = self._parser.feed(data)
-        if reply is None:
-            return _LATER
-        self.watch.lap(self._command.stage, self._wire.waited)
-        self.established = self.established or self.session is not None
-        self.transcript.heard(self._command.stage, reply)
-        return reply
+    def _hear(self, data: bytes) -> None:
+        """Take a complete reply as the answer; the first one after QUIT ends it, and what comes later is dropped."""
+        stage = self._command.stage
+        if (stage is Stage.QUIT and stage in self.watch.stages) or not (reply := self._parser.feed(data)):
+            return
+        self.watch.lap(stage, self._wire.waited)
+        self.transcript.heard(stage, reply)
+        if stage is Stage.QUIT:
+            self._farewell()
+        else:
+            self.established = self.session is not None
+            self._advance(reply)
 
     def _quit(self) -> None:
         self._set_timer(min(self._loop.time() + QUIT_PATIENCE, self._deadline))
@@ -163,15 +162,8 @@ class Shell(Connector):
         self._guard(self._advance, self.own_address)
 
     def received(self, data: bytes) -> None:
-        """Hear what came; after QUIT the first complete reply ends it, and later bytes are dropped."""
-        self._guard(self._hear_on, data)
-
-    def _hear_on(self, data: bytes) -> None:
-        if not isinstance(self._command, Quit):
-            self._advance(self._hear(data))
-        elif Stage.QUIT not in self.watch.stages and (reply := self._parser.feed(data)):
-            self.transcript.heard(Stage.QUIT, reply)
-            self._farewell(self._wire.waited)
+        """Hear what came."""
+        self._guard(self._hear, data)
 
     def secured(self, session: Session) -> None:
         """Take the TLS session as the answer to Handshake."""
@@ -221,6 +213,7 @@ class Shell(Connector):
 
     def _time_is_up(self) -> None:
         if self._command.stage is Stage.QUIT and Stage.QUIT not in self.watch.stages:
+            self.watch.lap(Stage.QUIT)
             self._guard(self._farewell)
         elif self._command.stage is Stage.CONNECT and self._addresses and self._loop.time() < self._deadline:
             self._guard(self._connect_beside)
@@ -230,9 +223,8 @@ class Shell(Connector):
 
     # --- the end ------------------------------------------------------------------------------------------------
 
-    def _farewell(self, waited: float = 0.0) -> None:
+    def _farewell(self) -> None:
         """221 came, or nothing in time: close our side and let the peer close its own."""
-        self.watch.lap(self._command.stage, waited)
         self._wire.finish()
         self._set_timer(min(self._loop.time() + CLOSE_PATIENCE, self._deadline))
 

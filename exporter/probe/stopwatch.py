@@ -19,9 +19,9 @@ class Stopwatch:
 
     def lap(self, stage: Stage, waited: float = 0.0) -> None:
         """The time since the last lap belongs to this stage, but for the seconds that its bytes waited for us."""
-        end = max(self._mark, time.monotonic() - waited)
-        self.stages[stage] = self.stages.get(stage, 0.0) + end - self._mark
-        self._mark = end
+        mark, stages = self._mark, self.stages
+        self._mark = end = max(mark, time.monotonic() - waited)
+        stages[stage] = stages.get(stage, 0.0) + end - mark
 
     def skip(self) -> None:
         """The time since the last lap was ours, not the server's."""

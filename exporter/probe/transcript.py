@@ -24,7 +24,8 @@ class Transcript:
     def __init__(self, clock: Callable[[], float], redactor: Redactor) -> None:
         self._clock = clock
         self.redactor = redactor
-        self._room = MAX_TEXT
+        self._room, self._whole = MAX_TEXT, True
+        """Characters that are left, and whether every reply so far is in the transcript as it was heard."""
         self.steps: list[Step] = []
 
     def hide(self, secret: str) -> None:
@@ -40,8 +41,8 @@ class Transcript:
         self.steps.append(Step(self._clock(), stage, "-", self.redactor.text(text, MAX_TEXT)))
 
     def kept(self, reply: Reply | None) -> Reply | None:
-        """A reply as a result keeps it: without secrets, cut where it is absurdly long."""
-        if reply is None or not (self.redactor.active or len(reply.lines) > MAX_KEPT_LINES or _size(reply) > MAX_TEXT):
+        """A reply that was heard, as a result keeps it: without secrets, cut where it is absurdly long."""
+        if reply is None or (self._whole and not self.redactor.active):
             return reply
         kept, room = list[str](), MAX_TEXT
         for line in reply.lines[:MAX_KEPT_LINES]:
@@ -53,9 +54,9 @@ class Transcript:
 
     def heard(self, stage: Stage, reply: Reply) -> None:
         """Note a reply, without secrets and cut."""
-        size = _size(reply)
+        size = sum(map(len, reply.lines))
         if self.redactor.active or size > MAX_LINE or size > self._room or len(reply.lines) > MAX_LINES:
-            reply = self._cut(reply)
+            self._whole, reply = False, self._cut(reply)
         else:
             self._room -= size
         self.steps.append(Step(self._clock(), stage, "S", reply))
@@ -68,7 +69,3 @@ class Transcript:
         if len(reply.lines) > len(shown):
             shown.append(f"({len(reply.lines) - len(shown)} more lines)")
         return replace(reply, lines=tuple(shown))
-
-
-def _size(reply: Reply) -> int:
-    return sum(map(len, reply.lines))

@@ -5,6 +5,7 @@ import pytest
 from exporter.model import Reply
 from exporter.probe.redaction import Redactor
 from exporter.probe.transcript import MAX_KEPT_LINES, Transcript
+from exporter.reasons import Stage
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,8 @@ from exporter.probe.transcript import MAX_KEPT_LINES, Transcript
     ids=["short", "full", "the second is cut", "one long line", "empty lines"],
 )
 def test_a_result_keeps_8192_characters_of_a_reply(lines: list[int], kept: list[int]) -> None:
-    reply = Transcript(lambda: 0.0, Redactor()).kept(Reply(250, tuple("x" * length for length in lines)))
+    transcript, said = Transcript(lambda: 0.0, Redactor()), Reply(250, tuple("x" * length for length in lines))
+    transcript.heard(Stage.EHLO, said)
+    reply = transcript.kept(said)
     assert reply is not None
     assert [len(line) for line in reply.lines] == kept
