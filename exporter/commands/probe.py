@@ -32,11 +32,11 @@ def _main(options: argparse.Namespace) -> int:
         return flags.USAGE
     except ValueError as error:
         return fail(str(error), flags.USAGE)
-    for each in asked:
-        if each.notice:
-            fail(each.notice)
     with report.progress_on(sys.stderr) as told:
         seen = asyncio.run(report.look(config, asked, told))
+    for each in seen.asked:
+        if each.notice:
+            fail(each.notice)
     if sys.stdout:  # None where it was closed before we began
         with output():
             _show(seen, options)

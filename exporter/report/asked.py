@@ -43,6 +43,10 @@ class Asked:
     """It is one of the configuration, or a part of one."""
     notice: str = ""
     """What to tell the user about it."""
+    among: Sequence[Target] = ()
+    """Targets of mail domains that may have its host as an MX host: they take its place then."""
+    only: tuple[str, ...] = ()
+    """Of its MX hosts only these are asked for; none: all."""
 
 
 def asked(config: Config, wanted: Wanted) -> list[Asked]:
@@ -63,7 +67,10 @@ def asked(config: Config, wanted: Wanted) -> list[Asked]:
     for text in wanted.domains:
         found += _of_domain(config, wanted, names.domain(text))
     override = _overrides(wanted)
-    return [replace(each, target=_with(each.target, override)) for each in _once(found)]
+    return [
+        replace(each, target=_with(each.target, override), among=[_with(target, override) for target in each.among])
+        for each in once(found)
+    ]
 
 
 # --- which targets ----------------------------------------------------------------------------------------------
@@ -91,16 +98,18 @@ def _unknown(name: str, known: list[str]) -> str:
 
 def _of_host(config: Config, wanted: Wanted, text: str) -> Iterator[Asked]:
     """The targets of the configuration that have a host and port; where none has, it as it stands."""
-    (host, port), found = _host_and_port(text), False
-    for target in () if wanted.module else config.targets:
-        ports = tuple(each for each in target.ports if port in (None, each[0]))
-        if target.host == host and ports:
-            found = True
-            yield Asked(replace(target, ports=ports), configured=True)
+    host, port = _host_and_port(text)
+    narrowed = [
+        replace(target, ports=tuple(each for each in target.ports if port in (None, each[0])))
+        for target in (() if wanted.module else config.targets)
+    ]
+    found = [target for target in narrowed if target.host == host and target.ports]
+    yield from (Asked(target, configured=True) for target in found)
     if not found:
         ports = _plain(config, wanted, [port] if port else USUAL_PORTS)
         notice = _notice(config, wanted, text, "host and port" if port else "host")
-        yield Asked(Target(host, ports, host=host), tried=port is None, notice=notice)
+        among = tuple(target for target in narrowed if target.domains and target.ports)
+        yield Asked(Target(host, ports, host=host), tried=port is None, notice=notice, among=among)
 
 
 def _of_domain(config: Config, wanted: Wanted, domain: str) -> Iterator[Asked]:
@@ -127,7 +136,7 @@ def _notice(config: Config, wanted: Wanted, asked_for: str, part: str) -> str:
     return f"{asked_for}: no target of {config.path} has this {part}; only its global keys and modules apply"
 
 
-def _once(found: Sequence[Asked]) -> Iterator[Asked]:
+def once(found: Sequence[Asked]) -> Iterator[Asked]:
     """Each port of a host and each domain of a target once, however often it was asked for."""
     seen: dict[Target, set[object]] = {}
     for each in found:

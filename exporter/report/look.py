@@ -15,6 +15,7 @@ from exporter.machine import descriptors_for, own_name
 from exporter.model import Domain, Endpoint, Peer, Target
 from exporter.probe.prober import Prober
 from exporter.report.asked import Asked
+from exporter.report.mx_hosts import with_domains
 from exporter.report.once import OneLook, OneRound
 from exporter.resolve import Resolver
 from exporter.sites import Bounds
@@ -49,7 +50,7 @@ class Seen:
     def _places(self) -> Iterator[tuple[str, str, int]]:
         """The target, host and port of each endpoint, some more than once."""
         for some in self.asked:
-            target, hosts = some.target, [some.target.host] if some.target.host else []
+            target, hosts = some.target, [some.target.host] if some.target.host else [*some.only]
             for name in target.domains:
                 state = self.board.domains.get(Domain(replace(target, domains=()), name))
                 hosts += [host for _, host in state.exchanges.hosts] if state and state.exchanges else []
@@ -105,18 +106,27 @@ async def look(config: Config, asked: Sequence[Asked], told: Callable[[Progress]
         asked: what to probe.
         told: called several times a second with how far it has come.
     """
-    seen = Seen(Board(Egress(min_hosts=config.egress.min_hosts, min_networks=config.egress.min_networks)), asked)
+    seen = Seen(Board(Egress(min_hosts=config.egress.min_hosts, min_networks=config.egress.min_networks)))
     async with _roster(config, seen.board) as roster:
+        watching = asyncio.ensure_future(_watch(roster, told)) if told else None
+        asked = seen.asked = await with_domains(roster.resolver, asked)
+        roster.only = _only(asked)
         for _ in roster.follow((), [some.target for some in asked]):
             pass
-        watching = asyncio.ensure_future(_watch(roster, told)) if told else None
         await roster.done()
+        roster.leave_out()
         if watching:
             watching.cancel()
     for some in asked:
         if some.tried:
             seen.closed |= _closed(seen.board, some.target)
     return seen
+
+
+def _only(asked: Sequence[Asked]) -> dict[str, tuple[str, ...]]:
+    """By target, the MX hosts that are asked for, where they are not all."""
+    whole = {some.target.name for some in asked if not some.only}
+    return {name: some.only for some in asked if some.only and (name := some.target.name) not in whole}
 
 
 @asynccontextmanager

@@ -38,8 +38,12 @@ def said(progress: Progress) -> str:
     """What to say of it."""
     waits = [_name(each) for each in progress.waits_for]
     more = f" and {len(waits) - NAMED} more" if len(waits) > NAMED else ""
-    waiting = f", waiting for {', '.join(waits[:NAMED])}{more}" if waits else ", waiting for policies of mail domains"
-    return f"{progress.finished} of {progress.every} probed, {progress.seconds:.0f} s{waiting}"
+    waiting = (
+        f", waiting for {', '.join(waits[:NAMED])}{more}"
+        if waits
+        else ", waiting for records and policies of mail domains"
+    )
+    return f"{progress.finished}/{progress.every}, {progress.seconds:.0f} s{waiting}"
 
 
 def _name(who: Peer | Domain) -> str:

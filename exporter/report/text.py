@@ -36,7 +36,7 @@ def print_text(seen: Seen, screen: Screen, *, verbose: bool = False) -> None:
                 _print_transcript(of_endpoint.result, screen)
             screen.text()
     if summary := _summary(seen):
-        screen.text(summary)
+        screen.line((summary, ""))
 
 
 def _print_domain(seen: Seen, state: DomainState, screen: Screen) -> None:

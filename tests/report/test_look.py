@@ -120,12 +120,12 @@ def test_a_line_has_six_fields_whatever_a_peer_or_an_operator_writes() -> None:
         ([peer(port=port) for port in (1, 2, 3, 4, 5)],
          "waiting for mail.example.test[192.0.2.1]:1, mail.example.test[192.0.2.1]:2, "
          "mail.example.test[192.0.2.1]:3 and 2 more"),
-        ([], "waiting for policies of mail domains"),
+        ([], "waiting for records and policies of mail domains"),
     ],
     ids=["a server", "a domain", "many", "nobody"],
 )  # fmt: skip
 def test_progress_says_what_it_waits_for(waits_for: list[object], words: str) -> None:
-    assert said(Progress(2, 7, 12.3, waits_for)) == f"2 of 7 probed, 12 s, {words}"  # type: ignore[arg-type]
+    assert said(Progress(2, 7, 12.3, waits_for)) == f"2/7, 12 s, {words}"  # type: ignore[arg-type]
 
 
 class Terminal(StringIO):
@@ -143,7 +143,7 @@ def test_progress_is_one_line_of_a_terminal_and_gone_in_the_end(monkeypatch: pyt
         told(Progress(0, 3, 0.5, [peer()]))
         assert terminal.getvalue() == "", "most looks are over by then"
         told(Progress(2, 7, 12.0, [peer()]))
-    assert terminal.getvalue() == "\r\x1b[K2 of 7 probed, 12 s, waiting for mail.e\r\x1b[K"
+    assert terminal.getvalue() == "\r\x1b[K2/7, 12 s, waiting for mail.example.tes\r\x1b[K"
 
 
 @pytest.mark.parametrize("term", ["dumb", None])

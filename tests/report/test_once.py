@@ -10,6 +10,8 @@ import pytest
 from exporter.board import Board
 from exporter.model import Exchanges, Lookup, Peer, Policy, Result, Settings, Target
 from exporter.reasons import Reason
+from exporter.report.asked import Asked
+from exporter.report.mx_hosts import with_domains
 from exporter.report.once import OneLook, OneRound
 from exporter.resolve import Addresses, Texts
 from exporter.sites import Bounds
@@ -99,6 +101,63 @@ async def test_a_domain_is_over_when_its_hosts_and_its_policy_are(bench: Bench) 
     assert domain.policies
     assert domain.policies.policy
     assert "sts_mx_mismatch" in {each.reason for each in state.assessment.problems}
+
+
+# --- MX hosts that were asked for by their names ------------------------------------------------------------------
+
+OTHER = "other.example.test"
+OURS = Target("ours", ((25, Settings()),), domains=("a.test", "b.test", "c.test"))
+
+
+def resolver(**mx: Sequence[str]) -> Any:
+    """A resolver that knows the MX hosts of some domains."""
+    names = CachingNames()
+    names.mx = {f"{domain}.test": Exchanges(tuple((10, host) for host in hosts)) for domain, hosts in mx.items()}
+    return names
+
+
+def asked_for(*hosts: str, among: Sequence[Target] = (OURS,)) -> list[Asked]:
+    return [Asked(host(name), notice="no target", among=among) for name in hosts]
+
+
+async def test_a_host_that_only_mx_records_name_is_probed_as_their_targets_say() -> None:
+    found = await with_domains(resolver(a=[HOST], b=[OTHER], c=[OTHER, HOST]), asked_for(HOST, "else.example.test"))
+    assert [(each.target.name, each.target.domains, each.only, each.notice) for each in found] == [
+        ("ours", ("a.test", "c.test"), (HOST,), ""),
+        ("mail", (), (), "no target"),
+    ]
+
+
+async def test_two_hosts_of_one_domain_are_probed_together() -> None:
+    [found] = await with_domains(resolver(a=[HOST, OTHER]), asked_for(HOST, OTHER))
+    assert (found.target.domains, found.only) == (("a.test",), (HOST, OTHER))
+
+
+async def test_a_domain_that_cannot_be_looked_up_keeps_no_other_from_it() -> None:
+    [found] = await with_domains(resolver(b=[HOST]), asked_for(HOST))  # a raises KeyError
+    assert found.target.domains == ("b.test",)
+
+
+async def test_among_too_many_domains_no_host_is_looked_for() -> None:
+    many = Target("many", OURS.ports, domains=tuple(f"d{number}.test" for number in range(1001)))
+    [found] = await with_domains(resolver(), asked_for(HOST, among=[many]))
+    assert found.notice == (
+        "no target; it is not looked for among the MX hosts of 1001 mail domains: name one with --domain"
+    )
+
+
+async def test_of_its_domains_the_others_are_neither_probed_nor_shown(bench: Bench) -> None:
+    bench.names.mx["example.test"] = Exchanges(((10, HOST), (20, OTHER)), expires=300.0)
+    bench.names.answers |= {HOST: Addresses((A,)), OTHER: Addresses((B,))}
+    bench.look.only = {"mail": (HOST,)}
+    await bench.look_at(Target("mail", ((25, Settings()),), domains=("example.test",)))
+    bench.look.leave_out()
+    assert [peer.address for peer, _, _ in bench.probes.asked] == [A]
+    assert [each.peer.host for each in bench.board.endpoints] == [HOST]
+    assert not bench.board.domains
+
+
+# --- limits -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("per_address", "most"), [(1, 1), (3, 3)])
