@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from exporter import churn
+from exporter import churn, outcomes, verdicts
 from exporter.checks import assess
 from exporter.checks.demands import strictest
 from exporter.checks.history import STEADY, History, after_probe, starttls_offered
@@ -16,7 +16,7 @@ from exporter.failure import Failure, keep
 from exporter.lending import Lendable
 from exporter.model import NO_DEMANDS, Demands, Domain, Endpoint, Peer, Result
 from exporter.reasons import Reason, Untestable
-from exporter.state import Change, DomainState, State
+from exporter.state import Change, DomainState, State, held
 
 GRACE = 3600.0
 """After so long without a tested probe, being refused counts as a failure again."""
@@ -144,8 +144,15 @@ class Board:
         if not success:
             state.last_failures = keep(Failure.of(result, *state.cause), state.last_failures)
         change = state.change(result.finished)
+        state.outcomes = outcomes.after(state.outcomes, state.logged, result.finished, held(state.wait))
         self._on_result(state)
         return change
+
+    def record_domain(self, state: DomainState) -> None:
+        """Take in how a domain does now that DNS was asked: its records, and the last results of its hosts."""
+        summary = verdicts.summary(state, tuple(self.of_domain(state)))
+        if summary in outcomes.CODES:
+            state.outcomes = outcomes.after(state.outcomes, summary, state.updated, held(state.wait))
 
     def _assess_anew(self, state: State, result: Result) -> None:
         """Ask the checks about a new result, and remember what it says of STARTTLS. A refusal of us says nothing."""

@@ -155,6 +155,7 @@ class Domains:
                 self._again(site)
         state.exchanges, state.updated, state.wait = exchanges, self._clock(), turn.wait
         self._policies.learn(state, told)
+        self._board.record_domain(state)
         self._tell(state)
         self._on_problems(state.problems)
 

@@ -13,6 +13,7 @@ from exporter.failure import Failure
 from exporter.families.readers import TIMED
 from exporter.filters import ANYTHING, Filter, word_of, word_of_domain
 from exporter.model import Endpoint, Policies, Problem, Result, Tlsa, Verdict
+from exporter.outcomes import DAY, MAX_ENTRIES, entries, share
 from exporter.peer_text import escape
 from exporter.reasons import REASONS
 from exporter.state import DomainState, State
@@ -60,8 +61,15 @@ def domain_facts(state: DomainState, hosts: Iterable[State], now: float) -> dict
     }
 
 
-def with_past(endpoint: Endpoint, state: State, now: float) -> dict[str, Any]:
-    """The same, and what the agent knows beside the latest result. `now`: Unix seconds."""
+def with_past(endpoint: Endpoint, state: State, now: float, most: int = MAX_ENTRIES) -> dict[str, Any]:
+    """The same, and what the agent knows beside the latest result.
+
+    Args:
+        endpoint: whose facts.
+        state: what is known of it.
+        now: Unix seconds.
+        most: entries of its history that are told.
+    """
     return facts(endpoint, state) | {
         "labels": dict(endpoint.labels),
         "withdrawn": state.withdrawn(now),
@@ -72,23 +80,23 @@ def with_past(endpoint: Endpoint, state: State, now: float) -> dict[str, Any]:
         "untestable_probes": state.untestable,
         "consecutive_failures": state.consecutive_failures,
         "last_failures": [_failure(each) for each in state.last_failures],
-    }
+    } | _history(state.outcomes, now, most)  # fmt: skip
 
 
-def render(board: Board, now: float, wanted: Filter = ANYTHING) -> Iterator[str]:
+def render(board: Board, now: float, wanted: Filter = ANYTHING, most: int = MAX_ENTRIES) -> Iterator[str]:
     """The endpoints asked for as one JSON list, in ASCII, in pieces between which the caller may let others run."""
     wanted = wanted.resolved(board)
     return _listed(
-        with_past(endpoint, state, now) if wanted.wants(endpoint, state, word_of(state, now)) else None
+        with_past(endpoint, state, now, most) if wanted.wants(endpoint, state, word_of(state, now)) else None
         for endpoint, state in board.endpoints.snapshot().items()
     )
 
 
-def render_domains(board: Board, now: float, wanted: Filter = ANYTHING) -> Iterator[str]:
+def render_domains(board: Board, now: float, wanted: Filter = ANYTHING, most: int = MAX_ENTRIES) -> Iterator[str]:
     """The mail domains asked for, in the same way."""
     wanted = wanted.resolved(board)
     return _listed(
-        domain_facts(state, hosts, now) | {"labels": dict(domain.target.labels)}
+        domain_facts(state, hosts, now) | {"labels": dict(domain.target.labels)} | _history(state.outcomes, now, most)
         if wanted.wants_domain(state, word_of_domain(state, hosts := tuple(board.of_domain(state)), now))
         else None
         for domain, state in board.domains.snapshot().items()
@@ -165,6 +173,16 @@ def _failure(failure: Failure) -> dict[str, Any]:
     said = [{"at": float(line.at), "stage": line.stage, "who": line.who, "lines": [escape(line.what)]}
             for line in failure.lines]  # fmt: skip
     return {"finished": failure.finished, "reason": failure.reason, "detail": failure.detail, "transcript": said}
+
+
+def _history(outcomes: bytes, now: float, most: int) -> dict[str, Any]:
+    """The last outcomes, the latest last, and the share of good ones within a day."""
+    found = entries(outcomes)
+    good = share(found, now - DAY)
+    told = [{"from": each.began, "to": each.ended, "state": each.state, "reason": each.reason or None,
+             "outcomes": each.number, "good": each.good, "failed": each.failed}
+            for each in found[max(0, len(found) - most):]]  # fmt: skip
+    return {"good_share": None if good is None else round(good, 6), "history": told}
 
 
 def _instant(seconds: float | None) -> float | None:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 from urllib.parse import urlencode
 
+from exporter import verdicts
 from exporter.board import Board
-from exporter.families import readers
 from exporter.model import Endpoint, Problem
-from exporter.reasons import REASONS, UNTESTABLE, Severity
+from exporter.reasons import REASONS, UNTESTABLE
 from exporter.state import DomainState, State
 
 STATES = ("critical", "stale", "untestable", "warning", "pending", "ok")
@@ -44,33 +44,7 @@ def word_of_domain(state: DomainState, hosts: Iterable[State], now: float) -> st
         return "pending"
     if state.withdrawn(now):
         return "stale"
-    word = word_of_records(state)
-    return word if word == "critical" or state.exchanges.null_mx else worse(word, word_of_hosts(state, hosts))
-
-
-def worse(records: str, hosts: str) -> str:
-    """The word of a domain whose records and MX hosts have these words. Without a working host the rest is nothing."""
-    return records if hosts == "ok" else hosts
-
-
-def word_of_records(state: DomainState) -> str:
-    """What its records and policy make of a domain: ok, warning or critical. A null MX that is there is a success."""
-    problems = state.problems
-    null_mx = state.exchanges is not None and state.exchanges.null_mx
-    if not null_mx and any(each.severity is Severity.CRITICAL for each in problems):
-        return "critical"
-    return "warning" if problems else "ok"
-
-
-def word_of_hosts(state: DomainState, hosts: Iterable[State]) -> str:
-    """What its MX hosts make of a domain: ok where one works, else critical, untestable or pending."""
-    hosts = tuple(hosts)
-    verdicts = {readers.delivers(state, host) for host in hosts if host.result}
-    if True in verdicts:
-        return "ok"
-    if False in verdicts:
-        return "critical"
-    return "untestable" if any(host.assessment.untestable for host in hosts) else "pending"
+    return verdicts.word_of(state, hosts)
 
 
 @dataclass(frozen=True, slots=True)

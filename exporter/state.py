@@ -23,6 +23,11 @@ TIMES = {"started", "finished", "duration", "stages", "steps"}
 _seen = attrgetter(*(field.name for field in fields(Result) if field.name not in TIMES))
 
 
+def held(wait: float) -> float:
+    """How many seconds a result is shown."""
+    return max(STALE_WAITS * wait, STALE_SECONDS)
+
+
 @dataclass(slots=True)
 class State:
     """What is known of one peer. Endpoints that are alike share it."""
@@ -51,6 +56,8 @@ class State:
     """Whether it offered STARTTLS in the last probes."""
     last_failures: tuple[Failure, ...] = ()
     """The last probes that failed, and some that were untestable, the latest first; a success takes none away."""
+    outcomes: bytes = b""
+    """Its last outcomes (`outcomes`)."""
     churn: Churn = ()
     """How its info labels changed within the last hour."""
     samples: tuple[str, ...] | None = None
@@ -118,7 +125,7 @@ class State:
 
     def withdrawn(self, now: float) -> bool:
         """Whether the result is too old to be shown."""
-        return self.result is None or now - self.result.finished > max(STALE_WAITS * self.wait, STALE_SECONDS)
+        return self.result is None or now - self.result.finished > held(self.wait)
 
     def change(self, at: float) -> "Change | None":
         """Another state or primary reason than at the last change, None if it is the same; since when is noted."""
@@ -143,7 +150,7 @@ class State:
 
 
 HERITAGE = ("probes", "failures", "untestable", "consecutive_failures", "since", "logged", "last_tested",
-            "starttls_offered", "offers", "last_failures", "churn")  # fmt: skip
+            "starttls_offered", "offers", "last_failures", "outcomes", "churn")  # fmt: skip
 """What stays of a state where its endpoint stays and its settings change, and where its address leaves and returns."""
 
 
@@ -162,6 +169,8 @@ class DomainState:
     """MX hosts that its policy, in mode enforce, does not list."""
     logged: tuple[Reason, ...] = ()
     """What was wrong with it when that was logged last."""
+    outcomes: bytes = b""
+    """Its last outcomes (`outcomes`), one for each time that DNS was asked."""
     labels: str = ""
     """Its labels as `exposition` wrote them."""
     samples: tuple[str, ...] | None = None
@@ -179,7 +188,7 @@ class DomainState:
 
     def withdrawn(self, now: float) -> bool:
         """Whether the answer is too old to be shown."""
-        return self.exchanges is None or now - self.updated > max(STALE_WAITS * self.wait, STALE_SECONDS)
+        return self.exchanges is None or now - self.updated > held(self.wait)
 
 
 @dataclass(frozen=True, slots=True)

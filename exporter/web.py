@@ -18,6 +18,7 @@ from exporter.encoding import sliced
 from exporter.filters import Filter
 from exporter.links import NO_PROMETHEUS, PUBLIC_DOCS, Docs, Prometheus
 from exporter.multitarget import MultiTarget
+from exporter.outcomes import MAX_ENTRIES
 from exporter.responses import (
     accepts_gzip,
     accepts_html,
@@ -134,11 +135,12 @@ class Pages:
 
     async def endpoints(self, request: web.Request) -> web.StreamResponse:
         """Serve the latest results as JSON (docs/api.md), as fast as the client takes them."""
-        return await send_text(request, facts.render(self.board, self.clock(), _wanted(request)), JSON)
+        return await send_text(request, facts.render(self.board, self.clock(), _wanted(request), _most(request)), JSON)
 
     async def domains(self, request: web.Request) -> web.StreamResponse:
         """Serve what is known of the mail domains, in the same way."""
-        return await send_text(request, facts.render_domains(self.board, self.clock(), _wanted(request)), JSON)
+        pieces = facts.render_domains(self.board, self.clock(), _wanted(request), _most(request))
+        return await send_text(request, pieces, JSON)
 
     async def static(self, request: web.Request) -> web.Response:
         """Serve the style sheet and the script of the pages."""
@@ -214,6 +216,14 @@ def _wanted(request: web.Request) -> Filter:
         return Filter.of(request.query)
     except ValueError as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from error
+
+
+def _most(request: web.Request) -> int:
+    """How many entries of each history are asked for; of more than there can be, 400."""
+    asked = request.query.get("history", str(MAX_ENTRIES))
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 8 and int(asked) <= MAX_ENTRIES):
+        raise web.HTTPBadRequest(text=f"history: not a whole number from 0 to {MAX_ENTRIES}\n")
+    return int(asked)
 
 
 def _said(error: web.HTTPException, request: web.Request) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """What is remembered of each peer, and for how long."""
 
+import gc
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from exporter.board import ANEW, GRACE, SOME, Board
 from exporter.churn import HOUR, hidden
 from exporter.egress import Egress, Way, ballot
 from exporter.model import NO_DEMANDS, Demands, Domain, Exchanges, Hello, Peer, Reply, Result, Settings, Target
+from exporter.outcomes import entries
 from exporter.probe.prober import internal_error
 from exporter.reasons import Reason, Untestable
 from exporter.state import STALE_SECONDS, Change, DomainState, State
@@ -552,3 +554,39 @@ def test_a_mistake_while_voters_are_looked_at_keeps_no_other_waiting(monkeypatch
     while later:
         later.pop(0)()
     assert Counter(words(board).values())["untestable"] == 2
+
+
+# --- the last outcomes ------------------------------------------------------------------------------------------
+
+
+def test_each_result_is_one_outcome_and_a_verdict_that_changes_without_one_is_none() -> None:
+    board = Board()
+    board.add(endpoint())
+    board.record(healthy())
+    board.demand("mail", HOST, Demands("example.test"))
+    board.record(failed(Reason.GREETING_TIMEOUT, finished=NOW + 60))
+    board.record(failed(Reason.CONNECTION_TIMEOUT, untestable=Untestable.NO_IPV6, ended=None, finished=NOW + 120))
+    found = entries(board.states[peer()].outcomes)
+    assert [(each.state, each.reason, each.number) for each in found] == [
+        ("ok", "", 1),
+        ("critical", "greeting_timeout", 1),
+        ("untestable", "no_ipv6", 1),
+    ]
+
+
+def test_a_time_without_results_is_in_no_outcome() -> None:
+    board = Board()
+    board.add(endpoint())
+    for at in (0, 60, 86_400):
+        board.record(healthy(finished=NOW + at))
+    assert [(each.began - NOW, each.ended - NOW) for each in entries(board.states[peer()].outcomes)] == [
+        (0, 60),
+        (86_400, 86_400),
+    ]
+
+
+def test_an_outcome_leaves_nothing_for_the_garbage_collector() -> None:
+    board = Board()
+    board.add(endpoint())
+    board.record(healthy())
+    assert not gc.is_tracked(board.states[peer()].outcomes)

@@ -192,6 +192,22 @@ def test_the_past_of_an_endpoint(board: Board) -> None:
     ]
 
 
+def test_the_history_of_an_endpoint(board: Board) -> None:
+    for minute in range(3):
+        board.record(healthy(finished=NOW + 60 * minute))
+    board.record(failed(Reason.GREETING_TIMEOUT, finished=NOW + 180))
+    (found,) = rendered(board, NOW + 181)
+    assert found["good_share"] == 0.75
+    failure = {"state": "critical", "reason": "greeting_timeout", "outcomes": 1, "good": 0, "failed": 1}
+    assert found["history"] == [
+        {"from": NOW, "to": NOW + 180, "state": "ok", "reason": None, "outcomes": 3, "good": 3, "failed": 0},
+        {"from": NOW + 180, "to": NOW + 180, **failure},
+    ]
+    for most, states in (0, []), (1, ["critical"]), (96, ["ok", "critical"]):
+        (found,) = json.loads("".join(facts.render(board, NOW, most=most)))
+        assert [each["state"] for each in found["history"]] == states
+
+
 def test_no_endpoints_are_an_empty_list() -> None:
     assert rendered(Board()) == []
     assert json.loads("".join(facts.render_domains(Board(), NOW))) == []
@@ -260,6 +276,27 @@ def test_every_key_of_a_domain_is_documented() -> None:
     text = DOCUMENT.read_text("utf-8").partition("## Mail domains")[2]
     (found,) = domains(with_domain(Exchanges(((10, HOST),))))
     assert [key for key in (*found, *found["mx"][0]) if f"`{key}`" not in text] == []
+
+
+def test_the_history_of_a_domain() -> None:
+    board = with_domain(Exchanges(((10, HOST),)))
+    (state,) = board.domains.values()
+    board.record_domain(state)
+    board.record(failed(Reason.GREETING_TIMEOUT))
+    state.updated = NOW + 300
+    board.record_domain(state)
+    (found,) = domains(board)
+    assert [(each["from"], each["state"], each["reason"]) for each in found["history"]] == [
+        (NOW, "ok", None),
+        (NOW + 300, "critical", "greeting_timeout"),
+    ]
+    assert found["good_share"] == 0.5
+
+
+def test_every_key_of_a_history_is_documented(board: Board) -> None:
+    board.record(healthy())
+    text = DOCUMENT.read_text("utf-8").partition("## History")[2]
+    assert [key for key in rendered(board)[0]["history"][0] if f"`{key}`" not in text] == []
 
 
 def test_every_filter_is_documented() -> None:

@@ -26,6 +26,7 @@ from exporter.model import (
     Tlsa,
     TlsaRecord,
 )
+from exporter.outcomes import entries
 from exporter.reasons import Reason, Severity, Stage, Untestable
 from exporter.resolve import MX_NOT_SIGNED, NOT_TESTABLE, Addresses
 from exporter.sites import Bounds
@@ -110,6 +111,7 @@ async def tell(bench: Bench, *addresses: str, seconds: float = 60.0) -> State | 
 
 def counters(state: State | None) -> tuple[int, int, int, int]:
     assert state
+    assert sum(each.number for each in entries(state.outcomes)) == state.probes
     return state.probes, state.failures, state.untestable, state.consecutive_failures
 
 
@@ -756,7 +758,7 @@ async def test_other_settings_are_probed_anew_and_the_series_go_on(
     assert (state.peer.settings.interval, state.peer.address, state.wait) == (300.0, A, 300.0)
     assert before.failures > 1
     assert (state.probes, state.failures) == (before.probes, before.failures)
-    assert state.consecutive_failures == before.consecutive_failures
+    assert (state.consecutive_failures, state.outcomes) == (before.consecutive_failures, before.outcomes)
     assert (state.word, state.result and state.result.peer, state.since) == ("critical", state.peer, before.since)
     assert "same labels" not in caplog.text
     await bench.run(60)

@@ -154,6 +154,19 @@ async def test_results_are_filtered(get: Get, board: Board) -> None:
     assert [each["port"] for each in json.loads(await (await get("/api/v1/endpoints?state=pending")).text())] == [587]
 
 
+@pytest.mark.parametrize("path", ["endpoints", "domains"])
+@pytest.mark.parametrize("asked", ["1000000", "97", "-1", "1.5", "all", "\u0663", "9" * 5000])
+async def test_a_history_longer_than_any_is_a_bad_request(get: Get, path: str, asked: str) -> None:
+    answer = await get(f"/api/v1/{path}?history={asked}")
+    assert (answer.status, await answer.text()) == (400, "history: not a whole number from 0 to 96\n")
+
+
+@pytest.mark.parametrize("asked", ["0", "1", "96"])
+async def test_a_history_is_as_long_as_asked_for(get: Get, asked: str) -> None:
+    (found,) = await (await get(f"/api/v1/endpoints?history={asked}")).json()
+    assert len(found["history"]) == min(1, int(asked))
+
+
 @pytest.mark.parametrize("path", ["/api/v1/endpoints", "/api/v1/domains"])
 @pytest.mark.parametrize("query", ["state=<b>broken</b>", "port=smtp", "page=-1"])
 async def test_a_query_that_makes_no_sense_is_a_bad_request(get: Get, path: str, query: str) -> None:

@@ -8,8 +8,9 @@ from typing import Literal
 
 from exporter.churn import INFO, ReadLabels, shown
 from exporter.model import Certificate, Policies, Policy, Result
-from exporter.reasons import Reason, Severity, Stage
+from exporter.reasons import Severity, Stage
 from exporter.state import NO_ANSWER, DomainState, State
+from exporter.verdicts import delivers
 
 Sample = tuple[tuple[str, ...], float]
 Read = Callable[[State], Iterable[Sample]]
@@ -116,18 +117,6 @@ def tls_established(result: Result) -> float | None:
 
 def tlsa_records(result: Result) -> float | None:
     return len(result.lookup.tlsa.records) or None if result.lookup else None
-
-
-def delivers(domain: DomainState, state: State) -> bool | None:
-    """Whether senders deliver to an endpoint for this domain: what only the policies of others ask does not count."""
-    policy = domain.policies.policy if domain.policies else None
-    if state.assessment.unasked and not (policy and policy.mode == "enforce"):
-        return state.assessment.unasked.success
-    success = state.assessment.success
-    if success is False and state.peer.host not in domain.refused:
-        critical = (each.reason for each in state.assessment.problems if each.severity is Severity.CRITICAL)
-        return all(reason is Reason.STS_MX_MISMATCH for reason in critical)
-    return success
 
 
 def domain_success(domain: DomainState, states: Iterable[State]) -> Iterable[Sample]:
