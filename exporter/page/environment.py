@@ -13,6 +13,7 @@ from exporter.links import NO_PROMETHEUS, PUBLIC_DOCS, Docs, Prometheus
 from exporter.model import Endpoint
 from exporter.page.rows import help_for
 from exporter.page.runbooks import alert_of
+from exporter.page.strip import History
 from exporter.page.text import coded, dane, instant, span
 from exporter.peer_text import escape
 
@@ -58,7 +59,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters |= {"visible": escape, "coded": coded, "instant": instant, "span": span}
     made.globals |= {"version": __version__, "states": STATES, "help_for": help_for, "alert_of": alert_of, "dane": dane,
-                     "timed": TIMED}  # fmt: skip
+                     "timed": TIMED, "history_of": History}  # fmt: skip
     return made
 
 
