@@ -70,9 +70,9 @@ class Entry(NamedTuple):
 
     def within(self, since: float) -> float:
         """The part of it that lies after a time."""
-        if self.ended <= since:
-            return float(self.began >= since)
-        return min(1.0, (self.ended - since) / (self.ended - self.began or 1.0))
+        if self.began >= since:
+            return 1.0
+        return max(0.0, (self.ended - since) / (self.ended - self.began or 1.0))
 
 
 def after(outcomes: bytes, outcome: tuple[str, str], at: float, hold: float) -> bytes:

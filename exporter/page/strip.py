@@ -9,8 +9,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from itertools import groupby
 from math import ceil
+from typing import NamedTuple
 
-from exporter.outcomes import DAY, Entry, entries, share
+from markupsafe import Markup, escape
+
+from exporter.outcomes import DAY, KNOWN, Entry, entries, share
 from exporter.state import DomainState, State
 
 BARS = 48
@@ -19,14 +22,16 @@ SPANS = {900.0: "15 min", 3600.0: "1 h", 6 * 3600.0: "6 h", DAY: "24 h"}
 """Seconds that a strip shows: the shortest that shows all there is, at most a day."""
 HEIGHTS = {"": 1, "ok": 6, "untestable": 4, "warning": 8, "critical": 10}
 """Tenths of the height that a bar takes."""
-RANK = {state: rank for rank, state in enumerate(("", "ok", "untestable", "warning", "critical"))}
+RANKED = ("", "ok", "untestable", "warning", "critical")
+"""The states, the worst last."""
+RANKS = tuple(RANKED.index(state) for state, _ in KNOWN)
+"""Their places, by the code of an outcome."""
 TOLD = 3
 """Periods that are told in words, the latest first."""
 WORDS = {"critical": "failed", "untestable": "untestable", "warning": "warning"}
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """Bars of one state, side by side: where they begin and how many they are."""
 
     state: str
@@ -34,9 +39,11 @@ class Bar:
     number: int
 
     @property
-    def height(self) -> int:
-        """In tenths."""
-        return HEIGHTS[self.state]
+    def rect(self) -> str:
+        """As SVG."""
+        height = HEIGHTS[self.state]
+        place = f'x="{self.first}" y="{10 - height}" width="{self.number}" height="{height}"'
+        return f'<rect class="{self.state or "nothing"}" {place}/>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,14 @@ class History:
             at += number
 
     @property
+    def picture(self) -> Markup:
+        """The bars as SVG, with all of it in words."""
+        text = escape(self.text)
+        rects = "".join(bar.rect for bar in self.bars)
+        head = f'<svg viewBox="0 0 {BARS} 10" preserveAspectRatio="none" role="img" aria-label="{text}">'
+        return Markup(f"{head}<title>{text}</title>{rects}</svg>")  # noqa: S704 - escaped before
+
+    @property
     def periods(self) -> list[Period]:
         """The times in which it was not well, the latest first."""
         found = list[Period]()
@@ -128,14 +143,13 @@ def _period(some: Sequence[Entry], *, since: float, goes_on: bool) -> Period:
 
 def _worst(entries: Iterable[Entry], start: float, width: float) -> list[str]:
     """The worst state within each bar."""
-    worst = [""] * BARS
-    for each in entries:
-        first = max(0, int((each.began - start) / width))
-        end = max(first + 1, ceil((each.ended - start) / width))
-        for bar in range(min(first, BARS - 1), min(end, BARS)):
-            if RANK[each.state] > RANK[worst[bar]]:
-                worst[bar] = each.state
-    return worst
+    worst = [0] * BARS
+    for began, ended, code, *_ in entries:
+        rank = RANKS[code]
+        first = max(0, int((began - start) / width))
+        for bar in range(min(first, BARS - 1), min(max(first + 1, ceil((ended - start) / width)), BARS)):
+            worst[bar] = max(worst[bar], rank)
+    return [RANKED[rank] for rank in worst]
 
 
 def percent(share: float | None) -> str:
