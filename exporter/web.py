@@ -228,11 +228,12 @@ def _most(request: web.Request) -> int:
 
 def _said(error: web.HTTPException, request: web.Request) -> tuple[str, str]:
     """What the page of an error says: a title, and what was wrong."""
+    title = error.reason.capitalize()
     if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
-        return "Method not allowed", f"{request.path[:PATH_SHOWN]} is for {error.headers['Allow']} only."
+        return title, f"{request.path[:PATH_SHOWN]} is for {error.headers['Allow']} only."
     if error.text and not error.text.startswith(f"{error.status}: "):  # what aiohttp says by itself
-        return error.reason, error.text.strip()
-    return error.reason, f"Nothing is served at {request.path[:PATH_SHOWN]}"
+        return title, error.text.strip()
+    return title, f"Nothing is served at {request.path[:PATH_SHOWN]}"
 
 
 async def _secure(_: web.Request, response: web.StreamResponse) -> None:

@@ -179,13 +179,36 @@ async def _evil(page: Page, home: str, number: int = 5) -> str:
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("which", ["", "nobody", "endpoint"])
 async def test_axe_core_finds_nothing(page: Page, home: str, which: str, width: int, *, dark: bool) -> None:
-    require(there=AXE.exists(), otherwise="axe-core is missing: tools/axe.sh")
     url = {"": home, "nobody": f"{home}?find=nobody"}.get(which) or await _evil(page, home)
     await page.open(url, width, dark=dark)
     await page.ask("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert await _complaints_of_axe(page) == []
+
+
+async def _complaints_of_axe(page: Page) -> Any:
+    require(there=AXE.exists(), otherwise="axe-core is missing: tools/axe.sh")
     await page.ask(AXE.read_text("utf-8") + ";0")
-    found = await page.ask("axe.run().then(r => r.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html)]))")
-    assert found == []
+    return await page.ask("axe.run().then(r => r.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html)]))")
+
+
+@pytest.mark.parametrize("dark", COLOURS)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    "path", ["reasons", "reasons/starttls_masked", "runbooks", "runbooks/SmtpAuthBroken", "nothing"]
+)
+async def test_the_documentation_fits_and_axe_core_finds_nothing(
+    page: Page, home: str, path: str, width: int, *, dark: bool
+) -> None:
+    await page.open(f"{home}{path}", width, dark=dark)
+    assert await page.ask("document.documentElement.scrollWidth") <= width
+    assert [each for each in page.complaints if "404" not in each] == []
+    assert await _complaints_of_axe(page) == []
+
+
+async def test_a_link_into_docs_leads_to_the_reason_in_the_list(page: Page, home: str) -> None:
+    await page.open(f"{home}reasons.md#tls_weak")
+    assert await page.ask("location.pathname + location.hash") == "/reasons#tls_weak"
+    assert "tls_weak" in await page.ask("document.querySelector(':target').textContent")
 
 
 async def test_with_the_keyboard_everything_is_reached_in_order_and_seen(page: Page, home: str) -> None:
