@@ -90,9 +90,10 @@ Stage {stages}, severity {row.rule}{norm}. {row.meaning}
 - First check: {row.check}
 
 """
-    text += "## Untestable\nWhy nothing can be said from here: the label `reason` of `smtp_probe_untestable`.\n\n"
-    rows = ((f"`{reason}`", row.meaning, row.check) for reason, row in UNTESTABLE.items())
-    return text + _table(("reason", "meaning", "what to do"), rows)
+    text += "## Untestable\nWhy nothing can be said from here: the label `reason` of `smtp_probe_untestable`.\n"
+    for untestable, why in UNTESTABLE.items():
+        text += f"\n### {untestable}\n{why.meaning}\n\n- First check: {why.check}\n"
+    return text
 
 
 def json_schema() -> str:

@@ -6,8 +6,11 @@ import pytest
 
 from exporter import flags
 from exporter.families import EVERY
-from exporter.links import NO_PROMETHEUS, PUBLIC, Docs, Prometheus, quoted
+from exporter.links import NO_PROMETHEUS, PUBLIC, PUBLIC_DOCS, SITE, Docs, Prometheus, quoted
 from exporter.page.environment import GRAPHS, GRAPHS_OF_DOMAIN, Links
+from exporter.page.runbooks import runbooks
+from exporter.reasons import REASONS, UNTESTABLE
+from tests.docs.markdown import anchors, pages
 from tests.results import endpoint, peer
 
 
@@ -26,6 +29,12 @@ def test_the_documentation_is_where_the_flag_says(where: str, base: str, reason:
     assert docs.reason("tls_weak") == base + reason
     assert docs.runbook("SmtpWarning") == base + runbook
     assert docs.page("alerts.md", "numbers") == page
+
+
+def test_the_public_address_has_every_reason_and_runbook() -> None:
+    headings = {f"{PUBLIC}/reasons.md#{heading}" for heading in anchors("docs/reasons.md")}
+    assert {PUBLIC_DOCS.reason(name) for name in (*REASONS, *UNTESTABLE)} <= headings
+    assert {PUBLIC_DOCS.runbook(alert) for alert in runbooks()} <= {f"{SITE}/{name}" for name in pages()}
 
 
 @pytest.mark.parametrize(
