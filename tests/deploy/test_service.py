@@ -18,7 +18,8 @@ pytestmark = pytest.mark.real
 
 UNIT = (ROOT / "deploy/systemd/smtp-exporter.service").read_text()
 COMMANDS = re.findall(r"^#   (.+)$", UNIT.partition("[Unit]")[0], re.MULTILINE)
-READ = ("exporter", "deploy", "pyproject.toml", "README.md", "LICENSE", "requirements.lock", "config.example.yaml")
+READ = ("exporter", "deploy", "pyproject.toml", "README.md", "LICENSE", "requirements.lock", "requirements-build.lock",
+        "config.example.yaml")  # fmt: skip
 """What the commands read of a checkout."""
 ONE = "targets: [{host: 127.0.0.1, name: one, ports: [25]}]\n"
 TWO = ONE.replace("25", "25, 587")
@@ -33,6 +34,8 @@ DROP_IN = "/etc/systemd/system/smtp-exporter.service.d"
 BOOT = "mount --make-rshared / && exec /lib/systemd/systemd"
 """As on a machine of its own: a container's mounts are private, and credentials are mounts."""
 RESTART = "systemctl daemon-reload && systemctl restart smtp-exporter || { journalctl -n 20 --no-pager; false; }"
+
+DEPLOYING = (ROOT / "docs/deploying.md").read_text().partition("## systemd")[2].partition("## A container")[0]
 
 Inside = Callable[..., str]
 
@@ -98,6 +101,21 @@ def answer(machine: Inside, url: str) -> str:
         "print(u.urlopen(sys.argv[1], context=ssl._create_unverified_context()).read().decode())"
     )
     return machine(f"/opt/smtp-exporter/bin/python -c '{code}' {url} 2>/dev/null", check=False)
+
+
+@pytest.mark.parametrize("text", [UNIT, DEPLOYING], ids=["the head of the unit", "docs/deploying.md"])
+def test_the_targets_are_written_and_checked_before_it_is_enabled(text: str) -> None:
+    order = ("--require-hashes -r requirements.lock", "write your targets", "check-config", "systemctl enable --now")
+    places = [text.lower().find(each) for each in order]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_the_page_and_the_head_of_the_unit_tell_the_same() -> None:
+    typed = [
+        line for block in re.findall(r"```sh\n# as root\n(.*?)```", DEPLOYING, re.DOTALL) for line in block.splitlines()
+    ]
+    assert [line for line in typed if not line.startswith("journalctl")] == COMMANDS
 
 
 def test_it_starts_by_the_commands_of_its_head(machine: Inside) -> None:
