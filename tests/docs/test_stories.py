@@ -30,6 +30,7 @@ LASTS = {
     "make demo": AGENT,
     "make run": AGENT,
     "smtp-exporter run": AGENT,
+    "python lab.py smtp-exporter run": AGENT,
     "smtp-exporter demo": AGENT,
     "prometheus ": "http://127.0.0.1:9090/-/ready",
     "prometheus-alertmanager ": "http://127.0.0.1:9093/-/ready",
