@@ -111,13 +111,6 @@ def test_the_targets_are_written_and_checked_before_it_is_enabled(text: str) -> 
     assert places == sorted(places)
 
 
-def test_the_page_and_the_head_of_the_unit_tell_the_same() -> None:
-    typed = [
-        line for block in re.findall(r"```sh\n# as root\n(.*?)```", DEPLOYING, re.DOTALL) for line in block.splitlines()
-    ]
-    assert [line for line in typed if not line.startswith("journalctl")] == COMMANDS
-
-
 def test_it_starts_by_the_commands_of_its_head(machine: Inside) -> None:
     assert show(machine, "ActiveState", "NRestarts", "Type", "WatchdogUSec") == ["active", "0", "notify", "1min"]
     assert "\nsmtp_exporter_endpoints 1" in answer(machine, "http://127.0.0.1:10225/metrics")
