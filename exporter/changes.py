@@ -49,7 +49,7 @@ def files_changed(config: Config, before: Config | None = None) -> None:
             log.info("target file loaded again", extra={"file": file.path, "targets": file.targets})
     told = set(before.warnings) if before else set()
     for each in first_of([warning for warning in config.warnings if warning not in told], "warning"):
-        log.warning("configuration entry skipped", extra={"error": each})
+        log.warning("configuration warning", extra={"error": each})
 
 
 def way_changed(way: Way, blocked: bool | None) -> None:

@@ -33,7 +33,7 @@ CASES = {
     "a line that is skipped": (
         having(),
         having(warnings=(SKIPPED,)),
-        [("WARNING", "configuration entry skipped", "/d.txt:7:1: warning: not a host name")],
+        [("WARNING", "configuration warning", "/d.txt:7:1: warning: not a host name")],
     ),
     "a line that was skipped before": (having(warnings=(SKIPPED,)), having(warnings=(SKIPPED,)), []),
 }

@@ -14,7 +14,8 @@ import yaml
 
 from exporter.config.errors import LONGEST_SHOWN, ConfigError, Where, shown
 from exporter.config.files import refuse_utf_16
-from exporter.config.scalars import describe, plain
+from exporter.config.scalars import IN_QUOTES, describe, fix, plain
+from exporter.config.syntax import explain
 
 MAX_DEPTH = 50
 """Nested collections. PyYAML's C composer recurses without a bound of its own: 200,000 brackets end the process."""
@@ -57,6 +58,7 @@ class Document:
     file: Path
     value: Any
     root: yaml.Node | None = field(repr=False, default=None)
+    text: str = field(repr=False, default="")
     _pairs: dict[int, dict[Any, Pair]] = field(repr=False, default_factory=dict)
     """The parts of mappings that were looked into, by the node of the mapping."""
 
@@ -76,9 +78,12 @@ class Document:
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
         return ConfigError(self.file, message, line, column, shown(found))
 
-    def line(self, where: Where) -> int:
-        """Tell the line of a part, from 1."""
-        return self.error(where, "").line or 1
+    def has_comment(self, where: Where) -> bool:
+        """Tell whether a comment begins where a part is to stand, without a space after its #."""
+        place = self.error(where, "")
+        lines = self.text.split("\n")
+        rest = lines[place.line - 1][(place.column or 1) - 1 :] if place.line and place.line <= len(lines) else ""
+        return bool(re.match(r"[ \t]*#\S", rest))
 
     def _child(self, node: yaml.Node | None, step: str | int) -> Pair | None:
         """Find a part of a collection and the node that names it; None where there is none."""
@@ -110,7 +115,8 @@ def parse(file: Path, data: bytes, report: Callable[[ConfigError], None]) -> Doc
     try:
         root = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
-        report(_syntax_error(file, text, error))
+        (line, column), message = explain(text, error)
+        report(ConfigError(file, message, line + 1, column + 1))
         return None
     except (yaml.YAMLError, _TooDeepError) as error:
         deep = isinstance(error, _TooDeepError)
@@ -120,7 +126,7 @@ def parse(file: Path, data: bytes, report: Callable[[ConfigError], None]) -> Doc
         loader.dispose()
     builder = _Builder(Document(file, None, root), report)
     value = builder.value(root, ()) if root else None
-    return None if builder.refused else Document(file, value, root)
+    return None if builder.refused else Document(file, value, root, text)
 
 
 def _at(file: Path, before: str, message: str) -> ConfigError:
@@ -128,16 +134,16 @@ def _at(file: Path, before: str, message: str) -> ConfigError:
     return ConfigError(file, message, before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
-def _syntax_error(file: Path, text: str, error: yaml.MarkedYAMLError) -> ConfigError:
-    """Say in one line what PyYAML says in three, and where."""
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line, mark.column) if mark else (0, 0)
-    message = f"not valid YAML: {', '.join(part for part in (error.context, error.problem) if part)}"
-    if error.context == "expected a single document in the stream":
-        message = "a second YAML document (---) begins here: one file holds one"
-    elif text.split("\n")[line : line + 1] and text.split("\n")[line][column : column + 1] == "\t":
-        message = "a tab: YAML is indented with spaces"
-    return ConfigError(file, message, line + 1, column + 1)
+def _no_key(name: object, key: yaml.Node, mapping: yaml.Node, where: Where) -> str:
+    """Say that a key is no string."""
+    if isinstance(name, int) and "ports" in where:
+        return f"a key must be a string, got {describe(name)}: write `port: {name}`, and its keys beside it"
+    if isinstance(key, yaml.ScalarNode):
+        return f"a key must be a string, got {describe(name)}{fix(name) or f': {IN_QUOTES}'}"
+    opening, inner = mapping.start_mark, key.start_mark
+    if isinstance(key, yaml.MappingNode) and (inner.line, inner.column) == (opening.line, opening.column + 1):
+        return "{{ }}: a template that was not filled in"
+    return f"a key must be a string, got a collection: {IN_QUOTES}"
 
 
 class _Builder:
@@ -183,8 +189,7 @@ class _Builder:
             name = self.value(key, where) if isinstance(key, yaml.ScalarNode) else None
             mark = key.start_mark
             if not isinstance(name, str):
-                what = describe(name) if isinstance(key, yaml.ScalarNode) else "a collection"
-                self._error_at(mark, where, f"a key must be a string, got {what}: put it in quotes")
+                self._error_at(mark, where, _no_key(name, key, node, where))
             elif name == "<<" and key.tag == "plain":
                 self._error_at(mark, where, "merge keys (<<) are not understood: write a module and name it")
             elif name in made:

@@ -3,7 +3,7 @@
 import re
 from typing import Literal
 
-from exporter.config.scalars import Trap, describe
+from exporter.config.scalars import Trap, describe, fix_number
 
 UNITS = {"y": 31_536_000.0, "w": 604_800.0, "d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 PATTERN = "^" + "".join(f"([0-9]{{1,9}}{unit})?" for unit in UNITS) + "$"
@@ -18,7 +18,7 @@ def seconds(value: object) -> float:
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", number):
         raise ValueError(f"a duration needs a unit, for example {number.split('.')[0]}s")
     if not isinstance(value, str) or not value:
-        hint = ": write it with units" if isinstance(value, Trap) else ""
+        hint = fix_number(value) or (": write it with units" if isinstance(value, Trap) else "")
         raise ValueError(f"expected a duration such as 30s, 5m or 1h30m, got {describe(value)}{hint}")
     found = re.fullmatch(PATTERN, value)
     if not found:

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from exporter.config import durations, names
 from exporter.config.files import Beside
-from exporter.config.scalars import Trap, describe
+from exporter.config.scalars import IN_QUOTES, describe, fix, fix_number
 
 RESERVED_LABELS = frozenset(
     """
@@ -31,8 +31,7 @@ def string(value: object) -> str:
     """Accept a string and nothing that looks like one."""
     if isinstance(value, str):
         return value
-    quote = ": put it in quotes" if isinstance(value, Trap | bool | int | float) else ""
-    raise ValueError(f"expected a string, got {describe(value)}{quote}")
+    raise ValueError(f"expected a string, got {describe(value)}{fix(value)}")
 
 
 def _text(read: Callable[[str], object] = str) -> BeforeValidator:
@@ -46,7 +45,7 @@ def whole(low: int, high: int, what: str = "expected a number") -> tuple[Any, ..
     def check(value: object) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
-        raise ValueError(f"{what} from {low} to {high}, got {describe(value)}")
+        raise ValueError(f"{what} from {low} to {high}, got {describe(value)}{fix_number(value)}")
 
     return Field(ge=low, le=high), BeforeValidator(check)
 
@@ -54,7 +53,9 @@ def whole(low: int, high: int, what: str = "expected a number") -> tuple[Any, ..
 def _number_of_days(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 36_500:
         return float(value)
-    raise ValueError(f"expected a number of days from 0 to 36500, without a unit, got {describe(value)}")
+    raise ValueError(
+        f"expected a number of days from 0 to 36500, without a unit, got {describe(value)}{fix_number(value)}"
+    )
 
 
 def _beside(check: Callable[[Beside, str], str]) -> BeforeValidator:
@@ -100,13 +101,15 @@ def _source_addresses(value: object) -> list[str]:
 def _label_value(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(  # noqa: TRY004  # pydantic collects ValueErrors
-            f"the value of a label is a string, got {describe(value)}: put it in quotes"
+            f"the value of a label is a string, got {describe(value)}{fix(value) or f': {IN_QUOTES}'}"
         )
     return value
 
 
 def _label_name(name: str) -> str:
     """Accept a label name that Prometheus knows and that nobody else uses."""
+    if ":" in name:
+        raise ValueError(f"{name!r} is no label name: a space is missing after the colon")
     if not re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", name):
         raise ValueError(f"{name!r} is no label name: letters, digits and underscores, no digit first")
     if name in RESERVED_LABELS or name.startswith("__"):

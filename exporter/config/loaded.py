@@ -19,6 +19,8 @@ BUILT_IN_PORTS = {"relay": 25, "submissions": 465, "submission": 587}
 """One port of each."""
 
 
+MAX_NAMES, MAX_NAME = 20, 40
+"""Modules that a message lists, and characters of each."""
 MAX_COMPARED = 200
 """Names that a wrong one is compared with."""
 
@@ -35,8 +37,11 @@ def close(name: str, known: Iterable[str]) -> str | None:
 
 def unknown_module(module: str, names: Iterable[str]) -> str:
     """Say that there is no such module, and which may have been meant."""
-    meant = close(module, names)
-    return f"unknown module {module!r}" + (f"; did you mean {meant!r}?" if meant else "")
+    known = list(names)
+    meant = close(module, known)
+    listed = ", ".join([*(name[:MAX_NAME] for name in known[:MAX_NAMES]), *(["..."] if known[MAX_NAMES:] else [])])
+    guess = f"did you mean {meant!r}? " if meant else ""
+    return f"unknown module {module[:MAX_NAME]!r}; {guess}known: {listed}"
 
 
 @dataclass(frozen=True, slots=True)

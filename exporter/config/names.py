@@ -20,6 +20,7 @@ HINTS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\*"), "wildcards are not possible: name each host"),
     (re.compile(r"^\[.*\]"), "write an IPv6 address without brackets"),
     (re.compile(r"^[^:]+:[0-9]*$"), "the port goes into `ports`"),
+    (re.compile(r"[${}]"), "variables and templates are not filled in here"),
     (re.compile(r"%"), "addresses with a zone are not possible"),
     (re.compile(r"/"), "networks and paths are not possible: write one host"),
     (re.compile(r"^\.|\.\.|^\.$"), "it has an empty label"),

@@ -12,12 +12,14 @@ from exporter.config.document import Document, parse
 from exporter.config.entries import Entries
 from exporter.config.errors import ConfigError, ConfigErrors, ErrorList, TooManyErrors, Warnings, in_order
 from exporter.config.files import Beside, Role
+from exporter.config.foreign import foreign, mapping_for_a_list
 from exporter.config.loaded import BUILT_IN_PORTS, Config, Egress, ProbeAccess, TargetFile
 from exporter.config.merge import Layer, Merge, written
 from exporter.config.model import ConfigFile, EndpointKeys, Global, ProbeEndpoint
 from exporter.config.model import Egress as EgressSection
 from exporter.config.scalars import describe
 from exporter.config.sources import Sources
+from exporter.config.syntax import doubtful_comments
 from exporter.config.validation import Checker
 from exporter.garbage import left_for_later
 from exporter.model import Choose
@@ -74,6 +76,9 @@ class Reading:
         """Read all; None where nothing of use comes of it, for which there is an error."""
         with contextlib.suppress(TooManyErrors):
             document = self.document("configuration", path, text)
+            if document and (other := foreign(document.value)):
+                self.errors = ErrorList([document.error(*other, key=True)])  # whatever else is wrong
+                return None
             return self.config(document) if document else None
         return None
 
@@ -86,7 +91,10 @@ class Reading:
             return None
         if role == "configuration":
             self.text = data
-        return parse(file, data, self.report)
+        document = parse(file, data, self.report)
+        for (line, column), message in doubtful_comments(document.text) if document else ():
+            self.warnings.add(ConfigError(file, message, line + 1, column + 1))
+        return document
 
     def report(self, error: ConfigError) -> None:
         """Note what is wrong with the file that is being read."""
@@ -194,7 +202,9 @@ class Reading:
             beside = replace(self.beside, directory=file.parent)
             entries.add(items, Checker(document, beside, self.report), ())
         elif document and items is not None:
-            self.report(document.error((), f"expected a list of targets, got {describe(items)}"))
+            hint = mapping_for_a_list(items) if isinstance(items, dict) else ""
+            message = f"expected a list of targets, got {describe(items)}"
+            self.report(document.error((), f"{message}: {hint}" if hint else message))
 
     def _choose(self, entries: Entries, start: int) -> None:
         """Keep what is wanted of the targets from `start` on."""

@@ -15,18 +15,33 @@ class Trap:
 
     text: str
     meaning: str
+    hint: str
+    """What to do."""
 
     def __str__(self) -> str:
         """Say what was written, and for what some take it."""
         return f"{self.meaning} {self.text}"
 
 
+IN_QUOTES = "put it in quotes"
 Scalar = str | int | float | bool | Trap | None
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 WORDS: dict[str, Scalar] = {"true": True, "false": False, "": None, "~": None, "null": None}
 
+QUOTES = "\u2018-\u201f\u2039\u203a\xab\xbb"
+INVISIBLE = "\u00a0\u200b\u2060\u3000\ufeff"
+TYPED: tuple[tuple[re.Pattern[str], str, str], ...] = (
+    (re.compile(f"[{QUOTES}].*[{QUOTES}]", re.DOTALL), "the text in curly quotes", "write straight ones, \" or '"),
+    (re.compile("[\u2013\u2014\u2212].*", re.DOTALL), "the text after a dash", "write a hyphen, -"),
+    (
+        re.compile(f"[{INVISIBLE}].*|.*[{INVISIBLE}]", re.DOTALL),
+        "the text with an invisible character",
+        "delete it and write a plain space",
+    ),
+)
+"""What word processors and web pages make of a text that is pasted."""
 TRAPS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"yes|no|on|off|true|false", re.IGNORECASE), "the old YAML boolean"),
     (re.compile(r"null", re.IGNORECASE), "the old YAML null"),
@@ -52,7 +67,35 @@ def plain(text: str) -> Scalar:
         return int(text)
     if DECIMAL.fullmatch(text):
         return float(text)
-    return next((Trap(text, meaning) for pattern, meaning in TRAPS if pattern.fullmatch(text)), text)
+    found = (Trap(text, meaning, IN_QUOTES) for pattern, meaning in TRAPS if pattern.fullmatch(text))
+    typed = (Trap(text, meaning, hint) for pattern, meaning, hint in TYPED if pattern.fullmatch(text))
+    return next(found, None) or next(typed, text)
+
+
+def fix(value: object) -> str:
+    """Say what to do about a value that is to be a string and is none; it follows a message."""
+    if isinstance(value, Trap):
+        return f": {value.hint}"
+    return f": {IN_QUOTES}" if isinstance(value, bool | int | float) else ""
+
+
+def fix_number(value: object) -> str:
+    """Say what to do about a value that is to be a number or a boolean and is none."""
+    if isinstance(value, Trap) and value.hint != IN_QUOTES:
+        return f": {value.hint}"
+    return ": remove the quotes" if isinstance(value, str) and not isinstance(plain(value.strip()), str | None) else ""
+
+
+def quoted(text: str) -> str:
+    """Write a text in double quotes, as YAML reads it on one line."""
+    return '"' + "".join(each if each.isprintable() and each not in '"\\' else _escape(each) for each in text) + '"'
+
+
+def _escape(character: str) -> str:
+    number = ord(character)
+    if character in '"\\':
+        return f"\\{character}"
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def describe(value: object) -> str:

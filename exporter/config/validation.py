@@ -3,6 +3,7 @@
 So that all errors are told at once, a mapping with errors is read again without the keys that have them.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -13,15 +14,17 @@ from pydantic_core import ErrorDetails
 from exporter.config.document import Document
 from exporter.config.errors import LONGEST_SHOWN, ConfigError, Where
 from exporter.config.files import Beside
+from exporter.config.hints import unknown_key, wrong_kind
 from exporter.config.loaded import close
-from exporter.config.model import Section
-from exporter.config.scalars import describe
-from exporter.config.table import nearest
+from exporter.config.model import Section, TargetEntry
+from exporter.config.scalars import Trap, describe, fix_number
 
 S = TypeVar("S", bound=Section)
 Report = Callable[[ConfigError], None]
 
 COLLECTIONS = {"list_type": "a list", "model_type": "a mapping", "dict_type": "a mapping"}
+BOOLEANS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+"""What was meant by the booleans of old YAML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def _error(error: ErrorDetails, model: type[Section], document: Document, where:
     if kind_of_error == "value_error":
         message = str(error.get("ctx", {}).get("error", error["msg"]))
     elif kind_of_error == "extra_forbidden":
-        message = _unknown(name, nearest(name, loc[:-1], model, value))
+        message = unknown_key(name, value, loc[:-1], model)
     elif kind_of_error == "missing":
         message = f"`{name}` is required"
     elif kind_of_error == "literal_error":
@@ -90,17 +93,21 @@ def _error(error: ErrorDetails, model: type[Section], document: Document, where:
     else:
         expected = COLLECTIONS.get(kind_of_error) or {"bool_type": "true or false"}.get(kind_of_error, "a string")
         got = "a string" if name == "auth" and isinstance(value, str) else describe(value)  # it may be a password
-        message = f"expected {expected}, got {got}"
-    return document.error((*where, *loc), message, key=at_key)
+        message = f"expected {expected}, got {got}{_fix(kind_of_error, value)}"
+        if model is TargetEntry and not loc:
+            message += "; a target is written as {host: mail.example.com, ports: [25]}"
+    if value is None and document.has_comment((*where, *loc)):
+        message += ": a # begins a comment, so put the text in quotes"
+    return document.error((*where, *loc), message + wrong_kind(name, value, loc[:-1], model), key=at_key)
 
 
-def _unknown(name: str, meant: str | None) -> str:
-    """Say that a key is unknown, and what may have been meant."""
-    if name == "password":
-        return f"unknown key `{name}`: secrets are not written here; use `password_file` or `password_env`"
-    if ":" in name:
-        return f"unknown key `{name}`: a space is missing after the colon"
-    return f"unknown key `{name}`" + (f"; did you mean `{meant}`?" if meant else "")
+def _fix(kind_of_error: str, value: object) -> str:
+    """Say what to do about a value that is no collection, or no boolean."""
+    if kind_of_error == "bool_type" and isinstance(value, Trap) and value.text.lower() in BOOLEANS:
+        return f": write {BOOLEANS[value.text.lower()]}"
+    if kind_of_error in COLLECTIONS and isinstance(value, str) and re.match(r"[A-Za-z_]+:\S", value):
+        return ": a space is missing after the colon"
+    return fix_number(value)
 
 
 def _no_choice(error: ErrorDetails, value: object) -> str:

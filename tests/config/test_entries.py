@@ -85,10 +85,6 @@ def test_paths_are_relative_to_the_file_that_names_them(read: Read) -> None:
     assert settings.auth.password_file == str(Path("sub/secret").absolute())
 
 
-def test_groups_belong_into_target_files(errors: Errors) -> None:
-    assert errors("targets: [{targets: ['a:25']}]") == ["c.yaml:1:12: targets[0].targets: unknown key `targets`"]
-
-
 def test_hosts_share_everything_but_their_name(read: Read) -> None:
     config = read("""
         targets:
