@@ -28,7 +28,7 @@ def seconds(value: object) -> float:
     )
     if not 0 < total <= LONGEST:
         raise ValueError(f"a duration is above 0 and at most a year, got {value}")
-    return total
+    return round(total, 3)  # 1m1s1ms and 61001ms are the same
 
 
 def confirmation(value: object) -> float | Literal["off"]:

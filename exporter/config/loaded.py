@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from exporter.config.errors import ConfigError
 from exporter.config.sources import Sources
@@ -81,6 +82,10 @@ class Config:
     """First those of the configuration itself, then those of each target file, in the order of `target_files`."""
     plain: Mapping[tuple[str, str], Settings]
     """What a bare port entry gets, by the module named ("": none) and the built-in module of its port."""
+    global_keys: Mapping[str, Any]
+    """The endpoint keys written in `global`; durations in seconds."""
+    module_keys: Mapping[str, Mapping[str, Any]]
+    """The endpoint keys written in each module."""
     max_concurrent_probes: int
     max_probes_per_host: int
     max_addresses: int

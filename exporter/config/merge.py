@@ -47,7 +47,7 @@ class Layer:
 
 def written(keys: Section) -> dict[str, Any]:
     """List the endpoint keys that were written, mappings as mappings, lists as tuples."""
-    found = {name: getattr(keys, name) for name in keys.model_fields_set}
+    found = {name: getattr(keys, name) for name in type(keys).model_fields if name in keys.model_fields_set}
     return {
         name: written(value) if isinstance(value, Section) else tuple(value) if isinstance(value, list) else value
         for name, value in found.items()

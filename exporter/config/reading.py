@@ -113,7 +113,8 @@ class Reading:
             root = {}
         frame = self._frame(root, document)
         base, common = self._global(root, document)
-        merge = Merge(base, self._modules(root, document), self.report)
+        modules = self._modules(root, document)
+        merge = Merge(base, modules, self.report)
         plain = {
             (name, base): settings
             for name in ("", *merge.names)
@@ -125,6 +126,8 @@ class Reading:
         return Config(
             targets=tuple(entries.targets),
             plain=plain,
+            global_keys=base.values,
+            module_keys={name: layer.values for name, layer in modules.items()},
             max_concurrent_probes=common.max_concurrent_probes,
             max_probes_per_host=common.max_probes_per_host,
             max_addresses=common.max_addresses,
