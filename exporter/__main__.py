@@ -10,7 +10,7 @@ if conf := os.environ.pop("OPENSSL_CONF", None):
     importlib.import_module("cryptography.hazmat.bindings._rust")
     os.environ["OPENSSL_CONF"] = conf  # for Python's own OpenSSL, which serves
 
-ONCE = ("probe", "check-config", "reference")
+ONCE = ("probe", "check-config", "reference", "version", "help")
 """Commands that come to an end by themselves: one that a signal ends has not succeeded."""
 
 

@@ -5,26 +5,45 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
-from exporter import __version__, flags
-from exporter.commands import check_config, demo, probe, reference, run
-from exporter.commands.command import Command, fail
+from exporter import flags
+from exporter.commands import check_config, demo, probe, reference, run, version
+from exporter.commands.command import Command, fail, output
 
+
+def _help(options: argparse.Namespace) -> int:
+    return main([*([options.topic] if options.topic else []), "--help"])
+
+
+def _of_help(flags_: argparse.ArgumentParser) -> None:
+    flags_.add_argument("topic", metavar="COMMAND", nargs="?", choices=list(COMMANDS), help=", ".join(COMMANDS))
+
+
+HELP = Command("show the help of a command", {0: "printed", 64: "wrong usage"}, _of_help, _help)
 COMMANDS: dict[str, Command] = {
     "run": run.COMMAND,
     "probe": probe.COMMAND,
     "check-config": check_config.COMMAND,
     "demo": demo.COMMAND,
     "reference": reference.COMMAND,
+    "version": version.COMMAND,
+    "help": HELP,
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or (given[0] not in COMMANDS and given[0] not in ("-h", "--help", "--version")):
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
         given.insert(0, "run")
-    options = parser().parse_args(given)
+    if not given[0].startswith("-") and given[0] not in COMMANDS:
+        return _unknown(given[0])
+    try:
+        with output():
+            options = parser().parse_args(given)
+    except SystemExit as end:  # help, version, or wrong usage
+        return int(end.code or 0)
     command: Command = options.command
     try:
         code = command.main(options)
@@ -40,12 +59,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def _unknown(command: str) -> int:
+    meant = next(iter(get_close_matches(command[:64], COMMANDS, 1)), None)
+    guess = f"; did you mean {meant}?" if meant else ""
+    return fail(f"unknown command {command[:64]!r}{guess} (see smtp-exporter --help)", flags.USAGE)
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands and flags."""
     about = "Probes SMTP servers and tells Prometheus what is wrong, and why."
-    top = flags.Parser(prog="smtp-exporter", description=about, epilog="Without a command: run.")
-    version = f"smtp-exporter {__version__} (Python {sys.version.split()[0]})"
-    top.add_argument("--version", action="version", version=version)
+    top = flags.Parser(
+        prog="smtp-exporter",
+        description=about,
+        epilog="Without a command: run. The help of each command lists its exit codes.",
+    )
+    top.add_argument("--version", action="version", version=flags.version())
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         one = commands.add_parser(

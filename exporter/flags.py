@@ -5,6 +5,7 @@ What a command does with its flags is no business of this file.
 
 import argparse
 import re
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -25,6 +26,11 @@ TREES = ("/reasons/", "/runbooks/")
 URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9/._~%!$&'()*+,;=:@-]*)?")
 """What a browser can be sent to, and links can be appended to."""
 PATH = re.compile(r"[A-Za-z0-9/._~-]*")
+
+
+def version() -> str:
+    """What this is, in one line."""
+    return f"smtp-exporter {__version__} (Python {sys.version.split()[0]})"
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,7 +55,7 @@ def _of_log(flags: argparse.ArgumentParser) -> None:
 def of_run(flags: argparse.ArgumentParser) -> None:
     """What the agent takes beside its configuration."""
     add = flags.add_argument
-    add("--version", action="version", version=f"smtp-exporter {__version__}")
+    add("--version", action="version", version=version())
     add("--config.file", dest="config_file", metavar="FILE", default=DEFAULT_FILE, help="default: %(default)s")
     add(
         "--config.enable-auto-reload",
@@ -108,8 +114,15 @@ def of_probe(flags: argparse.ArgumentParser) -> None:
 
 
 def of_check(flags: argparse.ArgumentParser) -> None:
-    """Which file to check."""
-    flags.add_argument("file", metavar="FILE", type=Path)
+    """Which files to check, and what to say of them."""
+    add = flags.add_argument
+    add("files", metavar="FILE", nargs="*", help=f"default: {DEFAULT_FILE}; - is standard input")
+    add(
+        "--print",
+        action="store_true",
+        help="print the configuration as one file, with the targets of all files and all keys merged",
+    )
+    add("--strict", action="store_true", help="warnings are errors")
 
 
 def of_demo(flags: argparse.ArgumentParser) -> None:

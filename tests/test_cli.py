@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import io
 import json
 import os
 import re
@@ -95,7 +96,7 @@ PortOf = Callable[[str], int]
 # --- usage ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["run", "--version"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["--version"], ["run", "--version"], ["version"]], ids=" ".join)
 def test_version(run: Run, arguments: list[str]) -> None:
     code, out, _ = run(*arguments)
     assert (code, out.split()[:2]) == (0, ["smtp-exporter", __version__])
@@ -109,7 +110,15 @@ def test_every_command_has_help(run: Run, command: str) -> None:
 
 @pytest.mark.parametrize(
     ("command", "codes"),
-    [("run", "0 1 64"), ("probe", "0 1 2 3 64"), ("check-config", "0 1 64"), ("demo", "0 1 64"), ("reference", "0 64")],
+    [
+        ("run", "0 1 64"),
+        ("probe", "0 1 2 3 64"),
+        ("check-config", "0 1 64"),
+        ("demo", "0 1 64"),
+        ("reference", "0 64"),
+        ("version", "0 64"),
+        ("help", "0 64"),
+    ],
 )
 def test_help_lists_the_exit_codes_of_its_command(run: Run, command: str, codes: str) -> None:
     _, out, _ = run(command, "-h")
@@ -141,7 +150,11 @@ def test_a_probe_that_cannot_start_for_its_configuration_is_64(run: Run, here: P
         (["run", "--web.route-prefix=/a b"], "is not a path"),
         (["run", "--shard.index=2", "--shard.count=2"], "--shard.index must be from 0 to --shard.count less 1"),
         (["run", "--shard.index=-1"], "--shard.index must be"),
-        (["check-config"], "FILE"),
+        (["chek-config"], "unknown command 'chek-config'; did you mean check-config?"),
+        (["help", "chek-config"], "chek-config"),
+        (["version", "x"], "x"),
+        (["check-config", "--print", "a.yaml", "b.yaml"], "--print takes one file"),
+        (["check-config", "-", "-"], "standard input can be read only once"),
         (["probe"], "nothing to probe"),
         (["probe", "--module=nonsense", "127.0.0.1:25"], "unknown module 'nonsense'; there are relay"),
         (["probe", "127.0.0.1:99999"], "99999"),
@@ -242,6 +255,99 @@ def test_flags_that_change_who_comes_in_and_when_it_reloads_are_handed_on(
 def test_a_good_file(run: Run, here: Path) -> None:
     (here / "c.yaml").write_text(GOOD)
     assert run("check-config", "c.yaml") == (0, "c.yaml: 1 targets, 1 ports; no errors\n", "")
+
+
+@pytest.mark.parametrize("command", [None, *cli.COMMANDS])
+def test_help_is_what_the_flag_shows(run: Run, command: str | None) -> None:
+    topic = [command] if command else []
+    assert run("help", *topic) == run(*topic, "--help")
+
+
+def test_several_files_are_checked_and_all_that_is_wrong_is_told(run: Run, here: Path) -> None:
+    (here / "a.yaml").write_text(GOOD)
+    (here / "b.yaml").write_text("x: 1\n" + GOOD)
+    (here / "c.yaml").write_text("y: 1\n" + GOOD)
+    assert run("check-config", "b.yaml", "a.yaml", "c.yaml") == (
+        1, "a.yaml: 1 targets, 1 ports; no errors\n",
+        "b.yaml:1:1: x: unknown key `x`\nc.yaml:1:1: y: unknown key `y`\n",
+    )  # fmt: skip
+
+
+def test_without_a_file_it_is_the_one_that_run_reads(run: Run, here: Path) -> None:
+    (here / "smtp-exporter.yaml").write_text(GOOD)
+    assert run("check-config")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        (GOOD, 0, "-: 1 targets, 1 ports; no errors\n"),
+        ("targets: [{host: a, port: 25}]", 1, "-:1:21: targets[0].port: unknown key `port`; write `ports: [25]`\n"),
+        ("", 1, "-: expected a mapping with `targets` and other keys, got nothing\n"),
+        ("target_files: [t.yaml]", 1, "t.yaml:1:1: expected a list of targets, got 'x'\n"),
+    ],
+    ids=["good", "bad", "empty", "names a file of this folder"],
+)
+def test_standard_input_is_checked(
+    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch, text: str, code: int, said: str
+) -> None:
+    (here / "t.yaml").write_text("x")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    found, out, err = run("check-config", "-")
+    assert (found, out + err) == (code, said)
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"), [([], 0), (["--strict"], 1), (["--print"], 0), (["--print", "--strict"], 1)]
+)
+def test_warnings_are_errors_only_where_it_is_strict(run: Run, here: Path, flags: list[str], code: int) -> None:
+    (here / "d.txt").write_text("a.test\nb test\n")
+    (here / "c.yaml").write_text("targets: [{domains_file: d.txt}]\n")
+    found, out, err = run("check-config", "c.yaml", *flags)
+    assert (found, err) == (
+        code, "d.txt:2:1: warning: not a host name: 'b test': it holds a space; the line is skipped\n",
+    )  # fmt: skip
+    if not flags:
+        assert out == "c.yaml: 1 targets, 1 ports; no errors, 1 warning\n"
+
+
+def test_what_is_printed_is_checked_and_says_the_same(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "t.yaml").write_text("- {hosts: [a.test, b.test], ports: [25, 465], name: both}\n")
+    (here / "c.yaml").write_text(GOOD + "target_files: [t.yaml]\nmodules: {mine: {timeout: 5s}}\n")
+    code, printed, _ = run("check-config", "--print", "c.yaml")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(printed.encode())))
+    again, same, err = run("check-config", "--print", "-")
+    assert (code, again, err) == (0, 0, "")
+    assert same.split("\n")[1:] == printed.split("\n")[1:]
+
+
+def test_a_broken_target_file_is_an_error_of_the_check_alone(run: Run, here: Path) -> None:
+    (here / "t.yaml").write_text("- {host: b.test, port: 25}\n")
+    (here / "c.yaml").write_text(GOOD + "target_files: [t.yaml]\n")
+    said = "t.yaml:1:18: [0].port: unknown key `port`; write `ports: [25]`\n"
+    assert run("check-config", "c.yaml") == (1, "", said)
+    code, _, err = run("probe", "--config.file=c.yaml", "--all")
+    assert (code, err) == (2, said)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["check-config", "bad.yaml"], 1), (["check-config", "--print", "c.yaml"], 0), (["probe", "-h"], 0),
+     (["probe", "--config.file=bad.yaml", "127.0.0.1:1"], 64), (["nonsense"], 64), (["version"], 0), (["help"], 0)],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_a_reader_that_leaves_early_changes_no_exit_code(
+    here: Path, arguments: list[str], code: int, stream: str
+) -> None:
+    (here / "c.yaml").write_text(GOOD)
+    (here / "bad.yaml").write_text("".join(f"k{number}: 1\n" for number in range(500)) + GOOD)
+    with process(*arguments, cwd=here) as running:
+        getattr(running, stream).close()
+        other = running.stderr if stream == "stdout" else running.stdout
+        assert other
+        said = other.read()
+        assert (running.wait(PATIENCE), "Traceback" in said, "Exception ignored" in said) == (code, False, False)
 
 
 def test_a_bad_file_names_each_place(run: Run, here: Path) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,16 +23,27 @@ class Command:
 
 
 @contextmanager
-def output() -> Iterator[None]:
-    """Write to stdout. A reader that leaves early, as `head` does, changes no exit code."""
+def output(*, errors: bool = False) -> Iterator[None]:
+    """Write to stdout, or stderr. A reader that leaves early, as `head` does, changes no exit code."""
+    stream = sys.stderr if errors else sys.stdout
     try:
-        yield
-        sys.stdout.flush()
+        try:
+            yield
+        finally:
+            if stream:  # None where it was closed before we began
+                stream.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody wants a complaint at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # nobody wants a complaint at exit
+
+
+def complain(lines: Iterable[str]) -> None:
+    """Write lines to stderr."""
+    with output(errors=True):
+        for line in lines:
+            print(line, file=sys.stderr)
 
 
 def fail(message: str, code: int = 1) -> int:
     """Say on stderr why there is no result; return the exit code."""
-    print(f"smtp-exporter: {escape(message)}", file=sys.stderr)
+    complain([f"smtp-exporter: {escape(message)}"])
     return code

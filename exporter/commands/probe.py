@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter import flags, logs
-from exporter.commands.command import Command, fail, output
+from exporter.commands.command import Command, complain, fail, output
 
 EXIT_CODES = {
     0: "good",
@@ -28,7 +28,7 @@ def _main(options: argparse.Namespace) -> int:
         config = _config(options)
         asked = report.asked(config, _wanted(options))
     except ConfigErrors as errors:
-        print(errors, file=sys.stderr)
+        complain(errors.told)
         return flags.USAGE
     except ValueError as error:
         return fail(str(error), flags.USAGE)
@@ -46,15 +46,20 @@ def _main(options: argparse.Namespace) -> int:
 def _config(options: argparse.Namespace) -> Any:
     """The configuration, with what the command line says in place of its global keys.
 
+    A target file with errors has no targets, and is told: the agent tolerates it too.
+
     Raises:
         ConfigErrors: it cannot be used.
     """
     from exporter.config import defaults, load
+    from exporter.config.errors import first_of
 
     file = options.config_file
     if file is None and (options.targets or options.all):
         file = flags.DEFAULT_FILE
-    config = defaults() if file is None else load(Path(file))
+    config = defaults() if file is None else load(Path(file), tolerant=True)
+    for each in config.target_files:
+        complain(first_of(each.errors))
     if not options.concurrency:
         return config
     return replace(config, max_concurrent_probes=options.concurrency, max_probes_per_host=options.concurrency)

@@ -1,12 +1,11 @@
 """`smtp-exporter run`: the agent."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from exporter import flags, logs
-from exporter.commands.command import Command, fail
+from exporter.commands.command import Command, complain, fail
 from exporter.commands.event_loop import run_in
 
 
@@ -32,7 +31,7 @@ def _main(options: argparse.Namespace) -> int:
                 raise StartError(str(error)) from error
             await Agent(config, web, systemd).run()
         except ConfigErrors as errors:
-            print(errors, file=sys.stderr)
+            complain(errors.told)
             return 1
         except StartError as error:
             return fail(str(error))
