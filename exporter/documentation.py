@@ -24,9 +24,9 @@ class Documentation:
         return {
             "/reasons": self.reasons,
             f"/reasons{IN_DOCS}": self.reasons_in_docs,
-            "/reasons/{name}": self.reason,
+            "/reasons/{name:.*}": self.reason,
             "/runbooks": self.runbooks,
-            "/runbooks/{name}": self.runbook,
+            "/runbooks/{name:.*}": self.runbook,
         }
 
     async def reasons(self, request: web.Request) -> web.StreamResponse:
@@ -39,7 +39,7 @@ class Documentation:
 
     async def reason(self, request: web.Request) -> web.StreamResponse:
         """Serve the page of one reason."""
-        return await _found(request, page.render_reason(request.match_info["name"], self.links()), "reason")
+        return await self._found(request, page.render_reason(request.match_info["name"], self.links()), "reason")
 
     async def runbooks(self, request: web.Request) -> web.StreamResponse:
         """Serve the list of runbooks."""
@@ -51,10 +51,12 @@ class Documentation:
         pieces = page.render_runbook(name.removesuffix(IN_DOCS), self.links())
         if pieces and name.endswith(IN_DOCS):
             raise web.HTTPFound(f"{self.links().prefix}/runbooks/{name.removesuffix(IN_DOCS)}")
-        return await _found(request, pieces, "runbook")
+        return await self._found(request, pieces, "runbook")
 
-
-async def _found(request: web.Request, pieces: Iterable[str], kind: str) -> web.StreamResponse:
-    if not pieces:
+    async def _found(self, request: web.Request, pieces: Iterable[str], kind: str) -> web.StreamResponse:
+        """Send a page; without one lead from /reasons/ to the list, or say that there is no such thing."""
+        if pieces:
+            return await send_html(request, pieces)
+        if not request.match_info["name"]:
+            raise web.HTTPFound(f"{self.links().prefix}/{kind}s")
         raise web.HTTPNotFound(text=f"No such {kind}. See the list of all {kind}s.\n")
-    return await send_html(request, pieces)

@@ -12,6 +12,7 @@ from exporter.board import Board
 from exporter.failure import Failure
 from exporter.families.readers import TIMED
 from exporter.filters import ANYTHING, Filter, word_of, word_of_domain
+from exporter.links import PUBLIC_DOCS, Docs
 from exporter.model import Endpoint, Policies, Problem, Result, Tlsa, Verdict
 from exporter.outcomes import DAY, MAX_ENTRIES, entries, share
 from exporter.peer_text import escape
@@ -28,25 +29,32 @@ PASSED = 500
 """Entries that are not asked for, after which others may run."""
 
 
-def facts(endpoint: Endpoint, state: State, word: str = "") -> dict[str, Any]:
-    """All facts of the latest result, the transcript included; `word` stands in the place of the state's own."""
+def facts(endpoint: Endpoint, state: State, word: str = "", docs: Docs = PUBLIC_DOCS) -> dict[str, Any]:
+    """All facts of the latest result, the transcript included.
+
+    Args:
+        endpoint: whose facts.
+        state: what is known of it.
+        word: stands in the place of the state's own.
+        docs: where its reasons are explained.
+    """
     peer, result, assessment = endpoint.peer, state.result, state.assessment
     found: dict[str, Any] = {
         "target": endpoint.target, "host": peer.host, "address": peer.address, "port": peer.port,
         "state": word or state.word, "success": assessment.success if result else None,
         "untestable": assessment.untestable,
-        "problems": [_problem(each) | {"primary": each is assessment.primary} for each in assessment.problems],
+        "problems": [_problem(each, docs) | {"primary": each is assessment.primary} for each in assessment.problems],
     }  # fmt: skip
     return found | (_seen(result) if result else {})
 
 
-def domain_facts(state: DomainState, hosts: Iterable[State], now: float) -> dict[str, Any]:
+def domain_facts(state: DomainState, hosts: Iterable[State], now: float, docs: Docs = PUBLIC_DOCS) -> dict[str, Any]:
     """What is known of a mail domain. `hosts`: the states of its MX hosts; `now`: Unix seconds."""
     exchanges, word = state.exchanges, word_of_domain(state, hosts, now)
     found: dict[str, Any] = {
         "target": state.domain.target.name, "domain": state.domain.domain, "state": word,
         "success": {"ok": True, "warning": True, "critical": False}.get(word),
-        "problems": [_problem(each) for each in state.problems],
+        "problems": [_problem(each, docs) for each in state.problems],
     }  # fmt: skip
     if exchanges is None:
         return found
@@ -61,7 +69,9 @@ def domain_facts(state: DomainState, hosts: Iterable[State], now: float) -> dict
     }
 
 
-def with_past(endpoint: Endpoint, state: State, now: float, most: int = MAX_ENTRIES) -> dict[str, Any]:
+def with_past(
+    endpoint: Endpoint, state: State, now: float, most: int = MAX_ENTRIES, docs: Docs = PUBLIC_DOCS
+) -> dict[str, Any]:
     """The same, and what the agent knows beside the latest result.
 
     Args:
@@ -69,8 +79,9 @@ def with_past(endpoint: Endpoint, state: State, now: float, most: int = MAX_ENTR
         state: what is known of it.
         now: Unix seconds.
         most: entries of its history that are told.
+        docs: where its reasons are explained.
     """
-    return facts(endpoint, state) | {
+    return facts(endpoint, state, docs=docs) | {
         "labels": dict(endpoint.labels),
         "withdrawn": state.withdrawn(now),
         "since": state.since or None,
@@ -83,20 +94,26 @@ def with_past(endpoint: Endpoint, state: State, now: float, most: int = MAX_ENTR
     } | _history(state.outcomes, now, most)  # fmt: skip
 
 
-def render(board: Board, now: float, wanted: Filter = ANYTHING, most: int = MAX_ENTRIES) -> Iterator[str]:
+def render(
+    board: Board, now: float, wanted: Filter = ANYTHING, most: int = MAX_ENTRIES, docs: Docs = PUBLIC_DOCS
+) -> Iterator[str]:
     """The endpoints asked for as one JSON list, in ASCII, in pieces between which the caller may let others run."""
     wanted = wanted.resolved(board)
     return _listed(
-        with_past(endpoint, state, now, most) if wanted.wants(endpoint, state, word_of(state, now)) else None
+        with_past(endpoint, state, now, most, docs) if wanted.wants(endpoint, state, word_of(state, now)) else None
         for endpoint, state in board.endpoints.snapshot().items()
     )
 
 
-def render_domains(board: Board, now: float, wanted: Filter = ANYTHING, most: int = MAX_ENTRIES) -> Iterator[str]:
+def render_domains(
+    board: Board, now: float, wanted: Filter = ANYTHING, most: int = MAX_ENTRIES, docs: Docs = PUBLIC_DOCS
+) -> Iterator[str]:
     """The mail domains asked for, in the same way."""
     wanted = wanted.resolved(board)
     return _listed(
-        domain_facts(state, hosts, now) | {"labels": dict(domain.target.labels)} | _history(state.outcomes, now, most)
+        domain_facts(state, hosts, now, docs)
+        | {"labels": dict(domain.target.labels)}
+        | _history(state.outcomes, now, most)
         if wanted.wants_domain(state, word_of_domain(state, hosts := tuple(board.of_domain(state)), now))
         else None
         for domain, state in board.domains.snapshot().items()
@@ -134,10 +151,11 @@ def _seen(result: Result) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def _problem(problem: Problem, docs: Docs) -> dict[str, Any]:
     row = REASONS[problem.reason]
     return {"stage": problem.stage, "reason": problem.reason, "severity": problem.severity, "detail": problem.detail,
-            "meaning": row.meaning, "likely_cause": row.cause, "first_check": row.check}  # fmt: skip
+            "meaning": row.meaning, "likely_cause": row.cause, "first_check": row.check,
+            "reason_url": docs.reason(problem.reason)}  # fmt: skip
 
 
 def _mta_sts(policies: Policies) -> dict[str, Any]:

@@ -135,11 +135,12 @@ class Pages:
 
     async def endpoints(self, request: web.Request) -> web.StreamResponse:
         """Serve the latest results as JSON (docs/api.md), as fast as the client takes them."""
-        return await send_text(request, facts.render(self.board, self.clock(), _wanted(request), _most(request)), JSON)
+        pieces = facts.render(self.board, self.clock(), _wanted(request), _most(request), self.docs)
+        return await send_text(request, pieces, JSON)
 
     async def domains(self, request: web.Request) -> web.StreamResponse:
         """Serve what is known of the mail domains, in the same way."""
-        pieces = facts.render_domains(self.board, self.clock(), _wanted(request), _most(request))
+        pieces = facts.render_domains(self.board, self.clock(), _wanted(request), _most(request), self.docs)
         return await send_text(request, pieces, JSON)
 
     async def static(self, request: web.Request) -> web.Response:

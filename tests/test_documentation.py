@@ -1,5 +1,6 @@
 """The documentation that the agent serves: every reason, every alert, and no link that leads nowhere."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
@@ -7,6 +8,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
+import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -21,10 +23,13 @@ from exporter.telemetry import Telemetry
 from exporter.web import Pages
 from tests.docs.markdown import ROOT, anchors
 from tests.results import DAY, LEAF, NOW, endpoint, failed, healthy, peer
+from tools.alerts import files
+from tools.prometheus import Site
 from tools.runbooks import FILE, alerts, destination, html, page
 
 EXPIRED = Verdict(replace(LEAF, not_after=NOW - 3 * DAY), NOW, expired="expired 3 days ago")
 PREFIX = "/monitor/smtp"
+IN_RULES = re.compile(rf"http://agent\.example{PREFIX}([\w/.]+)#?([\w]+|{{{{ \.Labels\.reason }}}})?")
 Client = TestClient[web.Request, web.Application]
 
 
@@ -219,13 +224,30 @@ def test_pages_that_are_not_served_are_where_the_flag_says(pages: Pages) -> None
     ("path", "to"),
     [
         ("/reasons.md", "/reasons"),
+        ("/reasons/", "/reasons"),
+        ("/runbooks/", "/runbooks"),
         ("/runbooks/SmtpPortDown.md", "/runbooks/SmtpPortDown"),
     ],
 )
-async def test_a_link_into_docs_leads_to_our_page(client: Client, path: str, to: str) -> None:
+async def test_a_link_into_docs_or_with_a_slash_leads_to_our_page(client: Client, path: str, to: str) -> None:
     """`python -m tools.alerts --docs-url=http://AGENT` writes such links."""
     answer = await client.get(PREFIX + path, allow_redirects=False)
     assert (answer.status, answer.headers["Location"]) == (302, PREFIX + to)
+
+
+async def test_every_link_of_rules_written_for_this_agent_leads_somewhere(client: Client) -> None:
+    rules = [
+        rule
+        for name, text in files(Site(docs=f"http://agent.example{PREFIX}")).items() if "/" in name
+        for group in yaml.safe_load(text)["groups"]
+        for rule in group["rules"] if "alert" in rule
+    ]  # fmt: skip
+    links = {link for rule in rules for key in ("runbook_url", "reason_url")
+             for link in re.findall(IN_RULES, rule["annotations"].get(key, ""))}  # fmt: skip
+    assert len(links) > len(runbooks())
+    for path, heading in links:
+        seen = await get(client, path)
+        assert heading in {"", "{{ .Labels.reason }}", *seen.ids}
 
 
 # --- names that are none --------------------------------------------------------------------------------------

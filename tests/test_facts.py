@@ -14,6 +14,7 @@ import pytest
 from exporter import facts, page
 from exporter.board import Board
 from exporter.filters import ANYTHING, QUERY, Filter
+from exporter.links import PUBLIC_DOCS
 from exporter.model import (
     AuthSettings,
     Dane,
@@ -248,6 +249,7 @@ def test_a_domain_tells_its_hosts_and_its_problems() -> None:
     (problem,) = found["problems"]
     assert (problem["stage"], problem["reason"], problem["severity"]) == ("dns", "dns_timeout", "warning")
     assert problem["first_check"] == REASONS[Reason.DNS_TIMEOUT].check
+    assert problem["reason_url"] == PUBLIC_DOCS.reason("dns_timeout")
     assert (found["mx"], found["mx_records"]) == ([{"host": HOST, "preference": 10}], 2)
     assert (found["null_mx"], found["updated"], found["labels"]) == (False, NOW, {"team": "mail"})
 
