@@ -21,7 +21,7 @@ KINDS = ("endpoint", "domain")
 """What the status page lists, one table each."""
 GROUPS = ("reason", "host")
 """What the status page groups problems by."""
-SORTS = ("state", "name", "reason", "certificate", "tls", "probe")
+SORTS = ("state", "name", "reason", "certificate", "probe")
 """What the tables can be sorted by; a `-` in front reverses the order."""
 KNOWN: dict[str, tuple[str, ...]] = {
     "state": STATES, "kind": KINDS, "group": GROUPS, "sort": (*SORTS, *(f"-{each}" for each in SORTS)),
@@ -116,8 +116,8 @@ class Filter:
         given = {key: getattr(one, key) for key in QUERY}
         return "?" + urlencode({k: v for k, v in given.items() if v and (k, v) != ("page", 1)}, errors="replace")
 
-    def wants(self, endpoint: Endpoint, state: State, word: str) -> bool:
-        """Whether an endpoint is asked for."""
+    def wants(self, endpoint: Endpoint, state: State, word: str, text: str = "") -> bool:
+        """Whether an endpoint is asked for. `text`: its `text_of`, where that is at hand."""
         peer = endpoint.peer
         if self.port and self.port != str(peer.port):
             return False
@@ -126,7 +126,7 @@ class Filter:
             (not self.state or self.state == word)
             and self.fits(endpoint.target, endpoint.labels)
             and self.has(assessment.problems, assessment.untestable)
-            and (not self.words or self.finds(text_of(endpoint, state)))
+            and (not self.words or self.finds((text or text_of(endpoint)) + text_of_reasons(state)))
         )
 
     def wants_domain(self, state: DomainState, word: str) -> bool:
@@ -152,7 +152,7 @@ class Filter:
 
     def finds(self, text: str) -> bool:
         """Whether all words are in a text of lower case."""
-        return all(word in text for word in self.words)
+        return all(map(text.__contains__, self.words))
 
     def resolved(self, board: Board) -> "Filter":
         """Mean only what has exactly the name that is asked for, if anything on the board has."""
@@ -188,15 +188,19 @@ ANYTHING = Filter()
 """All of them."""
 
 
-def text_of(endpoint: Endpoint, state: State) -> str:
-    """What `find` looks at of an endpoint, in lower case; a word does not span two lines."""
-    peer, assessment = endpoint.peer, state.assessment
+def text_of(endpoint: Endpoint) -> str:
+    """What `find` looks at of an endpoint, in lower case; no word is part of two lines."""
+    peer, labels = endpoint.peer, "".join([f"{name}={value}\n" for name, value in endpoint.labels])
     host = f"[{peer.host}]" if ":" in peer.host else peer.host
-    reasons = [each.reason for each in assessment.problems]
-    return "\n".join((
-        endpoint.target, peer.address, f"{peer.host}\n{host}:{peer.port}", assessment.untestable or "", *reasons,
-        *(f"{name}={value}" for name, value in endpoint.labels),
-    )).lower()  # fmt: skip
+    return f"{endpoint.target}\n{labels}{peer.address}\n{peer.host}\n{host}:{peer.port}\n".lower()
+
+
+def text_of_reasons(state: State) -> str:
+    """The part of it that changes."""
+    assessment = state.assessment
+    if not (assessment.problems or assessment.untestable):
+        return ""
+    return "\n".join([assessment.untestable or "", *(each.reason for each in assessment.problems)])
 
 
 def text_of_domain(state: DomainState) -> str:

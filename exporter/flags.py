@@ -17,8 +17,9 @@ USAGE = 64
 """EX_USAGE of sysexits.h."""
 DEFAULT_FILE = "smtp-exporter.yaml"
 TAKEN = frozenset({
-    "/style.css", "/page.js", "/icon.svg", "/favicon.ico", "/reasons", "/reasons.md", "/runbooks", "/endpoint",
-    "/api/v1/endpoints", "/api/v1/domains", "/probe", "/config", "/-/healthy", "/-/ready", "/-/reload",
+    "/style.css", "/page.js", "/icon.svg", "/icon-critical.svg", "/favicon.ico", "/reasons", "/reasons.md",
+    "/runbooks", "/endpoint", "/api/v1/endpoints", "/api/v1/domains", "/probe", "/config", "/-/healthy", "/-/ready",
+    "/-/reload",
 })  # fmt: skip
 """Paths that are served whatever the flags say."""
 TREES = ("/reasons/", "/runbooks/")

@@ -17,6 +17,8 @@ class Lendable(MutableMapping[K, V]):
     def __init__(self) -> None:
         self._entries: dict[K, V] = {}
         self._lent = False
+        self.changes = 0
+        """How often entries came, went or were replaced."""
 
     def snapshot(self) -> dict[K, V]:
         """The entries of now, whatever happens to the mapping afterwards. Not to be changed."""
@@ -24,7 +26,8 @@ class Lendable(MutableMapping[K, V]):
         return self._entries
 
     def _own(self) -> dict[K, V]:
-        """The entries, where nobody else reads them."""
+        """The entries to change, where nobody else reads them."""
+        self.changes += 1
         if self._lent:
             self._entries, self._lent = self._entries.copy(), False
         return self._entries

@@ -182,8 +182,10 @@ class DomainState:
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with its records and policy; what fails for both is told once."""
         found = self.exchanges.problems if self.exchanges else ()
-        told = {each.reason for each in found}
         more = self.policies.problems if self.policies else ()
+        if not more:
+            return found
+        told = {each.reason for each in found}
         return (*found, *(each for each in more if each.reason not in told))
 
     def withdrawn(self, now: float) -> bool:

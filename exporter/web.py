@@ -68,6 +68,7 @@ class Pages:
     reload: Callable[[], Awaitable[list[str]]] | None = None
     """Reads the configuration anew and returns what is wrong with it; None: not allowed to strangers."""
     _rendering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _listing: page.Listing = field(default_factory=page.Listing)
     _columns: exposition.Columns = field(default_factory=exposition.Columns)
 
     def application(self) -> web.Application:
@@ -98,9 +99,9 @@ class Pages:
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Serve the status page."""
         wanted = _wanted(request)
-        return await send_html(
-            request, page.render(self.board, self.clock(), self._links, wanted, page.health(self.telemetry))
-        )
+        agent = page.health(self.telemetry)
+        pieces = page.render(self.board, self.clock(), self._links, wanted, agent, listing=self._listing)
+        return await send_html(request, pieces)
 
     async def endpoint(self, request: web.Request) -> web.StreamResponse:
         """Serve the page of one endpoint, or of all addresses of a port."""

@@ -5,7 +5,7 @@ are shown as escapes. What stands on a page is bounded (`rows`), so the page is.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from exporter.board import Board
@@ -14,7 +14,9 @@ from exporter.page.documentation import render_reason, render_reasons, render_ru
 from exporter.page.domains import DomainRow
 from exporter.page.environment import HERE, PIECE, Links, environment, pieces
 from exporter.page.health import Fact, health
-from exporter.page.rows import Row, survey
+from exporter.page.order import Listing
+from exporter.page.overview import survey
+from exporter.page.rows import Row
 from exporter.page.text import dane, instant
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "DomainRow",
     "Fact",
     "Links",
+    "Listing",
     "dane",
     "health",
     "instant",
@@ -36,7 +39,8 @@ __all__ = [
     "static",
 ]
 
-STATIC = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+STATIC = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml",
+          "icon-critical.svg": "image/svg+xml"}  # fmt: skip
 """What the pages load, and its type."""
 
 
@@ -47,7 +51,13 @@ def static(name: str) -> str:
 
 
 def render(
-    board: Board, now: float, links: Links = HERE, wanted: Filter = ANYTHING, facts: Sequence[Fact] = ()
+    board: Board,
+    now: float,
+    links: Links = HERE,
+    wanted: Filter = ANYTHING,
+    facts: Sequence[Fact] = (),
+    *,
+    listing: Listing | None = None,
 ) -> Iterator[str]:
     """Render the status page, in pieces between which the caller may let others run; some are empty.
 
@@ -57,14 +67,15 @@ def render(
         links: where its links lead.
         wanted: which endpoints to show.
         facts: how the agent does.
+        listing: what earlier views of this board kept.
     """
-    seen = yield from survey(board, now, wanted)
+    seen = yield from survey(listing or Listing(), board, now, wanted)
     ways = tuple(board.blocked_ways())
     rotating = sorted(place for place, until in board.rotating.items() if now <= until)
     template = environment().get_template("index.html")
-    yield from pieces(
-        template.generate(seen=seen, wanted=wanted, now=now, links=links, facts=facts, ways=ways, rotating=rotating)
-    )
+    ask = lru_cache(maxsize=1000)(seen.wanted.query)  # the same links again and again
+    told = {"seen": seen, "wanted": seen.wanted, "ask": ask, "ways": ways, "rotating": rotating, "facts": facts}
+    yield from pieces(template.generate(told, now=now, links=links))
 
 
 def render_endpoint(

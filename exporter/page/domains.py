@@ -1,17 +1,11 @@
-"""What the page shows of mail domains: one row each, the worst first. What is wrong with their hosts are endpoints."""
+"""One mail domain on a page: what its records say, and how its MX hosts do."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exporter.board import Board
-from exporter.filters import STATES, Filter, word_of_domain
+from exporter.page.groups import Wrong, wrong_with_domain
+from exporter.page.order import DomainEntry
 from exporter.page.text import mta_sts, mx, tlsrpt
 from exporter.state import DomainState, State
-
-DOMAINS = 25
-"""Mail domains that are shown."""
-COUNTED = 500
-"""Mail domains looked at before others may run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +16,15 @@ class DomainRow:
     hosts: tuple[State, ...]
     """The endpoints of its MX hosts."""
     word: str
+    wrong: tuple[Wrong, ...] = ()
+    """What is wrong: (state, reason, what was seen)."""
+    link: str = ""
+    """The path and query of its page."""
 
-    @property
-    def place(self) -> tuple[object, ...]:
-        """Where it stands: the worst first, then by name."""
-        domain = self.state.domain
-        return STATES.index(self.word), domain.target.name, domain.domain
+    @classmethod
+    def of(cls, entry: DomainEntry, word: str) -> "DomainRow":
+        """Show an entry."""
+        return cls(entry.state, entry.hosts.states, word, tuple(wrong_with_domain(entry, word)), entry.link)
 
     @property
     def verdict(self) -> str:
@@ -46,17 +43,3 @@ class DomainRow:
             "MTA-STS": mta_sts(policies) if policies else "",
             "TLS-RPT": tlsrpt(policies) if policies else "",
         }
-
-
-def domain_rows(board: Board, now: float, wanted: Filter) -> Iterator[DomainRow | None]:
-    """The domains asked for; None where others may run."""
-    shared: dict[tuple[str, object], tuple[State, ...]] = {}  # many domains share their hosts
-    for number, (domain, state) in enumerate(board.domains.snapshot().items(), 1):
-        key = domain.target.name, state.exchanges.hosts if state.exchanges else ()
-        if key not in shared:
-            shared[key] = tuple(board.of_domain(state))
-        word = word_of_domain(state, shared[key], now)
-        if wanted.wants_domain(state, word):
-            yield DomainRow(state, shared[key], word)
-        if number % COUNTED == 0:
-            yield None

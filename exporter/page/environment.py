@@ -11,12 +11,15 @@ from exporter.families.readers import TIMED
 from exporter.filters import STATES
 from exporter.links import NO_PROMETHEUS, PUBLIC_DOCS, Docs, Prometheus
 from exporter.model import Endpoint
-from exporter.page.rows import help_for
+from exporter.page.groups import MOST, NO_MX, OPEN, help_for
 from exporter.page.runbooks import alert_of
 from exporter.page.strip import History
-from exporter.page.text import coded, dane, instant, span
+from exporter.page.tables import KINDS
+from exporter.page.text import coded, dane, instant, place_of, span
 from exporter.peer_text import escape
 
+NOUNS = {kind.name: (kind.one, kind.many) for kind in KINDS} | {"": ("problem", "problems")}
+"""What one and several members of a group are called, by its kind."""
 PIECE = 16 * 1024
 """Characters after which others may run: a few milliseconds of work."""
 GRAPHS = ("smtp_probe_success", "smtp_probe_duration_seconds", "smtp_probe_stage_duration_seconds")
@@ -57,9 +60,9 @@ def environment() -> Environment:
         loader=PackageLoader("exporter.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
-    made.filters |= {"visible": escape, "coded": coded, "instant": instant, "span": span}
+    made.filters |= {"visible": escape, "coded": coded, "instant": instant, "span": span, "place": place_of}
     made.globals |= {"version": __version__, "states": STATES, "help_for": help_for, "alert_of": alert_of, "dane": dane,
-                     "timed": TIMED, "history_of": History}  # fmt: skip
+                     "timed": TIMED, "history_of": History, "open": OPEN, "most": MOST, "no_mx": NO_MX, "nouns": NOUNS}  # fmt: skip
     return made
 
 

@@ -5,11 +5,16 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
-from exporter.model import Exchanges, Policies, Result
+from exporter.model import Exchanges, Peer, Policies, Result
 
 RECORDS = 5
 """TLSA records, MX hosts and patterns that are shown."""
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def place_of(peer: Peer) -> str:
+    """Host and port; an IPv6 address in brackets (RFC 3986 3.2.2)."""
+    return f"[{peer.host}]:{peer.port}" if ":" in peer.host else f"{peer.host}:{peer.port}"
 
 
 def coded(text: str) -> Markup:

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 from exporter.board import Board
 from exporter.egress import ballot
 from exporter.model import Domain, Exchanges, Peer, Problem, Reply, Settings, Step, Target, Verdict
+from exporter.page.tables import ROWS
 from exporter.reasons import Reason, Severity, Stage, Untestable
 from exporter.state import DomainState
 from exporter.telemetry import Telemetry
@@ -142,7 +143,7 @@ async def test_a_thousand_endpoints_are_paged_without_loss(page: Page, home: str
     url, names = home, list[str]()
     while url:
         await page.open(url)
-        names += await page.ask("[...document.querySelectorAll('tbody tr > td:nth-child(2) > a')].map(a => a.text)")
+        names += await page.ask("[...document.querySelectorAll('.endpoints tbody .name')].map(a => a.text)")
         url = next(iter(await opened(page, ".pager a[rel=next]")), "")
     assert len(names) == len(set(names)) == 1000 + len(HOSTILE)
 
@@ -157,14 +158,14 @@ async def test_the_form_filters(page: Page, home: str) -> None:
         f"{rows}.map(row => row.cells[0].textContent.slice(0, 5) + row.cells[1].querySelector('a').text.slice(-4))"
     )
     assert set(words) == {"stale:465"}
-    assert await page.ask("document.querySelector('#filter').open")
+    assert await page.ask("document.querySelector('#filter details').open")
 
 
 # --- for everybody --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("which", ["", "?find=evil", "?state=ok&page=3", "endpoint"])
+@pytest.mark.parametrize("which", ["", "?find=evil", "?state=ok&page=3", "?group=host", "?state=x", "endpoint"])
 async def test_it_fits_the_window(page: Page, home: str, width: int, which: str) -> None:
     await page.open(f"{home}{which}" if which != "endpoint" else await _evil(page, home), width)
     assert await page.ask("document.documentElement.scrollWidth") <= width
@@ -177,10 +178,9 @@ async def _evil(page: Page, home: str, number: int = 5) -> str:
 
 @pytest.mark.parametrize("dark", COLOURS)
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("which", ["", "nobody", "endpoint"])
+@pytest.mark.parametrize("which", ["", "?find=nobody", "?group=host", "?kind=domain&sort=-name", "?state=x", "endpoint"])
 async def test_axe_core_finds_nothing(page: Page, home: str, which: str, width: int, *, dark: bool) -> None:
-    url = {"": home, "nobody": f"{home}?find=nobody"}.get(which) or await _evil(page, home)
-    await page.open(url, width, dark=dark)
+    await page.open(f"{home}{which}" if which != "endpoint" else await _evil(page, home), width, dark=dark)
     await page.ask("document.querySelectorAll('details').forEach(each => each.open = true)")
     assert await _complaints_of_axe(page) == []
 
@@ -223,6 +223,13 @@ async def test_with_the_keyboard_everything_is_reached_in_order_and_seen(page: P
     assert reached == expected
 
 
+async def test_an_unknown_filter_leads_on(page: Page, home: str) -> None:
+    await page.open(f"{home}?state=broken")
+    assert "no such state" in await page.ask("document.querySelector('main').textContent")
+    await page.follow("document.querySelector('main a[href]').click()")
+    assert await page.ask("document.querySelectorAll('.endpoints').length") == 1
+
+
 # --- the script -----------------------------------------------------------------------------------------------
 
 
@@ -237,6 +244,30 @@ async def test_a_refresh_shows_what_is_new_and_keeps_what_is_open(page: Page, ho
     await page.ask("refresh()")
     assert await page.ask("document.querySelector('details.group').open") is False
     assert page.complaints == []
+
+
+TYPE = """new Promise(done => {
+  new MutationObserver(() => done(0)).observe(document.querySelector("main"), {childList: true});
+  const find = document.querySelector("[name=find]");
+  find.focus();
+  find.value = "mx0001";
+  find.dispatchEvent(new Event("input", {bubbles: true}));
+})"""
+
+
+async def test_it_searches_while_one_types(page: Page, home: str) -> None:
+    await page.open(home)
+    await page.ask(TYPE)
+    assert await page.ask("document.querySelectorAll('.endpoints tbody tr').length") == 1
+    assert await page.ask("location.search + document.activeElement.name") == "?find=mx0001find"
+    assert page.complaints == []
+
+
+async def test_a_search_that_is_refused_changes_nothing(page: Page, home: str) -> None:
+    await page.open(home)
+    await page.ask("document.querySelector('[name=reason]').value = 'nonsense', search()")
+    assert await page.ask("location.search") == ""
+    assert "no such reason" in await page.ask("document.querySelector('#refresh').textContent")
 
 
 async def test_a_paused_page_stays_as_it_is(page: Page, home: str, board: Board) -> None:
@@ -259,6 +290,6 @@ async def test_it_works_without_a_script(page: Page, home: str) -> None:
     await page.send("Emulation.setScriptExecutionDisabled", value=True)
     await page.open(home)
     document = await page.send("DOM.getDocument", depth=-1)
-    rows = "section[aria-labelledby=all] tbody tr"
+    rows = "table.endpoints tbody tr"
     found = await page.send("DOM.querySelectorAll", nodeId=document["root"]["nodeId"], selector=rows)
-    assert len(found["nodeIds"]) == 100
+    assert len(found["nodeIds"]) == ROWS
