@@ -62,7 +62,8 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters |= {"visible": escape, "coded": coded, "instant": instant, "span": span, "place": place_of}
     made.globals |= {"version": __version__, "states": STATES, "help_for": help_for, "alert_of": alert_of, "dane": dane,
-                     "timed": TIMED, "history_of": History, "open": OPEN, "most": MOST, "no_mx": NO_MX, "nouns": NOUNS}  # fmt: skip
+                     "timed": TIMED, "history_of": History, "open": OPEN, "most": MOST, "no_mx": NO_MX,
+                     "nouns": NOUNS}  # fmt: skip
     return made
 
 

@@ -10,11 +10,12 @@ from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from exporter.board import Board
-from exporter.filters import text_of_hosts, word_of_hosts, word_of_records
+from exporter.filters import text_of_hosts
 from exporter.lending import Lendable
 from exporter.model import Domain, Endpoint, Exchanges, Policies
 from exporter.page.text import place_of
 from exporter.state import DomainState, State
+from exporter.verdicts import word_of_hosts, word_of_records
 
 COUNTED = 500
 """Entries looked at before others may run."""

@@ -213,8 +213,8 @@ KINDS = (
         "endpoint",
         "endpoints",
         (
-            Column("State", "state"), Column("Endpoint", "name"), Column("What is wrong", "reason"),
-            Column("Certificate", "certificate"), Column("Last probe", "probe"),
+            Column("State", "state"), Column("Endpoint", "name"), Column("History"),
+            Column("What is wrong", "reason"), Column("Certificate", "certificate"), Column("Last probe", "probe"),
         ),
         scan_endpoints,
         lambda entry, state: Row(entry.key, entry.state, state),
@@ -225,7 +225,10 @@ KINDS = (
         "domain",
         "mail domain",
         "mail domains",
-        (Column("State", "state"), Column("Domain", "name"), Column("What is wrong", "reason"), Column("Records")),
+        (
+            Column("State", "state"), Column("Domain", "name"), Column("History"), Column("What is wrong", "reason"),
+            Column("Records"),
+        ),
         scan_domains,
         DomainRow.of,
         Groups.add_domain,
