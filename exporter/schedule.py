@@ -214,7 +214,9 @@ class Schedule:
         self._start_ready()
 
     def finished(self, turn: Turn, *, refused: bool = False, within: float = inf, confirm: float = inf) -> float:
-        """Say that a run is over. Returns the wait in force until the next, in seconds from start to start.
+        """Say that a run is over. Returns the wait in force until the next, in seconds.
+
+        It counts from start to start, but from the end of a run that is to be confirmed.
 
         Args:
             turn: whose.
@@ -238,9 +240,10 @@ class Schedule:
         self._start_ready()
         if refused or confirm >= turn.interval or self._gone(turn) or not self.room.spare(turn):
             return turn.wait
-        turn.again = max(now, min(now + confirm, turn.began + turn.interval))  # after a long run no later than else
+        left = max(0.0, turn.began + turn.interval - now)  # after a long run no later than else
+        turn.again = now + min(confirm, left)
         self._push(turn, turn.again)
-        return confirm
+        return min(confirm, left) or confirm  # 0 would say that there is no wait
 
     def _set_wait(self, turn: Turn) -> None:
         """The interval, longer after a refusal or where the address has more to do than fits."""

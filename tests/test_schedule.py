@@ -426,6 +426,22 @@ def test_the_wait_in_force_is_that_until_the_next_run() -> None:
     assert (first, bench.in_force["failing"]) == (15.0, 60.0)
 
 
+@pytest.mark.parametrize(
+    ("took", "wait"),
+    [
+        pytest.param(30.0, 15.0, id="from the end of a slow run"),
+        pytest.param(50.0, 10.0, id="no later than without"),
+        pytest.param(60.0, 15.0, id="a run as long as the interval"),
+    ],
+)
+def test_the_wait_before_a_confirmation_counts_from_the_end_of_the_run(took: float, wait: float) -> None:
+    bench = Bench(took=took)
+    bench.confirm["failing"] = 15.0
+    bench.add("failing", after=0.0)
+    bench.loop.run(took + 1.0)
+    assert bench.in_force["failing"] == pytest.approx(wait)
+
+
 def test_a_refusal_is_not_confirmed() -> None:
     bench = Bench()
     bench.refused.add("refused")
