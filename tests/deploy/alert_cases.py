@@ -275,6 +275,13 @@ DOWN = (
                severity="critical"), spares=PORT_DOWN),
     Case("a problem holds, and is not critical", probed(port()) | problem(R.TOO_MANY_ADDRESSES, port(), primary=False),
          spares=PORT_DOWN),
+    Case("its target has labels of its own, whatever their names",
+         fails(R.CONNECTION_REFUSED, port(failure="none", kind="mail", way="out")),
+         down(host(25, failure="none", kind="mail", way="out"), "mx:25 (target t): connection_refused at 192.0.2.1.",
+              R.CONNECTION_REFUSED)),
+    Case("a port has a second incident within the hour: the host's other ports have a minute again",
+         probed(port(), WORKS * 2 + FAILS * 5 + WORKS * 20 + FAILS, R.CONNECTION_REFUSED)
+         | probed(port(465), WORKS * 29 + FAILS, R.CONNECTION_REFUSED), spares=PORT_DOWN, at="29m"),
     Case("no port of a host answers, the last one for a minute",
          fails(R.CONNECTION_REFUSED, port(25)) | probed(port(465), WORKS + FAILS, R.CONNECTION_TIMEOUT)
          | probed(port(587), WORKS * 3 + FAILS, R.CONNECTION_REFUSED),

@@ -18,6 +18,7 @@ from tests.deploy.slo_cases import SLO_CASES, SLOW_CASES
 from tests.deploy.vantage_cases import VANTAGE_CASES
 from tools.alerts import AGENT as AGENT_LABELS
 from tools.alerts import CRITICAL_DAYS, FOLDER, INHIBITIONS, JOB, OPTIONAL, RULES, STAGES, WARNING_DAYS, files
+from tools.alerts.certificates import CERTIFICATES, LATE
 from tools.alerts.thresholds import ALERTS_BY_FAILURE, CAN_WARN, FAILURES_BY_STAGE, NO_TICKET, STS
 from tools.annotations import DOCS, GRAFANA, PAGE
 from tools.prometheus import Alert, Record
@@ -329,5 +330,5 @@ def test_every_runbook_belongs_to_an_alert() -> None:
 
 
 def test_days_left_are_those_of_the_table() -> None:
-    days = {row.severity: re.findall(r"< (\d+) \* 86400", row.expr) for row in ALERTS if "86400" in row.expr}
-    assert days == {"warning": [f"{WARNING_DAYS:g}"], "critical": [f"{CRITICAL_DAYS:g}"]}
+    (late,) = (row for row in CERTIFICATES if row.name == LATE)
+    assert {*re.findall(r"(\d+) \* 86400", late.expr)} == {f"{WARNING_DAYS:g}", f"{CRITICAL_DAYS:g}"}

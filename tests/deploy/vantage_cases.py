@@ -257,6 +257,13 @@ def no_mail_from_fra(name: str) -> Fired:
 
 
 ITS_MX = of("smtp_domain_mx_info", 1, MAIL | agent("fra") | {"host": "mx", "preference": "10"})
+
+
+def known_until(minute: int, series: Series) -> Series:
+    """The same values, and none after a minute."""
+    return dict.fromkeys(series, f"1x{minute} stale")
+
+
 ALL_FIVE = "d0.test, d1.test, d2.test, d3.test, d4.test"
 DOMAINS = (
     Case("two of three see that a domain gets no mail: one page", domain("d.test", "xx."), (no_mail("d.test", "sin"),)),
@@ -266,6 +273,11 @@ DOMAINS = (
     Case("two of two see the only MX host of a domain fail: one page, for the domain",
          domain("example.test", "xx") | seen(25, DOWN, DOWN) | ITS_MX | in_nyc(ITS_MX),
          (no_mail("example.test", "none"),), spares=VANTAGE_PORT_DOWN),
+    Case("then their agents die, and others of the cluster live: the domain still explains its host, for each target",
+         domain("example.test", "xx") | seen(25, DEAD, DEAD)
+         | seen(25, DEAD, DEAD, target="hosts") | known_until(14, ITS_MX | in_nyc(ITS_MX))
+         | of("up", 1, {"job": "node", "instance": "fra:9100"}),
+         (no_mail("example.test", "none"), gone("fra"), gone("nyc")), spares=VANTAGE_PORT_DOWN, at="40m"),
     Case("two of three see five domains get no mail: one page with their number", five("xx."),
          (Fired(VANTAGE_MANY_DOMAINS_BROKEN, {}, "One cause is behind them, or a list has many dead domains: "
                 f"{ALL_FIVE}.", value="5"),), spares=VANTAGE_DOMAIN_BROKEN),

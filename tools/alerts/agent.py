@@ -1,7 +1,7 @@
 """The agent itself: while one of these holds, silence of the other rules may mean nothing."""
 
 from exporter.reasons import Reason, Untestable
-from tools.alerts.states import AGENT, OVERWRITTEN, STALE, TESTED
+from tools.alerts.states import AGENT, OVERWRITTEN, STALE
 from tools.alerts.thresholds import (
     ABSENT,
     AGENT_KEPT,
@@ -80,7 +80,7 @@ AGENT_STATES = (
            """),
     Record(UNTESTABLE_PORTS, "Ports that cannot be tested at any address, but those behind a blocked port.", f"""
            max without (address) (smtp_probe_untestable{{reason!="{Untestable.EGRESS_BLOCKED}"}})
-           unless ignoring (reason) {TESTED}
+           unless ignoring (reason, address) smtp_probe_success
            unless ignoring (reason)
              max without (address, reason) (smtp_probe_untestable{{reason="{Untestable.EGRESS_BLOCKED}"}})
            """),

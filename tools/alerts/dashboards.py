@@ -4,15 +4,17 @@ They count ports, not addresses and not agents: a host with ten addresses counts
 from three places. Labels of the target and of the scrape (team, cluster) survive.
 """
 
-from tools.alerts import certificates
 from tools.prometheus import Group, Record, RuleFile
 
 PORT = "without (address, instance, vantage)"
 """Makes one series a port of the series of its addresses, whoever probes it."""
-TO_BE_OPEN = """
-    smtp_port_open and smtp_probe_success
-    unless (smtp_port_open == 0 and smtp_probe_success == 1)
-    unless ignoring (stage, reason, severity, primary) smtp_probe_problem{reason="port_open"}
+TO_BE_OPEN = f"""
+    max {PORT} (
+      smtp_port_open
+      unless ignoring (reason) smtp_probe_untestable
+      unless (smtp_port_open == 0 unless smtp_probe_success == 0)
+      unless ignoring (stage, reason, severity, primary) smtp_probe_problem{{reason="port_open"}}
+    )
 """
 """Whether TCP connected, where it was tested and should: success without a connection is `port: closed`."""
 
@@ -31,16 +33,13 @@ def lifetime(selector: str = "") -> str:
     return f"({NOT_AFTER}{selector} - {NOT_BEFORE}{selector})"
 
 
-EXPIRY, LIFETIME = "port:smtp_certificate_not_after_timestamp_seconds:min", "port:smtp_certificate_lifetime_seconds:min"
-
-
-SLOWEST = "port:smtp_probe_stage_duration_seconds:max"
+SLOWEST = "max without (address) (smtp_probe_stage_duration_seconds)"
 
 
 def _duration_quantile(percent: int) -> Record:
     return Record(
         f"instance:smtp_probe_stage_duration_seconds:p{percent}",
-        f"How long each stage takes at most at {percent} % of the ports.",
+        f"How long each stage takes at most at {percent} % of the ports, at the slowest address of each.",
         f"quantile without (target, host) ({percent / 100:g}, {SLOWEST})",
     )
 
@@ -49,18 +48,13 @@ DASHBOARDS = RuleFile(
     "What the dashboards draw over time. They count ports, not addresses and not agents.",
     (
         Group("", "60s", (
-            Record("port:smtp_probe_success:min",
-                   "1 for each port that is as it should be on every address that could be tested, else 0.",
-                   f"min {PORT} (smtp_probe_success)"),
-            Record("target:smtp_probe_success:ratio", "Share of a target's ports that are as they should be.",
-                   "avg without (host, port) (port:smtp_probe_success:min)"),
-            Record("port:smtp_port_open:max",
-                   "Whether any address of a port accepts connections, where it was tested and should accept them.",
-                   f"max {PORT} ({TO_BE_OPEN})"),
+            Record("target:smtp_probe_success:ratio",
+                   "Share of a target's ports that are as they should be on every address that could be tested.",
+                   f"avg without (host, port) (min {PORT} (smtp_probe_success))"),
             Record("target:smtp_port_open:sum", "How many ports of a target accept connections.",
-                   "sum without (host) (port:smtp_port_open:max)"),
+                   f"sum without (host) ({TO_BE_OPEN})"),
             Record("target:smtp_port_open:count", "How many ports of a target should accept connections.",
-                   "count without (host) (port:smtp_port_open:max)"),
+                   f"count without (host) ({TO_BE_OPEN})"),
             Record("target:smtp_probe_problem:count", "How many ports of a target have each problem.",
                    "count without (host) (max without (address, instance, vantage, primary) (smtp_probe_problem))"),
             Record("instance:smtp_probes:rate5m", "Probes that ended per second, in five minutes.",
@@ -71,12 +65,6 @@ DASHBOARDS = RuleFile(
                    "count without (domain) (max without (instance, vantage) (smtp_domain_problem))"),
         )),
         Group("2m", "2m", (
-            Record(EXPIRY, "When the certificate of a port expires, or one on its path where that is valid, on the "
-                   "address where that is first.", f"min without (address) ({certificates.EXPIRY})"),
-            Record(LIFETIME, "How long the certificate of a port lasts as a whole, in seconds.",
-                   f"min without (address) ({certificates.LIFETIME})"),
-            Record(SLOWEST, "How long each stage takes at the slowest address of a port.",
-                   "max without (address) (smtp_probe_stage_duration_seconds)"),
             *map(_duration_quantile, (50, 90, 99)),
         )),
     ),

@@ -19,10 +19,10 @@ from tools.alerts.states import (
     PORT_FAILING,
     PORT_FAILURES,
     PORT_INCIDENT,
+    SELDOM,
 )
 from tools.alerts.thresholds import (
     KEPT,
-    LONG_INTERVAL,
     LONG_KEPT,
     MANY_DOMAINS,
     MANY_HOSTS,
@@ -52,6 +52,7 @@ class View:
         blind: the record of those who see nothing: that is told instead.
         defers_to: the kind of the records of those who decide in their place.
         port_page: what the record of the ports that are a page is called.
+        up: whether their agents can be scraped.
     """
 
     who: str
@@ -64,6 +65,7 @@ class View:
     blind: str = ""
     defers_to: str = ""
     port_page: str = "page"
+    up: str = "up"
 
     def __getitem__(self, name: str) -> str:
         """The name of a record: `self["port:page"]`."""
@@ -119,10 +121,8 @@ VANTAGES = View("cluster", "cluster", "smtp_vantage", DECIDED_DOWN, {
             last_over_time({DECIDED_DOWN["port"]}%s[@{KEPT}])
             or
               last_over_time({DECIDED_DOWN["port"]}[@{LONG_KEPT}])
-              and max without (address, job, instance, vantage) (
-                max_over_time(smtp_probe_interval_seconds[@{LONG_KEPT}])
-              ) > @@{LONG_INTERVAL}""",
-})  # fmt: skip
+              and max without (job, instance, vantage) (last_over_time({SELDOM}[@{LONG_KEPT}]))""",
+}, up='agent:up:max{vantage!=""}')  # fmt: skip
 EXPLAINED = AGENTS["port:explained_by_domain"]
 
 
@@ -139,7 +139,7 @@ def incidents(view: View) -> tuple[Record, ...]:
                  )
                )
                or last_over_time({explained}[@5m]) and on ({view.labels}, host, port) {view.failing["port"]}
-                  unless on ({view.labels}) up == 1
+                  unless on ({view.labels}) {view.up} == 1
                """),
         *(Record(view[f"{level}:open"], f"Failures of a {level} that are not over for {KEPT}.", view.open(level))
           for level in LEVELS),
@@ -157,7 +157,12 @@ def incidents(view: View) -> tuple[Record, ...]:
                count without (host) (max without (target) ({candidates})) >= {MANY_HOSTS}
                """),
         Record(view.many_domains, f"How many domains get no mail, from {MANY_DOMAINS} on.", f"""
-               count without (domain) (max without (target) ({domain} {view.trusts})) >= {MANY_DOMAINS}
+               count without (domain) (
+                 max without (target) (
+                   {domain}
+                   {view.trusts}
+                 )
+               ) >= {MANY_DOMAINS}
                """),
         Record(pages["host"], "Hosts that are a page of their own; once they are, they stay it.", f"""
                {host} and {candidates}
@@ -167,7 +172,7 @@ def incidents(view: View) -> tuple[Record, ...]:
         Record(pages["port"],
                "Ports that are a page of their own; once they are, they stay it. Their host's other ports have a "
                "minute to be probed.", f"""
-               {port} and last_over_time({port}[@1h] offset @30s)
+               {port} and {port} offset @30s
                unless on ({view.labels}, target, host) {MX}
                unless on ({view.labels}, host, port) last_over_time({explained}[@{KEPT}])
                unless ignoring (port) last_over_time({view.failing["host"]}[@{SETTLED}])
@@ -186,16 +191,16 @@ def incidents(view: View) -> tuple[Record, ...]:
 TOLD, WAY, PAGE = AGENTS["port:to_tell"], AGENTS["port:way"], AGENTS["port:page"]
 WAYS = (
     Record(WAY, f"Those that failed in one way only in the last {KEPT}, and the way.", f"""
-           last_over_time({PORT_FAILURES}[@{KEPT}]) and ignoring (failure) {TOLD}
-           unless ignoring (failure) (count without (failure) (last_over_time({PORT_FAILURES}[@{KEPT}])) > 1)
+           last_over_time({PORT_FAILURES}[@{KEPT}]) and ignoring (mode) {TOLD}
+           unless ignoring (mode) (count without (mode) (last_over_time({PORT_FAILURES}[@{KEPT}])) > 1)
            """),
     Record(PAGE,
            f"The same with the way in which they fail. It stays that of the beginning, so that one incident is one "
            f"alert, unless the port cannot be reached at all for {KEPT}; {MIXED} where there were several.", f"""
-           {WAY}{{failure="{UNREACHABLE}"}}
-           or ignoring (failure)
-             last_over_time({PAGE}[@5m]) and ignoring (failure) {TOLD}
-           or ignoring (failure) {WAY}
-           or ignoring (failure) label_replace({TOLD}, "failure", "{MIXED}", "", "")
+           {WAY}{{mode="{UNREACHABLE}"}}
+           or ignoring (mode)
+             last_over_time({PAGE}[@5m]) and ignoring (mode) {TOLD}
+           or ignoring (mode) {WAY}
+           or ignoring (mode) label_replace({TOLD}, "mode", "{MIXED}", "", "")
            """),
 )  # fmt: skip

@@ -18,7 +18,7 @@ from tools.alerts.thresholds import (
 from tools.annotations import OF_AGENT
 from tools.prometheus import Inhibition
 
-ABOUT_AGENTS = "|".join((ABSENT, BLIND, "SmtpExporter.*"))
+ABOUT_AGENTS = f"{BLIND}|SmtpExporter.*"
 OF_HOST = (*OF_AGENT, "host")
 """Without the target: two targets may watch the same host."""
 PORT_ALERTS = "|".join((*ALERTS_BY_FAILURE.values(), PORT_FAILING))

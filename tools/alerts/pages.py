@@ -9,7 +9,9 @@ from exporter.reasons import Reason
 from tools.alerts.incidents import AGENTS, EXPLAINED
 from tools.alerts.states import (
     AGENT,
+    INFO,
     MX,
+    OFFERED,
     OVERWRITTEN,
     PORT_FAILING,
 )
@@ -69,20 +71,18 @@ SUMMARIES = {
 }
 
 
-def _of_port(name: str, failure: str, summary: str) -> Alert:
+def _of_port(name: str, mode: str, summary: str) -> Alert:
     text = f"{PORT}: {ON_PORT.each(REASON + AT)}{ON_PORT.otherwise(NO_RESULT)}."
-    lost = f" unless {LOST}" if failure == "tls" else ""
-    expr = f'max without (failure) ({AGENTS["port:page"]}{{failure="{failure}"}}){lost}'
+    lost = f" unless {LOST}" if mode == "tls" else ""
+    expr = f'max without (mode) ({AGENTS["port:page"]}{{mode="{mode}"}}){lost}'
     return Alert(name, "critical", expr, "", f"{AT_PORT} {summary}.", text, ON_PORT.links(), OF_PORT_LINKS)
 
 
 STARTTLS = (
-    Record(LOST, "0 for each port that offers STARTTLS at no address, and did within 7 days.", """
-           max without (address) (
-             smtp_starttls_advertised
-             and ignoring (module, security, family, certificate) smtp_endpoint_info{security="starttls"}
-           ) == 0
-           and last_over_time(port:smtp_starttls_advertised:max_7d[@15m]) == 1
+    Record(LOST, "0 for each port that offers STARTTLS at no address, and did within 7 days.", f"""
+           max without (address) (smtp_starttls_advertised) == 0
+           and ignoring (address, {INFO}) smtp_endpoint_info{{security="starttls"}}
+           and last_over_time({OFFERED}[@15m]) > time() - @@7d
            """),
     Alert("SmtpStarttlsLost", "critical", f"""
           {LOST}
@@ -97,7 +97,7 @@ PORTS_AND_HOSTS = (
     Alert(HOST_DOWN, "critical", AGENTS["host:page"], "", "{{ $labels.host }} is down: no port of it answers.",
           f"{HOST}: {ON_HOST.each(f'{{{{ .Labels.port }}}} {REASON}{AT}', 'port')}{ON_HOST.otherwise(NO_RESULT)}.",
           ON_HOST.links(), OF_HOST_LINKS),
-    *(_of_port(ALERTS_BY_FAILURE[failure], failure, summary) for failure, summary in SUMMARIES.items()),
+    *(_of_port(ALERTS_BY_FAILURE[mode], mode, summary) for mode, summary in SUMMARIES.items()),
     _of_port(PORT_FAILING_ALERT, MIXED, "fails, and not always in the same way"),
     Alert(MANY_HOSTS_DOWN, "critical", AGENTS.many_hosts, "",
           "{{ $value }} mail servers fail at the same time.",

@@ -24,6 +24,8 @@ from tools.alerts.thresholds import (
 from tools.prometheus import Record
 
 PROBLEM = "stage, reason, severity, primary"
+INFO = "module, security, family, certificate"
+"""The labels of `smtp_endpoint_info`."""
 AGENT = "cluster, vantage, job, instance"
 """The labels of one agent; where a scrape configuration sets no cluster and no vantage these are empty."""
 BLIND = "agent:smtp_endpoints:blind"
@@ -40,14 +42,17 @@ PORT_INCIDENT, MX = "port:smtp_incident:candidates", "host:smtp_domain_mx_info:m
 TESTED, GOOD, DOWN = (f"port:smtp_probe_success:{what}" for what in ("tested", "max", "down"))
 IN_A_ROW, STALE = "endpoint:smtp_probe_consecutive_failures:failing", "endpoint:smtp_probe_success:stale"
 PRIMARY = "endpoint:smtp_probe_problem:primary"
+FAILED, RESULTS = "endpoint:smtp_probe_success:failed", "endpoint:smtp_probe_success:results"
+FAILED_HOSTS, SELDOM = "host:smtp_probe_success:failed", "port:smtp_probe_interval_seconds:long"
+OFFERED = "port:smtp_starttls_advertised:last_timestamp_seconds"
 
 
-def _with_failure() -> str:
-    """The primary problem of each endpoint, with the kind of its stage as the label `failure`."""
-    labelled = 'smtp_probe_problem{primary="true",stage!="internal"}'
-    for failure in dict.fromkeys(FAILURES_BY_STAGE.values()):
-        labelled = f'label_replace({labelled}, "failure", "{failure}", "stage", "{stages(failure)}")'
-    return labelled
+def _with_mode() -> str:
+    """The primary problem of each endpoint, with the kind of its stage as the label `mode`."""
+    return "\n               or ".join(
+        f'label_replace(smtp_probe_problem{{primary="true",stage=~"{stages(mode)}"}}, "mode", "{mode}", "", "")'
+        for mode in dict.fromkeys(FAILURES_BY_STAGE.values())
+    )
 
 
 def lasts(name: str, exists: str, ends: str) -> str:
@@ -70,6 +75,14 @@ STATES = (
            " or ".join(f'count by ({AGENT}) ({{__name__=~"smtp_probes_total|smtp_domain_success",{label}!=""}})'
                        for label in ("exported_host", "exported_target", "exported_port", "exported_address",
                                      "exported_domain"))),
+    Record(FAILED, "Endpoints whose last probe failed.", "smtp_probe_success == 0"),
+    Record(FAILED_HOSTS, "Hosts with such an endpoint in 6 minutes, or an incident: only these are judged.", f"""
+           max without (address, port) (last_over_time({FAILED}[@6m]))
+           or max without (port) (last_over_time({PORT_FAILING}[@5m]))
+           or last_over_time({HOST_DOWN}[@5m])
+           """),
+    Record(RESULTS, "Results of all their endpoints.",
+           f"smtp_probe_success and ignoring (address, port) {FAILED_HOSTS}"),
     Record(PRIMARY,
            "The primary problem of each endpoint whose last probe failed, with the kind of failure. A connection that "
            "ends in TLS before any greeting is a server that cannot be reached: a load balancer without backends.", f"""
@@ -77,34 +90,34 @@ STATES = (
                label_replace(
                  smtp_probe_problem{{primary="true",reason="tls_closed"}}
                  unless ignoring ({PROBLEM}) smtp_greeting_code,
-                 "failure", "{UNREACHABLE}", "", ""
+                 "mode", "{UNREACHABLE}", "", ""
                )
-             or ignoring (failure)
-               {_with_failure()}
+             or ignoring (mode) (
+                 {_with_mode()}
+             )
            )
-           and ignoring ({PROBLEM}, failure) smtp_probe_success == 0
+           and ignoring ({PROBLEM}, mode) {FAILED}
            """),
     Record(IN_A_ROW, "Failed probes in a row, of endpoints that fail.", "smtp_probe_consecutive_failures > 0"),
     Record(ENDPOINT_FAILING, f"Primary problems where {FAILURES} probes in a row failed.", f"""
-           {PRIMARY} and ignoring ({PROBLEM}, failure) {IN_A_ROW} >= {FAILURES}
+           {PRIMARY} and ignoring ({PROBLEM}, mode) {IN_A_ROW} >= {FAILURES}
            """),
-    Record(TESTED, "Addresses of a port that could be tested, without those that are, as they should be, closed.", """
-           count without (address) (smtp_probe_success unless (smtp_port_open == 0 unless smtp_probe_success == 0))
-           """),
+    Record(TESTED, "Addresses of a port that could be tested, without those that are, as they should be, closed.",
+           f"count without (address) ({RESULTS} unless (smtp_port_open == 0 unless {FAILED}))"),
     Record(STALE, "1 for each endpoint whose results were withdrawn, because it is no longer probed.",
            "(smtp_probe_last_timestamp_seconds unless smtp_probe_duration_seconds) * 0 + 1"),
     Record(GOOD, "1 where the last probe of some address of a port succeeded, 0 where none did.",
-           "max without (address) (smtp_probe_success)"),
+           f"max without (address) ({RESULTS})"),
     Record(DOWN,
            f"Ports of which no address was good in {FAILURES} probes, however they failed: each address failed so "
            "often, or, where DNS returns another one each time, all of them together.", f"""
            (
-               count without (address, {PROBLEM}, failure) ({ENDPOINT_FAILING}) == {TESTED}
+               count without (address, {PROBLEM}, mode) ({ENDPOINT_FAILING}) == {TESTED}
              or
                sum without (address) (clamp_max(max_over_time({IN_A_ROW}[@5m]), {FAILURES})) >= {FAILURES} * {TESTED}
                and {GOOD} == 0 and last_over_time({GOOD}[@5m] offset @1m) == 0
            )
-           and max without (address, {PROBLEM}, failure) ({PRIMARY})
+           and max without (address, {PROBLEM}, mode) ({PRIMARY})
            """),
     Record(MX, "The MX hosts of the domains that are targets, by target: they fail as parts of their domains.", f"""
            max by ({AGENT}, target, host) (smtp_domain_mx_info)
@@ -114,9 +127,9 @@ STATES = (
     Record(PORT_FAILING, "Ports that fail: no address is good, or one of them, which can be reached, is not.", f"""
            (
                {DOWN}
-             or max without (address, {PROBLEM}, failure) (
-               last_over_time({ENDPOINT_FAILING}{{failure!="{UNREACHABLE}"}}[@5m])
-               and ignoring ({PROBLEM}, failure) {ENDPOINT_FAILING}
+             or max without (address, {PROBLEM}, mode) (
+               last_over_time({ENDPOINT_FAILING}{{mode!="{UNREACHABLE}"}}[@5m])
+               and ignoring ({PROBLEM}, mode) {ENDPOINT_FAILING}
              )
            ) > bool 0
            or {lasts(PORT_FAILING, f"({GOOD} == 0 or max without (address) ({STALE}) unless {GOOD})", f'''
@@ -124,16 +137,16 @@ STATES = (
         unless (max without (address, reason) (smtp_probe_untestable) unless {GOOD})''')}
            """),
     Record(PORT_FAILURES, "In which ways they fail.", f"""
-           max without (address, {PROBLEM}) (last_over_time({PRIMARY}[@5m])) and ignoring (failure) {DOWN}
-           or max without (address, {PROBLEM}) ({ENDPOINT_FAILING}{{failure!="{UNREACHABLE}"}})
+           max without (address, {PROBLEM}) (last_over_time({PRIMARY}[@5m])) and ignoring (mode) {DOWN}
+           or max without (address, {PROBLEM}) ({ENDPOINT_FAILING}{{mode!="{UNREACHABLE}"}})
            or
-             last_over_time({PORT_FAILURES}[@5m]) and ignoring (failure) {PORT_FAILING}
-             unless ignoring (failure) {GOOD}
+             last_over_time({PORT_FAILURES}[@5m]) and ignoring (mode) {PORT_FAILING}
+             unless ignoring (mode) {GOOD}
            """),
     Record(UNREACHABLE_HOSTS,
            "Of hosts with several ports, one of which is down: 1 where the last probes reached none, else 0. One "
            "failure of the others is enough: none of them is to be reported first and alone.", f"""
-           count without (address, port, {PROBLEM}, failure) ({PRIMARY}{{failure="{UNREACHABLE}"}})
+           count without (address, port, {PROBLEM}, mode) ({PRIMARY}{{mode="{UNREACHABLE}"}})
                == bool sum without (port) ({TESTED})
            and count without (port) ({DOWN})
            and count without (port) ({TESTED}) > 1
@@ -145,7 +158,7 @@ STATES = (
            """),
     Record(PARTLY_DOWN, "Addresses that cannot be reached of hosts that others of their addresses serve.", f"""
            sum without (port) (
-             count without (address, {PROBLEM}, failure) ({ENDPOINT_FAILING}{{failure="{UNREACHABLE}"}}) < {TESTED}
+             count without (address, {PROBLEM}, mode) ({ENDPOINT_FAILING}{{mode="{UNREACHABLE}"}}) < {TESTED}
            )
            """),
     Record(DOMAIN_DOWN, "Domains that get no mail: a record stops it, or none of their MX hosts works.", f"""
@@ -160,23 +173,28 @@ STATES = (
            ) >= bool 0
            or {lasts(DOMAIN_DOWN, "smtp_domain_mx_records", "unless smtp_domain_success == 1")}
            """),
+    Record(SELDOM, "Ports with an incident that are probed seldom.", f"""
+           max without (address) (
+             smtp_probe_interval_seconds > @@{LONG_INTERVAL}
+             and ignoring (address) last_over_time({PORT_FAILING}[@{LONG_KEPT}])
+           )
+           """),
     Record(PORT_INCIDENT, f"Ports that fail, and for {KEPT} after; where probes are seldom, {LONG_KEPT}.", f"""
            last_over_time({PORT_FAILING}[@{KEPT}])
            or
              last_over_time({PORT_FAILING}[@{LONG_KEPT}])
-             and max without (address) (max_over_time(smtp_probe_interval_seconds[@{LONG_KEPT}])) > @@{LONG_INTERVAL}
+             and last_over_time({SELDOM}[@{LONG_KEPT}])
            """),
 )  # fmt: skip
 
 OFFERS = (
-    Record("port:smtp_starttls_advertised:max_5m",
-           "Whether any address of a port offered STARTTLS in 5 minutes, and was not forbidden to.", f"""
+    Record(OFFERED,
+           "When an address of a port last offered STARTTLS and was not forbidden to, Unix time. The rule remembers it "
+           "while the agent is away, and for a day without Prometheus.", f"""
            max without (address) (
-             max_over_time(smtp_starttls_advertised[@5m])
-             unless ignoring ({PROBLEM})
-               max_over_time(smtp_probe_problem{{reason="{Reason.STARTTLS_FORBIDDEN}"}}[@5m])
-           )
+             smtp_starttls_advertised == 1
+             unless ignoring ({PROBLEM}) smtp_probe_problem{{reason="{Reason.STARTTLS_FORBIDDEN}"}}
+           ) * 0 + time()
+           or last_over_time({OFFERED}[@1d]) > time() - @@7d
            """),
-    Record("port:smtp_starttls_advertised:max_7d", "And in 7 days, whenever the agent was restarted.",
-           "max_over_time(port:smtp_starttls_advertised:max_5m[7d])"),
 )  # fmt: skip

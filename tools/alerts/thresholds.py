@@ -70,7 +70,7 @@ FAILURES_BY_STAGE: dict[Stage, str] = {
     Stage.POLICY: "policy",
     Stage.EXPECTATION: "expectation",
 }
-"""What a primary problem of each stage means for a port: the label `failure`. Nothing from QUIT on is a problem, and a
+"""What a primary problem of each stage means for a port: the label `mode`. Nothing from QUIT on is a problem, and a
 mistake of the exporter says nothing about a server."""
 
 ALERTS_BY_FAILURE: dict[str, str] = {

@@ -7,9 +7,7 @@ from tools.alerts.states import (
     AGENT,
     BLIND,
     ENDPOINT_FAILING,
-    GOOD,
     HOST_DOWN,
-    IN_A_ROW,
     MX,
     OVERWRITTEN,
     PARTLY_DOWN,
@@ -111,20 +109,21 @@ TICKET_ALERTS = (
 )  # fmt: skip
 
 FAILURE_RATES = (
-    Record(FAILED, "Failed probes of a port in 30 minutes.", _increase("smtp_probe_failures_total")),
-    Record(PROBED, "Probes of a port in 30 minutes that could be tested.", f"""
+    Record(FAILED, "Failed probes of a port in 30 minutes, where there are any.",
+           _increase("smtp_probe_failures_total") + " > 0"),
+    Record(PROBED, "Probes of these ports in 30 minutes that could be tested.", f"""
            {_increase("smtp_probes_total")}
            - (
              {_increase("smtp_probes_untestable_total")} > 0
-             or 0 * {GOOD}
+             or 0 * ({FAILED} and ignoring (address) smtp_probe_success)
            )
            """),
     Alert("SmtpProbesFailing", "warning", f"""
           {FAILED} / {PROBED} > {FAILURE_RATE} and {FAILED} > 1.5
-          and {GOOD} offset @15m
-          unless count without (address) ({IN_A_ROW} >= {FAILURES - 1}) == {TESTED}
+          and ignoring (address) smtp_probe_success offset @15m
+          unless count without (address) (smtp_probe_consecutive_failures >= {FAILURES - 1}) == {TESTED}
           unless max without (address, {PROBLEM}) (last_over_time(smtp_probe_problem{{stage="{Stage.INTERNAL}"}}[@30m]))
-          unless max without (address, {PROBLEM}, failure) (last_over_time({ENDPOINT_FAILING}[@30m]))
+          unless max without (address, {PROBLEM}, mode) (last_over_time({ENDPOINT_FAILING}[@30m]))
           unless last_over_time({PORT_FAILING}[@30m])
           unless on ({AGENT}) last_over_time({BLIND}[@30m])
           {OVERWRITTEN}
@@ -133,9 +132,9 @@ FAILURE_RATES = (
           "Its last failures are on the agent's page.", links=OF_PORT_LINKS, keeps=KEPT),
     Alert("SmtpGreetingSlow", "warning", f"""
           max without (address, stage) (
-            avg_over_time(smtp_probe_stage_duration_seconds{{stage="{Stage.GREETING}"}}[@15m])
+            avg_over_time(smtp_probe_stage_duration_seconds{{stage="{Stage.GREETING}"}}[@15m]) > {SLOW_GREETING_SECONDS}
             and ignoring (stage) smtp_greeting_code
-          ) > {SLOW_GREETING_SECONDS}
+          )
           {OVERWRITTEN}
           """, "5m", f"{AT_PORT} greets slowly.",
           f"{PORT} takes {{{{ $value | humanizeDuration }}}} to greet, on average over 15 minutes.",

@@ -10,7 +10,7 @@ Labels that differ from place to place, but for job, instance and vantage, make 
 """
 
 from tools.alerts.incidents import LEVELS, VANTAGES, incidents
-from tools.alerts.states import AGENT, DOMAIN_DOWN, GOOD, HOST_DOWN, PORT_FAILING, TESTED
+from tools.alerts.states import AGENT, DOMAIN_DOWN, FAILED, HOST_DOWN, PORT_FAILING
 from tools.alerts.thresholds import (
     KEPT,
     SILENT_EVALUATIONS,
@@ -39,8 +39,12 @@ from tools.annotations import (
 from tools.prometheus import Alert, Record
 
 FAILS = {"port": PORT_FAILING, "host": HOST_DOWN, "domain": DOMAIN_DOWN}
-REPORTS = {"port": f"{GOOD}%s", "host": f"max without (port) ({TESTED}%s)", "domain": "smtp_domain_success%s"}
-HAS_RESULT = {level: reports % '{vantage!=""}' for level, reports in REPORTS.items()}
+HERE = 'smtp_probe_success{vantage!=""}'
+HAS_RESULT = {
+    "port": f"max without (address) ({HERE})",
+    "host": f"max without (address, port) ({HERE} unless (smtp_port_open == 0 unless {FAILED}))",
+    "domain": 'smtp_domain_success{vantage!=""}',
+}
 VOTE = {level: f"{level}:smtp_vantage:vote" for level in LEVELS}
 FROM = " from {{ .Labels.vantage }}"
 BY_PORT = f"{{{{ .Labels.port }}}} {REASON}{AT} from {{{{ .Value }}}}"

@@ -3,7 +3,8 @@
 A certificate of six days is not late because it has less than fourteen: a level needs a share of the lifetime as well.
 """
 
-from tools.alerts.dashboards import EXPIRY, LIFETIME, expiry, lifetime
+from tools.alerts.certificates import EXPIRY, LIFETIME
+from tools.alerts.dashboards import expiry, lifetime
 from tools.alerts.thresholds import CRITICAL_DAYS, CRITICAL_SHARE, WARNING_DAYS, WARNING_SHARE
 
 DAY = 86400
@@ -31,5 +32,5 @@ def of_addresses(selector: str) -> Certificates:
 
 
 def of_ports(selector: str) -> Certificates:
-    """The certificates of ports, as they are recorded."""
-    return Certificates(EXPIRY + selector, LIFETIME + selector)
+    """The certificates of ports, as they are recorded, on the address where they expire first."""
+    return Certificates(*(f"min without (address) ({record}{selector})" for record in (EXPIRY, LIFETIME)))
