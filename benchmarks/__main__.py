@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.figures import HEAD, Figure
 from exporter.wire import OPENSSL
 
-NAMES = ("paced", "ten_thousand", "saturation", "memory", "fairness", "domains", "hostile", "rules")
+NAMES = ("paced", "ten_thousand", "saturation", "memory", "fairness", "domains", "hostile", "rules", "confirm")
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- begin: make bench writes this -->", "<!-- end -->"
 

@@ -10,6 +10,7 @@ import multiprocessing
 import select
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -20,7 +21,9 @@ from benchmarks.processes import wait_until
 from exporter.simulated.certificates import Zoo
 
 NAME = "mail.example.test"
-GREETING = b"220 mail.example.test ESMTP\r\n"
+GREETING, REFUSAL = b"220 mail.example.test ESMTP\r\n", b"554 5.3.2 not now\r\n"
+FLAPPING = 100
+"""From 127.100.0.0 on, two of three conversations at an address are refused."""
 IN_CLEAR = {
     b"EHLO": b"250-mail.example.test\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n250-STARTTLS\r\n250 HELP\r\n",
     b"STAR": b"220 2.0.0 Ready to start TLS\r\n",
@@ -38,6 +41,12 @@ class MailServer:
     port: int
     ca_file: str
     _count: Any
+    _greeted: Any
+
+    @property
+    def greeted(self) -> int:
+        """How many connections have been greeted so far, or refused."""
+        return int(self._greeted.value)
 
     @property
     def conversations(self) -> int:
@@ -53,9 +62,9 @@ class MailServer:
         wait_until(lambda: self.conversations, "no conversation came to QUIT inside TLS")
 
 
-def addresses(count: int) -> list[str]:
+def addresses(count: int, first: int = 1) -> list[str]:
     """So many addresses of loopback, each an endpoint of its own: 127.1.0.1, 127.1.0.2, ..."""
-    return [f"127.{1 + n // 62500}.{n // 250 % 250}.{1 + n % 250}" for n in range(count)]
+    return [f"127.{first + n // 62500}.{n // 250 % 250}.{1 + n % 250}" for n in range(count)]
 
 
 @contextlib.contextmanager
@@ -63,19 +72,19 @@ def mail_server() -> Iterator[MailServer]:
     """Run the server in a process of its own."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    count = RawValue("L", 0)
-    process = spawn.Process(target=serve, args=(theirs, count), daemon=True)
+    count, greeted = RawValue("L", 0), RawValue("L", 0)
+    process = spawn.Process(target=serve, args=(theirs, count, greeted), daemon=True)
     process.start()
     theirs.close()
     try:
         port, ca_file = ours.recv()
-        yield MailServer(port, ca_file, count)
+        yield MailServer(port, ca_file, count, greeted)
     finally:
         ours.close()
         process.join()
 
 
-def serve(parent: Connection, count: Any) -> None:
+def serve(parent: Connection, count: Any, greeted: Any) -> None:
     """Serve until the parent closes its end of the pipe."""
     with Zoo() as zoo, socket.create_server(("0.0.0.0", 0), backlog=4096) as listener:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -83,7 +92,7 @@ def serve(parent: Connection, count: Any) -> None:
         context.load_cert_chain(zoo.good.pem_file)
         listener.settimeout(0)
         parent.send((listener.getsockname()[1], str(zoo.ca_file)))
-        epoll, clients = select.epoll(), dict[int, Client]()
+        epoll, clients, refusals = select.epoll(), dict[int, Client](), Counter[str]()
         epoll.register(parent, select.EPOLLIN)
         epoll.register(listener, select.EPOLLIN)
         while True:
@@ -91,22 +100,37 @@ def serve(parent: Connection, count: Any) -> None:
                 if number == parent.fileno():
                     return
                 if number == listener.fileno():
-                    _accept(listener, context, epoll, clients)
+                    greeted.value += _accept(listener, context, epoll, clients, refusals)
                 elif (client := clients[number]).goes_on(count):
                     del clients[number]
                     client.socket.close()
 
 
 def _accept(
-    listener: socket.socket, context: ssl.SSLContext, epoll: select.epoll, clients: "dict[int, Client]"
-) -> None:
+    listener: socket.socket,
+    context: ssl.SSLContext,
+    epoll: select.epoll,
+    clients: "dict[int, Client]",
+    refusals: "Counter[str]",
+) -> int:
+    """Greet whoever waits; how many these were. `refusals`: conversations of each address that refuses by turns."""
+    greeted = 0
     with contextlib.suppress(BlockingIOError):
         while True:
             connection, _ = listener.accept()
+            greeted += 1
             connection.settimeout(0)
+            address = connection.getsockname()[0]
+            if int(address.split(".")[1]) >= FLAPPING:
+                refusals[address] += 1
+                if refusals[address] % 3:
+                    connection.send(REFUSAL)
+                    connection.close()
+                    continue
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             epoll.register(connection, select.EPOLLIN)
             clients[connection.fileno()] = Client(connection, context)
+    return greeted
 
 
 class Client:
