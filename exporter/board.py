@@ -221,6 +221,11 @@ class Board:
             others = (self.states.get(each) for each in self.egress.voters(way) if each != caster)
             self._look_anew(each for each in others if each)
 
+    def look_at_all(self) -> None:
+        """Assess every result once more: what the others have told meanwhile may say something else of it."""
+        for state in tuple(self.states.values()):
+            self._look_anew((state,))
+
     def _look_anew(self, states: Iterable[State]) -> None:
         """Assess some by what is known now beside their results: it holds, or holds no more, from now on."""
         idle = not self._anew

@@ -261,6 +261,15 @@ def test_what_another_address_offers_is_missed_though_that_one_fails_meanwhile(b
     assert withdrawn(board, "-", NOW + 60) == "!"
 
 
+def test_what_another_address_offers_after_it_is_missed_too_once_all_are_looked_at(board: Board) -> None:
+    other = peer(address="192.0.2.2")
+    board.add(endpoint(of=other))
+    assert withdrawn(board, "-") == "."
+    board.record(healthy(other))
+    board.look_at_all()
+    assert Reason.STARTTLS_WITHDRAWN in {each.reason for each in board.states[peer()].assessment.problems}
+
+
 def test_the_detail_says_how_many_probes_were_not_offered_it(board: Board) -> None:
     details = []
     for number, probes in enumerate(("+-", "+", "-+" * 15, 9 * "+", "-")):

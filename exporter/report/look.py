@@ -117,6 +117,7 @@ async def look(config: Config, asked: Sequence[Asked], told: Callable[[Progress]
         roster.leave_out()
         if watching:
             watching.cancel()
+    seen.board.look_at_all()
     for some in asked:
         if some.tried:
             seen.closed |= _closed(seen.board, some.target)
