@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -190,7 +191,7 @@ async def test_nobody_need_read_what_the_demo_says(monkeypatch: pytest.MonkeyPat
         def fail(_: str) -> None:
             raise OSError(errno.EIO, "the terminal is gone")
 
-        await demo._tell(agent, Path(), at(*[1] * len(DEMO)), Path(), fail)
+        await demo._tell(agent, Path(), at(*[1] * len(DEMO)), fail)
         agent.stop.set()
 
 
@@ -213,3 +214,14 @@ async def test_its_nameserver_answers_as_one_should(question: str, expected: lis
         assert sorted(each.to_text() for each in response.answer[0]) == expected
     else:
         assert (dns.rcode.to_text(response.rcode()), response.answer, len(response.authority)) == (expected, [], 1)
+
+
+async def test_what_it_says_fits_into_80_columns_and_its_hint_shows_what_the_agent_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with run_demo(monkeypatch) as (agent, said, _):
+        command = next(line.split(" probe ")[1] for line in said[-1].splitlines() if " probe " in line)
+        code = await asyncio.to_thread(cli.main, ["probe", *shlex.split(command), "--format=line"])
+        agent.stop.set()
+    assert (code, capsys.readouterr().out.split("\t")[3:5]) == (2, ["wrong password", "auth_rejected"])
+    assert [line for line in "\n".join(said[:-1]).splitlines() if len(line) > 79] == []

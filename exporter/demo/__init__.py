@@ -8,6 +8,7 @@ A configuration is written for them and loaded as any other, then the agent runs
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import tempfile
@@ -27,6 +28,8 @@ __all__ = ["DEMO", "run", "write_configuration"]
 
 INTERVAL = "10s"
 TIMEOUT, CONNECT_TIMEOUT = "4s", "2s"
+SHOWN = "wrong password"
+"""The target that the hint shows: without its keys it would look healthy."""
 NAME = "mail.example.test"
 """The name in the good certificates."""
 
@@ -49,7 +52,7 @@ async def run(listen: tuple[tuple[str | None, int], ...], say: Callable[[str], N
             world = await build(zoo, servers)
             config = write_configuration(Path(folder), world, zoo.ca_file)
             agent = Agent(load(config), Options(listen=listen, reload_on_hangup=stays))
-            told = asyncio.get_running_loop().create_task(_tell(agent, config, world, zoo.ca_file, say))
+            told = asyncio.get_running_loop().create_task(_tell(agent, config, world, say))
             try:
                 await agent.run()
             finally:
@@ -92,13 +95,13 @@ def _targets(world: World) -> list[dict[str, Any]]:
     return servers + domains + blocked
 
 
-async def _tell(agent: Agent, config: Path, world: World, ca_file: Path, say: Callable[[str], None]) -> None:
+async def _tell(agent: Agent, config: Path, world: World, say: Callable[[str], None]) -> None:
     """Say what runs and where to look, once the agent listens. Nobody need be there to read it."""
     await agent.started.wait()
     host, port = agent.addresses[0]
     base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     rows = [(str(number), row.target, row.says) for row, number in zip(DEMO, world.ports, strict=True)]
-    rows += [(str(world.mx_port), f"{row.target}: {row.domain}", row.says) for row in MAIL_DOMAINS]
+    rows += [(str(world.mx_port), row.target, row.says) for row in MAIL_DOMAINS]
     rows += [(str(world.blocked_port), BLOCKED, BLOCKED_SAYS)]
     width = max(len(target) for _, target, _ in rows)
     with contextlib.suppress(OSError):
@@ -110,6 +113,14 @@ Look at:
   {base}/          what is wrong, why, and what to check first
   {base}/metrics   what Prometheus sees
   {config}   the configuration
-  {sys.argv[0]} probe 127.0.0.1:{world.ports[4]} --config.file={config}   one of them in the terminal
+
+One of them in the terminal:
+  {_program()} probe --target '{SHOWN}' --config.file={config}
 
 Ctrl-C ends it, and so does closing this terminal.""")
+
+
+def _program() -> str:
+    """How to call us from here: demos are run from a checkout, where the program is not on the PATH."""
+    path = os.path.relpath(sys.argv[0])
+    return sys.argv[0] if path.startswith("..") else path

@@ -66,10 +66,10 @@ class MailDomain:
 
 
 MAIL_DOMAINS: tuple[MailDomain, ...] = (
-    MailDomain("mail domain, healthy", "example.test", "ok"),
-    MailDomain("mail domain, one MX down", "half.test", "ok, but mx3: connection_refused"),
-    MailDomain("mail domain, only MX down", "down.test", "connection_refused", success=False),
-    MailDomain("mail domain, takes no mail", "no-mail.test", "ok (null MX, RFC 7505)"),
+    MailDomain("mail domain, healthy", "example.test", "example.test ok"),
+    MailDomain("mail domain, one MX down", "half.test", "half.test ok, mx3 connection_refused"),
+    MailDomain("mail domain, only MX down", "down.test", "down.test connection_refused", success=False),
+    MailDomain("mail domain, takes no mail", "no-mail.test", "no-mail.test ok (null MX, RFC 7505)"),
 )
 MX_HOSTS = {"127.0.1.1": "healthy", "127.0.1.2": "healthy", "127.0.1.3": "closed"}
 """What the MX hosts do, by address. All have the same port."""
