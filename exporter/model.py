@@ -128,8 +128,8 @@ class Peer:
 
     def __str__(self) -> str:
         """Say host[address]:port, as a mail log would."""
-        address = f"[{self.address}]" if self.address and self.address != self.host else ""
-        return f"{self.host}{address}:{self.port}"
+        named = self.address and self.address != self.host
+        return f"{self.host}[{self.address}]:{self.port}" if named else self.place
 
 
 @dataclass(frozen=True, slots=True)

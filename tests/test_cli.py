@@ -725,6 +725,18 @@ def test_a_reader_that_leaves_early_does_not_change_the_verdict(here: Path, form
         assert (running.stderr.read(), running.wait(PATIENCE)) == ("", 2)
 
 
+@pytest.mark.parametrize("form", [*FORMS, "line"])
+def test_a_locale_without_the_letters_of_a_name_is_no_traceback(
+    here: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    with closed_port() as port:
+        (here / "c.yaml").write_text(f"targets: [{{host: 127.0.0.1, name: Пошта, ports: [{port}]}}]", "utf-8")
+        with process("probe", "--config.file=c.yaml", "--all", f"--format={form}", cwd=here) as running:
+            out, err = running.communicate(timeout=PATIENCE)
+    assert (running.returncode, err, "\\u041f\\u043e\\u0448\\u0442\\u0430" in out) == (2, "", True)
+
+
 def test_no_progress_bar_on_a_pipe(here: Path) -> None:
     with closed_port() as port, process("probe", f"127.0.0.1:{port}", cwd=here) as running:
         out, err = running.communicate(timeout=PATIENCE)
