@@ -20,9 +20,9 @@ COMMAND = [sys.executable, "-m", "exporter"]
 SUCCESS, WARNINGS, CRITICAL, UNTESTABLE = 0, 1, 2, 3
 
 
-def probe(address: str, *options: str) -> tuple[int, dict[str, Any]]:
-    """Probe host:port, and give the exit code and what was printed."""
-    command = [*COMMAND, "probe", address, "--format=json", *options]
+def probe(*arguments: str) -> tuple[int, dict[str, Any]]:
+    """Probe one endpoint, and give the exit code and what was printed."""
+    command = [*COMMAND, "probe", "--format=json", *arguments]
     ended = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
@@ -134,14 +134,16 @@ def test_a_login(
     port = request.getfixturevalue(server).port(listener)
     (tmp_path / "password").write_text(password)
     login = {"security": security, "auth": {"username": USER, "password_file": "password"}}
-    configuration = tmp_path / "modules.yaml"
-    targets = [{"host": "127.0.0.1", "ports": [port]}]
-    configuration.write_text(yaml.safe_dump({"modules": {"login": login}, "targets": targets}))
-    ended, result = probe(
-        f"127.0.0.1:{port}", "--module=login", f"--config.file={configuration}", f"--ca-file={zoo.ca_file}"
-    )
-    assert (ended, reasons(result)) == (code, reason)
-    assert password not in json.dumps(result)
+    tls = {"ca_file": str(zoo.ca_file)}
+    configuration = tmp_path / "smtp-exporter.yaml"
+    target = {"name": "a login", "host": "127.0.0.1", "ports": [{"port": port, "tls": tls, **login}]}
+    module = {"tls": tls, **login}
+    configuration.write_text(yaml.safe_dump({"modules": {"login": module}, "targets": [target]}))
+    place = f"127.0.0.1:{port}"
+    for how in (["--target=a login"], [place], [place, "--module=login"]):
+        ended, result = probe(*how, f"--config.file={configuration}")
+        assert (ended, reasons(result), result["auth_success"]) == (code, reason, not reason)
+        assert password not in json.dumps(result)
 
 
 # --- the agent, and Prometheus --------------------------------------------------------------------------------
