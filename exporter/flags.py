@@ -104,11 +104,16 @@ def of_probe(flags: argparse.ArgumentParser) -> None:
         "keys of a target; default: by port")  # fmt: skip
     add("--ca-file", dest="ca_file", metavar="FILE", help="trust these certificates instead of the system's roots")
     add("--ehlo-name", dest="ehlo_name", metavar="N", help="who to say we are; default: this machine's name")
-    add("--timeout", metavar="T", type=_duration, help="for a whole probe: 500ms, 5s, 1m; default: 30s")
+    add(
+        "--timeout",
+        metavar="T",
+        type=_duration,
+        help="for a whole probe: 500ms, 5s, 1m; default: as configured, else 30s",
+    )
     add("--connect-timeout", dest="connect_timeout", metavar="T", type=_duration,
-        help="for the connection, within the timeout; default: 10s")  # fmt: skip
+        help="for the connection, within the timeout; default: as configured, else 10s")  # fmt: skip
     add("--concurrency", metavar="N", type=_count,
-        help="probes at once, in all and at one address; default: 1000, one at an address")  # fmt: skip
+        help="probes at once, in all and at one address; default: as configured, else 1000, and one at an address")  # fmt: skip
     add("--format", choices=["text", "line", "json", "prometheus"], default="text",
         help="line: state, host:port, address, target, reason, detail, separated by tabs")  # fmt: skip
     add("--verbose", action="store_true", help="show the whole conversation, with --format=text")

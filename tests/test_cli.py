@@ -5,11 +5,13 @@ import importlib
 import io
 import json
 import os
+import pty
 import re
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 import urllib.request
@@ -723,6 +725,42 @@ def test_a_reader_that_leaves_early_does_not_change_the_verdict(here: Path, form
         assert running.stderr
         running.stdout.close()
         assert (running.stderr.read(), running.wait(PATIENCE)) == ("", 2)
+
+
+@pytest.mark.parametrize("wish", [None, "0", "1", "1000000", "wide"])
+@pytest.mark.parametrize("width", [0, 1, 40, 65535])
+def test_a_terminal_of_any_width_shows_all_of_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch, width: int, wish: str | None
+) -> None:
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.setenv("TERM", "xterm")
+    if wish:
+        monkeypatch.setenv("COLUMNS", wish)
+    with closed_port() as port:
+        code, shown = on_a_terminal(width, "probe", f"127.0.0.1:{port}", cwd=here)
+    plain = re.sub(r"\x1b\[[0-9;]*[mK]", "", shown)
+    assert (code, f"127.0.0.1:{port}" in "".join(plain.split())) == (2, True)
+    assert "connection_refused" in "".join(plain.split())
+    assert not [character for character in plain if not character.isprintable() and character not in "\r\n"]
+    limit = next((int(each) for each in (wish, str(width)) if each and each.isdigit() and int(each)), 80)
+    assert max(map(len, plain.splitlines())) <= max(limit, 36)
+
+
+def on_a_terminal(width: int, *arguments: str, cwd: Path) -> tuple[int, str]:
+    """Run a command on a terminal of so many columns: its exit code, and all that it wrote."""
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (24, width))
+    with subprocess.Popen(
+        [sys.executable, "-m", "exporter", *arguments], cwd=cwd, stdout=its, stderr=its,
+        env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parent.parent)},
+    ) as running:  # fmt: skip
+        os.close(its)
+        written = b""
+        with contextlib.suppress(OSError):  # EIO: nobody has the other end any more
+            while some := os.read(ours, 65536):
+                written += some
+        os.close(ours)
+        return running.wait(PATIENCE), written.decode()
 
 
 @pytest.mark.parametrize("form", [*FORMS, "line"])
