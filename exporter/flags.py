@@ -113,7 +113,7 @@ def of_probe(flags: argparse.ArgumentParser) -> None:
     add("--connect-timeout", dest="connect_timeout", metavar="T", type=_duration,
         help="for the connection, within the timeout; default: as configured, else 10s")  # fmt: skip
     add("--concurrency", metavar="N", type=_count,
-        help="probes at once, in all and at one address; default: as configured, else 1000, and one at an address")  # fmt: skip
+        help="probes at once, in all and at one address; default: as configured, else 1000 and 1")  # fmt: skip
     add("--format", choices=["text", "line", "json", "prometheus"], default="text",
         help="line: state, host:port, address, target, reason, detail, separated by tabs")  # fmt: skip
     add("--verbose", action="store_true", help="show the whole conversation, with --format=text")

@@ -727,8 +727,10 @@ def test_a_reader_that_leaves_early_does_not_change_the_verdict(here: Path, form
         assert (running.stderr.read(), running.wait(PATIENCE)) == ("", 2)
 
 
-@pytest.mark.parametrize("wish", [None, "0", "1", "1000000", "wide"])
-@pytest.mark.parametrize("width", [0, 1, 40, 65535])
+@pytest.mark.parametrize(
+    ("width", "wish"),
+    [(0, None), (1, None), (40, None), (65535, None), (80, "0"), (80, "1"), (0, "1000000"), (200, "wide")],
+)
 def test_a_terminal_of_any_width_shows_all_of_it(
     here: Path, monkeypatch: pytest.MonkeyPatch, width: int, wish: str | None
 ) -> None:
