@@ -8,7 +8,7 @@ The text around them is written by hand. Reasons and modules come from their tab
 from collections.abc import Iterator
 from pathlib import Path
 
-from exporter.config.model import BUILT_IN
+from exporter.config.loaded import BUILT_IN
 from exporter.reasons import REASONS, UNTESTABLE, Reason, Rule, Severity, Stage
 from tools.alert_page import runbook, tickets
 from tools.alerts import BLOCKED, EXPIRES_SOON, STAGES

@@ -22,6 +22,7 @@ from pathlib import Path
 from exporter.config.apart import load_apart
 from exporter.config.errors import ConfigError, ConfigErrors
 from exporter.config.loaded import Config, Egress, ProbeAccess
+from exporter.config.merge import defaults
 from exporter.config.sources import FOLLOWED, Looking, Sources
 
 __all__ = [
@@ -50,10 +51,3 @@ def load(
     from exporter.config import reading  # pydantic comes with it
 
     return reading.load(path, environ, text=text, tolerant=tolerant)
-
-
-def defaults() -> Config:
-    """Make the configuration of somebody who wrote none: no targets, the built-in modules."""
-    from exporter.config import reading
-
-    return reading.defaults()

@@ -10,8 +10,8 @@ from typing import Any
 from exporter.config.document import Document
 from exporter.config.domains_file import DomainsFile
 from exporter.config.errors import ConfigError, Warnings, Where
-from exporter.config.merge import Layer, Merge, starttls_fault, written
-from exporter.config.model import FileSdGroup, PortEntry, TargetEntry
+from exporter.config.merge import Layer, Merge, starttls_fault
+from exporter.config.model import FileSdGroup, PortEntry, TargetEntry, written
 from exporter.config.validation import Checker
 from exporter.model import Security, Settings, Target
 

@@ -16,6 +16,27 @@ from exporter.model import Settings, Target
 
 MODULE_OF_PORT = {465: "submissions", 587: "submission", 2525: "submission"}
 """Which built-in module a port means; any other port: relay."""
+BUILT_IN: dict[str, dict[str, Any]] = {
+    "relay": {
+        "security": "starttls",
+        "expect": {"starttls": "optional", "certificate": "any", "auth": "optional", "auth_before_tls": "allowed"},
+    },
+    "submissions": {
+        "security": "implicit",
+        "expect": {"certificate": "trusted", "auth": "required", "min_tls": "TLSv1.2"},
+    },
+    "submission": {
+        "security": "starttls",
+        "expect": {
+            "starttls": "required",
+            "certificate": "trusted",
+            "auth": "required",
+            "auth_before_tls": "allowed",
+            "min_tls": "TLSv1.2",
+        },
+    },
+}
+"""The built-in modules."""
 BUILT_IN_PORTS = {"relay": 25, "submissions": 465, "submission": 587}
 """One port of each."""
 
@@ -82,24 +103,24 @@ class Config:
     """First those of the configuration itself, then those of each target file, in the order of `target_files`."""
     plain: Mapping[tuple[str, str], Settings]
     """What a bare port entry gets, by the module named ("": none) and the built-in module of its port."""
-    global_keys: Mapping[str, Any]
+    global_keys: Mapping[str, Any] = field(default_factory=dict)
     """The endpoint keys written in `global`; durations in seconds."""
-    module_keys: Mapping[str, Mapping[str, Any]]
+    module_keys: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The endpoint keys written in each module."""
-    max_concurrent_probes: int
-    max_probes_per_host: int
-    max_addresses: int
-    nameservers: tuple[str, ...]
+    max_concurrent_probes: int = 1000
+    max_probes_per_host: int = 1
+    max_addresses: int = 16
+    nameservers: tuple[str, ...] = ()
     """Each an address, address:port or [IPv6]:port."""
-    max_concurrent_lookups: int
-    trusted_resolver: bool | None
+    max_concurrent_lookups: int = 50
+    trusted_resolver: bool | None = None
     """None: not written."""
-    mx_on_this_machine: bool
-    mta_sts_allow_private: bool
-    probe_endpoint: ProbeAccess
-    egress: Egress
-    path: Path | None
-    sources: Sources
+    mx_on_this_machine: bool = False
+    mta_sts_allow_private: bool = False
+    probe_endpoint: ProbeAccess = ProbeAccess()
+    egress: Egress = Egress()
+    path: Path | None = None
+    sources: Sources = field(default_factory=Sources)
     """The files that it was made of."""
     target_files: tuple[TargetFile, ...] = ()
     """Those found."""

@@ -10,8 +10,7 @@ from typing import Any, Protocol
 
 from exporter.config.durations import written as duration
 from exporter.config.errors import ConfigError, Where
-from exporter.config.loaded import module_of, unknown_module
-from exporter.config.model import BUILT_IN, EndpointKeys, Section
+from exporter.config.loaded import BUILT_IN, BUILT_IN_PORTS, Config, module_of, unknown_module
 from exporter.model import AuthSettings, Expect, Security, Settings, TlsSettings
 
 MAX_CHAIN = 50
@@ -43,16 +42,6 @@ class Layer:
     def error(self, at: Where, message: str) -> ConfigError | None:
         """Make an error at a key of this mapping; none where nobody wrote it."""
         return self.source.error((*self.where, *at), message) if self.source else None
-
-
-def written(keys: Section) -> dict[str, Any]:
-    """List the endpoint keys that were written, mappings as mappings, lists as tuples."""
-    found = {name: getattr(keys, name) for name in type(keys).model_fields if name in keys.model_fields_set}
-    return {
-        name: written(value) if isinstance(value, Section) else tuple(value) if isinstance(value, list) else value
-        for name, value in found.items()
-        if name in EndpointKeys.model_fields or not isinstance(keys, EndpointKeys)
-    }
 
 
 def overlay(below: Values, above: Values) -> dict[str, Any]:
@@ -96,6 +85,15 @@ class Merge:
         if plain not in self.plain:
             self.plain[plain] = self._merged(*plain, ())
         return self.plain[plain]
+
+    def bare_ports(self) -> dict[tuple[str, str], Settings]:
+        """What a bare port entry gets, by the module named ("": none) and the built-in module of its port."""
+        return {
+            (name, base): settings
+            for name in ("", *self.names)
+            for base, port in BUILT_IN_PORTS.items()
+            if (settings := self.settings(port, [Layer({"module": name})] if name else []))
+        }
 
     def unknown(self, module: str) -> str:
         """Say that there is no such module, and which may have been meant."""
@@ -222,3 +220,8 @@ def starttls_fault(layer: Layer, security: str) -> ConfigError | None:
     if security == "starttls" or "starttls" not in layer.values.get("expect", {}):
         return None
     return layer.error(("expect", "starttls"), f"there is no STARTTLS with `security: {security}`")
+
+
+def defaults() -> Config:
+    """Make the configuration of somebody who wrote none: no targets, the built-in modules."""
+    return Config((), Merge(Layer({}), {}, list[ConfigError]().append).bare_ports())

@@ -188,24 +188,11 @@ class ConfigFile(Section):
     egress: Egress = key("when a port counts as blocked from here")
 
 
-BUILT_IN: dict[str, dict[str, Any]] = {
-    "relay": {
-        "security": "starttls",
-        "expect": {"starttls": "optional", "certificate": "any", "auth": "optional", "auth_before_tls": "allowed"},
-    },
-    "submissions": {
-        "security": "implicit",
-        "expect": {"certificate": "trusted", "auth": "required", "min_tls": "TLSv1.2"},
-    },
-    "submission": {
-        "security": "starttls",
-        "expect": {
-            "starttls": "required",
-            "certificate": "trusted",
-            "auth": "required",
-            "auth_before_tls": "allowed",
-            "min_tls": "TLSv1.2",
-        },
-    },
-}
-"""The built-in modules."""
+def written(keys: Section) -> dict[str, Any]:
+    """List the endpoint keys that were written, mappings as mappings, lists as tuples."""
+    found = {name: getattr(keys, name) for name in type(keys).model_fields if name in keys.model_fields_set}
+    return {
+        name: written(value) if isinstance(value, Section) else tuple(value) if isinstance(value, list) else value
+        for name, value in found.items()
+        if name in EndpointKeys.model_fields or not isinstance(keys, EndpointKeys)
+    }

@@ -13,9 +13,9 @@ from exporter.config.entries import Entries
 from exporter.config.errors import ConfigError, ConfigErrors, ErrorList, TooManyErrors, Warnings, in_order
 from exporter.config.files import Beside, Role
 from exporter.config.foreign import foreign, mapping_for_a_list
-from exporter.config.loaded import BUILT_IN_PORTS, Config, Egress, ProbeAccess, TargetFile
-from exporter.config.merge import Layer, Merge, written
-from exporter.config.model import ConfigFile, EndpointKeys, Global, ProbeEndpoint
+from exporter.config.loaded import Config, Egress, ProbeAccess, TargetFile
+from exporter.config.merge import Layer, Merge
+from exporter.config.model import ConfigFile, EndpointKeys, Global, ProbeEndpoint, written
 from exporter.config.model import Egress as EgressSection
 from exporter.config.scalars import describe
 from exporter.config.sources import Sources
@@ -46,11 +46,6 @@ def load(
     if reading.errors or config is None or (in_target_files and not tolerant):
         raise ConfigErrors([*reading.errors, *in_target_files], reading.sources)
     return replace(config, text=reading.text)
-
-
-def defaults() -> Config:
-    """Make the configuration of somebody who wrote none: no targets, the built-in modules."""
-    return replace(Reading(Beside(Path(), {})).config(Document(Path(), {})), path=None)
 
 
 class Reading:
@@ -115,17 +110,11 @@ class Reading:
         base, common = self._global(root, document)
         modules = self._modules(root, document)
         merge = Merge(base, modules, self.report)
-        plain = {
-            (name, base): settings
-            for name in ("", *merge.names)
-            for base, port in BUILT_IN_PORTS.items()
-            if (settings := merge.settings(port, [Layer({"module": name})] if name else []))
-        }
         entries = Entries(merge, self.report, self.warnings)
         self._targets(root, frame, document, entries)
         return Config(
             targets=tuple(entries.targets),
-            plain=plain,
+            plain=merge.bare_ports(),
             global_keys=base.values,
             module_keys={name: layer.values for name, layer in modules.items()},
             max_concurrent_probes=common.max_concurrent_probes,

@@ -10,8 +10,8 @@ from typing import Any
 
 from exporter.config import durations
 from exporter.config.errors import Where
-from exporter.config.loaded import close
-from exporter.config.model import BUILT_IN, ConfigFile, EndpointKeys, Section
+from exporter.config.loaded import BUILT_IN, close
+from exporter.config.model import ConfigFile, EndpointKeys, Section
 
 Schema = dict[str, Any]
 

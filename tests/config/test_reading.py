@@ -3,6 +3,7 @@
 import gc
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,14 +113,12 @@ egress: {min_hosts: 5, min_networks: 4, canaries: ["a.example:25", "[::1]:25"]}
     assert (found.source_address, found.ehlo_name) == (("127.0.0.2",), "probe.example")
 
 
-def test_without_a_file_there_are_defaults_and_no_targets() -> None:
-    config = defaults()
-    assert config.targets == ()
-    assert config.settings_for(25) == Settings()
-    assert config.trusted_resolver is None
-    assert config.mx_on_this_machine is False
-    assert (config.max_concurrent_probes, config.max_probes_per_host, config.max_addresses) == (1000, 1, 16)
-    assert (config.path, config.sources, config.egress) == (None, Sources(), Egress())
+def test_without_a_file_there_is_what_a_file_without_keys_says(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("probe_endpoint: {enabled: true}")
+    written = load(tmp_path / "c.yaml")
+    without = replace(written, path=None, sources=Sources(), text=b"", probe_endpoint=ProbeAccess())
+    assert defaults() == without
+    assert defaults().settings_for(25) == Settings()
 
 
 @pytest.mark.parametrize("text", ["probe_endpoint: {enabled: true}", "target_files: [none/*.yaml]"])
