@@ -98,16 +98,16 @@ def with_seen(churn: Churn, last: Result | None) -> Churn:
 def after_probe(churn: Churn, last: Result | None, result: Result) -> Churn:
     """Take in a result that follows `last`."""
     known = with_seen(churn, last)
-    after = tuple(_after(changes, read(result), result.finished) for read, changes in zip(INFO, known, strict=True))
+    after = tuple(_after(changes, read, result) for read, changes in zip(INFO, known, strict=True))
     return after if any(after) else ()
 
 
-def _after(changes: Changes | None, labels: Labels | None, at: float) -> Changes | None:
+def _after(changes: Changes | None, read: ReadLabels, result: Result) -> Changes | None:
     """What a probe did not reach is no change: what was seen before it is remembered until it is seen again."""
-    if changes is None or labels is None:
+    if changes is None or (labels := read(result)) is None:
         return changes
-    changes = changes.after(labels, at)
-    return changes if any(_recent(then, at) for then in changes.times) else None
+    changes = changes.after(labels, result.finished)
+    return changes if any(_recent(then, result.finished) for then in changes.times) else None
 
 
 def hidden(churn: Churn, now: float) -> Hidden:

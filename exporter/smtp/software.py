@@ -99,8 +99,6 @@ HOST = re.compile(r"^\s*\S+\.\S*")
 """The name of the server stands first (RFC 5321 4.2): postfix.example.com may run Exim."""
 COURIER = "XVERP=COURIER"
 """What Courier offers in its reply to EHLO; its greeting does not name it."""
-_SOFTWARE = [(name, re.compile(row.pattern, re.IGNORECASE | re.MULTILINE)) for name, row in SOFTWARE.items()]
-_SERVICES = [(name, re.compile(row.pattern, re.IGNORECASE)) for name, row in SERVICES.items()]
 
 
 def software(banner: str, ehlo: Reply | None = None) -> str:
@@ -114,7 +112,11 @@ def software(banner: str, ehlo: Reply | None = None) -> str:
 @lru_cache(maxsize=1024)
 def _named(banner: str) -> str:
     text = "\n".join([HOST.sub("", line) for line in banner.splitlines()])
-    named = next((name for name, pattern in _SOFTWARE if pattern.search(text)), "")
-    if not named and (host := HOST.match(banner)):
-        named = next((name for name, pattern in _SERVICES if pattern.search(host[0])), "")
-    return named or "unknown"
+    host = HOST.match(banner)
+    return _first(SOFTWARE, text) or (_first(SERVICES, host[0]) if host else "") or "unknown"
+
+
+def _first(rows: dict[str, Banner], text: str) -> str:
+    """The first row whose pattern is in the text. Patterns are compiled when they are needed: they are many."""
+    flags = re.IGNORECASE | re.MULTILINE
+    return next((name for name, row in rows.items() if re.search(row.pattern, text, flags)), "")
