@@ -38,7 +38,8 @@ from exporter.model import (
 )
 from exporter.probe.prober import Prober
 from exporter.reasons import REASONS, Reason, Severity, Stage, Untestable
-from exporter.report import Seen, as_json
+from exporter.report import Seen
+from exporter.report.facts import as_json
 from exporter.simulated.healthy import SmtpServer, saying
 from exporter.simulated.scripts import SCRIPTS
 from exporter.state import DomainState

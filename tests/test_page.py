@@ -35,10 +35,11 @@ from exporter.page import PIECE, Fact, Links, health
 from exporter.page.groups import EXAMPLES
 from exporter.page.order import COUNTED
 from exporter.page.tables import ROWS
-from exporter.page.text import coded, dane, instant, mta_sts, mx, span
+from exporter.page.text import coded
 from exporter.reasons import REASONS, UNTESTABLE, Reason, Severity, Stage, Untestable
 from exporter.state import DomainState
 from exporter.telemetry import Telemetry
+from exporter.wording import dane, instant, mta_sts, mx, span
 from tests.results import HOST, LEAF, NOW, endpoint, failed, healthy, peer
 
 EVIL = '<script>alert(1)</script><img src=x onerror="x">\u202e\x1b[31m'

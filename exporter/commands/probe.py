@@ -83,12 +83,15 @@ def _wanted(options: argparse.Namespace) -> Any:
 
 
 def _show(seen: Any, options: argparse.Namespace) -> None:
-    from exporter import report
-
     if options.format == "text":
-        report.print_text(seen, report.Screen.of(sys.stdout), verbose=options.verbose)
+        from exporter.report.terminal import Screen
+        from exporter.report.text import print_text
+
+        print_text(seen, Screen.of(sys.stdout), verbose=options.verbose)
     else:
-        forms = {"json": report.as_json, "prometheus": report.as_prometheus, "line": report.as_lines}
+        from exporter.report import facts
+
+        forms = {"json": facts.as_json, "prometheus": facts.as_prometheus, "line": facts.as_lines}
         print(forms[options.format](seen), end="")
 
 

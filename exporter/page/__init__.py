@@ -11,24 +11,19 @@ from importlib.resources import files
 from exporter.board import Board
 from exporter.filters import ANYTHING, Filter
 from exporter.page.documentation import render_reason, render_reasons, render_runbook, render_runbooks
-from exporter.page.domains import DomainRow
 from exporter.page.environment import HERE, PIECE, Links, environment, pieces
 from exporter.page.health import Fact, health
 from exporter.page.order import Listing
 from exporter.page.overview import survey
 from exporter.page.rows import Row
-from exporter.page.text import dane, instant
 
 __all__ = [
     "PIECE",
     "STATIC",
-    "DomainRow",
     "Fact",
     "Links",
     "Listing",
-    "dane",
     "health",
-    "instant",
     "render",
     "render_endpoint",
     "render_error",

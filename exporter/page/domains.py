@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from exporter.page.groups import Wrong, wrong_with_domain
 from exporter.page.order import DomainEntry
-from exporter.page.text import mta_sts, mx, tlsrpt
 from exporter.state import DomainState, State
+from exporter.wording import how_many_well, records
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,9 @@ class DomainRow:
     @property
     def verdict(self) -> str:
         """How its hosts do, in a few words."""
-        tested = [each.assessment.success for each in self.hosts if each.result]
-        return (
-            f"{tested.count(True)} of {len(self.hosts)} endpoint{'s' * (len(self.hosts) != 1)} well" if tested else ""
-        )
+        return how_many_well(self.hosts)
 
     @property
     def said(self) -> dict[str, str]:
         """What its records say, by the name of each."""
-        exchanges, policies = self.state.exchanges, self.state.policies
-        return {
-            "MX": mx(exchanges) if exchanges else "",
-            "MTA-STS": mta_sts(policies) if policies else "",
-            "TLS-RPT": tlsrpt(policies) if policies else "",
-        }
+        return records(self.state)

@@ -15,8 +15,9 @@ from exporter.page.groups import MOST, NO_MX, OPEN, help_for
 from exporter.page.runbooks import alert_of
 from exporter.page.strip import History
 from exporter.page.tables import KINDS
-from exporter.page.text import coded, dane, instant, place_of, span
+from exporter.page.text import coded, place_of
 from exporter.peer_text import escape
+from exporter.wording import dane, instant, span
 
 NOUNS = {kind.name: (kind.one, kind.many) for kind in KINDS} | {"": ("problem", "problems")}
 """What one and several members of a group are called, by its kind."""

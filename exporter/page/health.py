@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from exporter.page.text import instant
 from exporter.telemetry import BUCKETS, Telemetry
+from exporter.wording import instant
 
 MOST = 0.99
 """The share of all that a delay is told of."""

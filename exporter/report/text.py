@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from exporter.families.readers import TIMED
 from exporter.model import Endpoint, Problem, Result
-from exporter.page import DomainRow, dane, instant
 from exporter.peer_text import escape
 from exporter.reasons import REASONS, UNTESTABLE
 from exporter.report.look import Seen
 from exporter.report.terminal import Part, Screen
 from exporter.smtp.hello import label
 from exporter.state import DomainState, State
+from exporter.wording import dane, how_many_well, instant, records
 
 COLOURS = {"ok": "green", "warning": "yellow", "critical": "red", "untestable": "magenta", "closed": "dim"}
 WORDS = ("critical", "untestable", "warning", "ok", "closed", "pending")
@@ -42,9 +42,9 @@ def print_text(seen: Seen, screen: Screen, *, verbose: bool = False) -> None:
 def _print_domain(seen: Seen, state: DomainState, screen: Screen) -> None:
     """Verdict, records, hosts: one screen."""
     hosts = tuple(seen.board.of_domain(state))
-    row = DomainRow(state, hosts, seen.word_of_domain(state))
-    screen.line(_state(row.word), (state.domain.domain, "bold"), (row.verdict, ""))
-    _facts(screen, {name: text[:MOST] for name, text in row.said.items()}, indent=2)
+    word = seen.word_of_domain(state)
+    screen.line(_state(word), (state.domain.domain, "bold"), (how_many_well(hosts), ""))
+    _facts(screen, {name: text[:MOST] for name, text in records(state).items()}, indent=2)
     for host in hosts:
         screen.line(*_host(host), indent=2)
     for problem in state.problems:
