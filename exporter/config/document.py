@@ -138,6 +138,8 @@ def _no_key(name: object, key: yaml.Node, mapping: yaml.Node, where: Where) -> s
     """Say that a key is no string."""
     if isinstance(name, int) and "ports" in where:
         return f"a key must be a string, got {describe(name)}: write `port: {name}`, and its keys beside it"
+    if name is None and isinstance(key, yaml.ScalarNode):
+        return "a key is missing before the colon"
     if isinstance(key, yaml.ScalarNode):
         return f"a key must be a string, got {describe(name)}{fix(name) or f': {IN_QUOTES}'}"
     opening, inner = mapping.start_mark, key.start_mark

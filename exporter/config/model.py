@@ -149,7 +149,8 @@ class Global(EndpointKeys):
     max_concurrent_lookups: Annotated[int, *fields.whole(1, 10_000)] = key("DNS queries at once", 50)
     trusted_resolver: bool = key("believe its AD flag (DANE); default: true where every nameserver is ::1 or 127.0.0.1")
     mx_on_this_machine: bool = key(
-        "let the MX hosts of domains be on loopback and on this machine: laboratories, all-in-one servers",
+        "let the MX hosts of domains be on loopback addresses: laboratories, all-in-one servers; where such a host is "
+        "left alone, `mx_invalid` or `mx_not_found` says so",
         default=False,
     )
     mta_sts: MtaSts = key("MTA-STS policies")

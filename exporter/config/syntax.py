@@ -57,6 +57,11 @@ class Fault:
         return self.line(place[0])[place[1] : place[1] + 1]
 
     @property
+    def first(self) -> int:
+        """The first line with something on it that is no comment."""
+        return next((n for n, line in enumerate(self.lines) if line.strip() and not line.lstrip().startswith("#")), 0)
+
+    @property
     def before(self) -> int:
         """The last line with text before the one where PyYAML gave up."""
         return next((n for n in range(self.at[0] - 1, -1, -1) if self.line(n).strip()), 0)
@@ -90,6 +95,8 @@ def _special(fault: Fault) -> Told:
 
 def _unclosed(fault: Fault) -> Told:
     opening = fault.character(fault.since)
+    if opening not in {"[", "{"}:
+        return fault.at, "a comma or a closing bracket is missing here"
     if fault.at[0] > fault.since[0]:
         return fault.since, f"this {opening} is not closed, or a comma is missing before line {fault.at[0] + 1}"
     return fault.at, f"a comma or the end of the {opening} is missing here"
@@ -115,6 +122,11 @@ HINTS: tuple[Row, ...] = (
     ("unknown escape", _always, _escape),
     ("an alias", _always, _special),
     ("block scalar", _always, _special),
+    ("a tag", _always, _special),
+    ("an anchor", _always, _special),
+    ("directive", _always, _since("a line that begins with % is not understood: leave it out")),
+    ("undefined alias", _always, _at("a text that begins with * must stand in quotes")),
+    ("expected node content", lambda f: f.character(f.at) in SPECIAL, _special),
     ("cannot start any token", lambda f: f.character(f.at) in SPECIAL, _special),
     (
         "flow",
@@ -158,6 +170,11 @@ HINTS: tuple[Row, ...] = (
         "did not find expected key",
         _always,
         _at("text after a closing quote or bracket: put the whole text in quotes; a ' within '...' is written ''"),
+    ),
+    (
+        "document start",
+        lambda f: f.line(f.first).startswith(" "),
+        lambda f: ((f.first, 0), f"this line is indented, and line {f.at[0] + 1} of the same list or mapping is not"),
     ),
     ("document start", _always, _at("text after the end of a value: is this a YAML file?")),
     (

@@ -64,6 +64,13 @@ def nearest(name: str, where: Where, model: type[Section], value: object = "") -
     return next(other_number, None) or next(deeper, None) or close(name, of_this_kind) or close(name, known)
 
 
+def places_of(name: str) -> list[str]:
+    """List the mappings that take a key."""
+    sections = dict.fromkeys(key.path.rpartition(".")[0] for key in keys() if key.path.split(".")[-1] == name)
+    said = {"": "`global`, a module, a target or a port", "targets[]": "a target", "targets[].ports[]": "`ports`"}
+    return [said.get(section, f"`{section}`") for section in sections]
+
+
 def is_list(schema: Schema) -> bool:
     """Whether a key takes a list, and nothing else."""
     return "items" in schema

@@ -98,15 +98,17 @@ def _error(error: ErrorDetails, model: type[Section], document: Document, where:
             message += "; a target is written as {host: mail.example.com, ports: [25]}"
     if value is None and document.has_comment((*where, *loc)):
         message += ": a # begins a comment, so put the text in quotes"
-    return document.error((*where, *loc), message + wrong_kind(name, value, loc[:-1], model), key=at_key)
+    if at := loc or where[-1:]:
+        message += wrong_kind(at[-1], value, loc[:-1], model)
+    return document.error((*where, *loc), message, key=at_key)
 
 
 def _fix(kind_of_error: str, value: object) -> str:
     """Say what to do about a value that is no collection, or no boolean."""
     if kind_of_error == "bool_type" and isinstance(value, Trap) and value.text.lower() in BOOLEANS:
         return f": write {BOOLEANS[value.text.lower()]}"
-    if kind_of_error in COLLECTIONS and isinstance(value, str) and re.match(r"[A-Za-z_]+:\S", value):
-        return ": a space is missing after the colon"
+    if kind_of_error in COLLECTIONS and isinstance(value, str) and (found := re.match(r"[a-z_]+(:\S| )", value)):
+        return ": a colon is missing after the key" if found[1] == " " else ": a space is missing after the colon"
     return fix_number(value)
 
 

@@ -115,11 +115,49 @@ KINDS = {
         ["1:12: targets[0].targets: unknown key `targets`: this is a file_sd list; write it to a file that "
          "`target_files` names"],
     ),
+    "a list of one": (
+        f"{TARGETS}global: {{timeout: [5s], ehlo_name: [a, b]}}",
+        ["2:19: global.timeout: expected a duration such as 30s, 5m or 1h30m, got a list: remove the brackets",
+         "2:36: global.ehlo_name: expected a string, got a list"],
+    ),
+    "a list in a list": (
+        f"{TARGETS}global: {{nameservers: [[192.0.2.53]]}}",
+        ["2:24: global.nameservers[0]: expected a string, got a list: remove the inner brackets"],
+    ),
+    "ports in a list": (
+        target("host: a, ports: [[25]]"),
+        ["1:29: targets[0].ports[0]: expected a mapping, got a list: remove the inner brackets"],
+    ),
+    "a list in quotes": (
+        target("hosts: '[a, b]', ports: [25], labels: '{a: b}'"),
+        ["1:19: targets[0].hosts: expected a list, got '[a, b]': remove the quotes",
+         "1:50: targets[0].labels: expected a mapping, got '{a: b}': remove the quotes"],
+    ),
+    "half a list": (
+        target("host: a, ports: 25") + "\ntarget_files: t.yaml]\n",
+        ["1:28: targets[0].ports: expected a list, got the number 25: write `ports: [25]`",
+         "2:15: target_files: expected a list, got 't.yaml]': write `target_files: [t.yaml]`"],
+    ),
+    "a key of another section": (
+        f"{TARGETS}egress: {{max_addresses: 5, timeout: 5s, certificate: any, allow_private: true}}\n"
+        "global: {labels: {}}",
+        ["2:10: egress.max_addresses: unknown key `max_addresses`; it belongs in `global`",
+         "2:28: egress.timeout: unknown key `timeout`; it belongs in `global`, a module, a target or a port",
+         "2:41: egress.certificate: unknown key `certificate`; it belongs in `expect`",
+         "2:59: egress.allow_private: unknown key `allow_private`; it belongs in `global.mta_sts`",
+         "3:10: global.labels: unknown key `labels`; it belongs in a target"],
+    ),
+    "keys that lack a character": (
+        "targets:\n- host: a\n  ports: [25]\n  -name: x\n  labels {team: mail}\n  timeout:: 5s\n",
+        ["4:3: targets[0].-name: unknown key `-name`: a space is missing after the hyphen",
+         "5:3: targets[0].labels {team: unknown key `labels {team`: a colon is missing after the key",
+         "6:3: targets[0].timeout:: unknown key `timeout:`: one colon is enough"],
+    ),
     "a secret is not shown as an item": (
         target("host: a, ports: [25], auth: {username: u, passwords: hunter2, password_file: [hunter2]}"),
         ["1:54: targets[0].auth.passwords: unknown key `passwords`: secrets are not written here; use `password_file` "
          "or `password_env`",
-         "1:89: targets[0].auth.password_file: expected a name, in quotes"],
+         "1:89: targets[0].auth.password_file: expected a name, in quotes: remove the brackets"],
     ),
 }  # fmt: skip
 
@@ -202,6 +240,11 @@ SCALARS = {
         ["1:43: targets[0].labels.team:mail: 'team:mail' is no label name: a space is missing after the colon",
          "1:52: targets[0].labels.team:mail: the value of a label is a string, got nothing: put it in quotes"],
     ),
+    "a section without a colon": (
+        f"{TARGETS}global:\n  timeout 5s\n",
+        ["3:3: global: expected a mapping, got 'timeout 5s': a colon is missing after the key"],
+    ),
+    "a missing key": (f"{TARGETS}? \n: 5", ["2:2: a key is missing before the colon"]),
     "a target without a space": (
         "targets:\n- host:a\n",
         ["2:3: targets[0]: expected a mapping, got 'host:a': a space is missing after the colon; "
@@ -223,6 +266,15 @@ SYNTAX: "Cases" = {
         "probe_endpoint:\n  allow: [*.example.com]",
         ["2:11: a text that begins with * must stand in quotes"],
     ),
+    "an alias of nothing": ("global:\n  x: *ab", ["2:6: a text that begins with * must stand in quotes"]),
+    "a closing bracket": ("global:\n  x: ]", ["2:6: a text that begins with ] must stand in quotes"]),
+    "a tag": ("global:\n  x: !a{b", ["2:6: a text that begins with ! must stand in quotes"]),
+    "a first line that is indented": (
+        "# first\n targets: []\nglobal: {}",
+        ["2:1: this line is indented, and line 3 of the same list or mapping is not"],
+    ),
+    "a directive": ("%YAML: 1", ["1:1: a line that begins with % is not understood: leave it out"]),
+    "an anchor without a name": ("&: 1", ["1:1: a text that begins with & must stand in quotes"]),
     "a percent sign": ("global:\n  x: %a", ["2:6: a text that begins with % must stand in quotes"]),
     "an at sign": ("global:\n  x: @a", ["2:6: a text that begins with @ must stand in quotes"]),
     "a pipe": ("global:\n  x: |a", ["2:6: a text that begins with | must stand in quotes"]),

@@ -214,6 +214,54 @@ def test_no_key_is_missing_in_the_example() -> None:
 
 # --- whatever it is -------------------------------------------------------------------------------------------
 
+SLIPS: tuple[tuple[str, str], ...] = (
+    (r"^", " "),
+    (r"^ ", ""),
+    (":", ""),
+    (": ", ":"),
+    (" ", "\t"),
+    (r"[\[{]", ""),
+    (r"[\]}]", ""),
+    ('"', ""),
+    ("- ", "-"),
+    ("- ", ""),
+    (": (.+)$", r": '\1'"),
+    (": (.+)$", r": [\1]"),
+    (r": \[(.+)\]$", r": \1"),
+    (r"s:", ":"),
+    (r"(\w):", r"\1s:"),
+    (": .+$", ": "),
+    ("$", ":"),
+    ("$", " #x"),
+    (": ", ": *"),
+    (": ", ": %"),
+    (": ", ": @"),
+    (": ", ": !"),
+    (": ", ": &"),
+    (": ", ":\u00a0"),
+    (": (.+)$", ": \u201c\\1\u201d"),
+    ("- ", "\u2013 "),
+    (r"\w", "{{"),
+    (r"\w", "'"),
+    (r".+", ""),
+    ("^", "%"),
+)
+"""What goes wrong when people edit: what is replaced in a line, once, and by what."""
+
+
+@pytest.mark.parametrize(("found", "by"), SLIPS, ids=repr)
+def test_a_slip_in_the_example_is_told_in_an_operators_words(tmp_path: Path, found: str, by: str) -> None:
+    """None is told in those of PyYAML, and none goes without a place."""
+    kept = (line for line in switched_on().split("\n") if line.strip() and not line.lstrip().startswith("#"))
+    lines = [line for line in kept if "_file:" not in line and "password_env" not in line]
+    for number, line in enumerate(lines):
+        text = "\n".join([*lines[:number], re.sub(found, by, line, count=1), *lines[number + 1 :]])
+        result = tried(tmp_path / "c.yaml", text.encode())
+        told = result.told if isinstance(result, ConfigErrors) else []
+        wrong = [each for each in told if "not valid YAML" in each or not re.match(r"[^:]+:\d+:\d+: ", each)]
+        assert wrong == [], line
+
+
 WORDS = [*{part.strip("[]") for key in keys() for part in key.path.split(".")}, "<<", "x", ""]
 SCALARS = some.none() | some.booleans() | some.integers() | some.floats() | some.text() | some.sampled_from(WORDS)
 VALUES = some.recursive(
