@@ -24,7 +24,10 @@ def as_json(seen: Seen) -> str:
     """All facts of all endpoints, the transcript included; after them the mail domains that were asked for."""
     found = [facts(endpoint, state, seen.word(endpoint, state)) for endpoint, state in seen.rows()]
     now = time.time()
-    found += [domain_facts(state, seen.board.of_domain(state), now) for state in seen.board.domains.values()]
+    found += [
+        domain_facts(state, seen.board.of_domain(state), now) | {"state": seen.word_of_domain(state)}
+        for state in seen.board.domains.values()
+    ]
     return json.dumps(found, indent=2, allow_nan=False) + "\n"
 
 

@@ -1,5 +1,6 @@
 """What a look at many endpoints and mail domains comes to: words, exit codes, their order, and the lines of each."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
@@ -10,7 +11,7 @@ from exporter.board import Board
 from exporter.model import Domain, Exchanges, Policies, Problem, Settings, Target
 from exporter.reasons import Reason, Severity, Stage
 from exporter.report.asked import Asked
-from exporter.report.facts import as_lines
+from exporter.report.facts import as_json, as_lines
 from exporter.report.look import Progress, Seen
 from exporter.report.progress import progress_on, said
 from exporter.report.terminal import Screen
@@ -68,6 +69,8 @@ def test_a_domain_is_judged_as_a_domain(found: Seen, code: int, headline: str) -
     screen = StringIO()
     print_text(found, Screen(screen))
     assert (found.exit_code, screen.getvalue().splitlines()[0].rstrip()) == (code, headline)
+    [state] = [each["state"] for each in json.loads(as_json(found)) if "domain" in each]
+    assert headline.startswith(state.upper())
 
 
 def test_a_host_that_was_asked_for_itself_is_judged_as_a_host() -> None:
