@@ -16,9 +16,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
-import dns.asyncquery
-import dns.message
-import dns.rcode
 import pytest
 
 from exporter import cli, demo
@@ -26,13 +23,12 @@ from exporter.agent import Agent, Options
 from exporter.board import Board
 from exporter.config import Config, load
 from exporter.demo import write_configuration
-from exporter.demo.table import BLOCKED, BLOCKED_HOSTS, DEMO, MAIL_DOMAINS, ZONE, Simulated
+from exporter.demo.table import BLOCKED, BLOCKED_HOSTS, DEMO, MAIL_DOMAINS, Simulated
 from exporter.demo.world import World
 from exporter.egress import Way
 from exporter.model import Peer, Result
 from exporter.probe.prober import Prober
 from exporter.simulated.certificates import Zoo
-from exporter.simulated.nameserver import Nameserver
 from exporter.simulated.ports import closed_port, dropping_port
 from exporter.simulated.scripts import SCRIPTS
 from exporter.trust import Judge
@@ -193,27 +189,6 @@ async def test_nobody_need_read_what_the_demo_says(monkeypatch: pytest.MonkeyPat
 
         await demo._tell(agent, Path(), at(*[1] * len(DEMO)), fail)
         agent.stop.set()
-
-
-@pytest.mark.parametrize(
-    ("question", "expected"),
-    [
-        ("example.test. MX", ["10 mx1.example.test.", "20 mx2.example.test."]),
-        ("MX1.Example.test. A", ["127.0.1.1"]),
-        ("mx1.example.test. AAAA", "NOERROR"),
-        ("_tcp.test. A", "NXDOMAIN"),
-        ("test. A", "NOERROR"),
-    ],
-)
-async def test_its_nameserver_answers_as_one_should(question: str, expected: list[str] | str) -> None:
-    name, kind = question.split()
-    async with Nameserver(ZONE) as server:
-        host, port = server.address.split(":")
-        response = await dns.asyncquery.udp(dns.message.make_query(name, kind), host, port=int(port), timeout=PATIENCE)
-    if isinstance(expected, list):
-        assert sorted(each.to_text() for each in response.answer[0]) == expected
-    else:
-        assert (dns.rcode.to_text(response.rcode()), response.answer, len(response.authority)) == (expected, [], 1)
 
 
 async def test_what_it_says_fits_into_80_columns_and_its_hint_shows_what_the_agent_found(

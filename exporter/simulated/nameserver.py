@@ -57,7 +57,9 @@ class Nameserver(asyncio.DatagramProtocol):
         response = dns.message.make_response(query, recursion_available=True)
         response.flags |= dns.flags.AA
         name, kind = question.name, question.rdtype
-        while alias := self._records(name, dns.rdatatype.CNAME):
+        while kind != dns.rdatatype.CNAME and (alias := self._records(name, dns.rdatatype.CNAME)):
+            if alias in response.answer:
+                return response
             response.answer.append(alias)
             name = alias[0].target
         if records := self._records(name, kind):
