@@ -18,8 +18,8 @@ USAGE = 64
 DEFAULT_FILE = "smtp-exporter.yaml"
 TAKEN = frozenset({
     "/style.css", "/page.js", "/icon.svg", "/icon-critical.svg", "/favicon.ico", "/reasons", "/reasons.md",
-    "/runbooks", "/endpoint", "/api/v1/endpoints", "/api/v1/domains", "/probe", "/config", "/-/healthy", "/-/ready",
-    "/-/reload",
+    "/runbooks", "/copy.js", "/domain", "/endpoint", "/api/v1/endpoints", "/api/v1/domains", "/probe", "/config",
+    "/-/healthy", "/-/ready", "/-/reload",
 })  # fmt: skip
 """Paths that are served whatever the flags say."""
 TREES = ("/reasons/", "/runbooks/")

@@ -76,6 +76,7 @@ class Pages:
         routes: dict[str, Handler] = {
             "/": self.index,
             "/endpoint": self.endpoint,
+            "/domain": self.domain,
             **dict.fromkeys((f"/{name}" for name in page.STATIC), self.static),
             FAVICON: self.favicon,
             **Documentation(lambda: self._links).routes(),
@@ -112,9 +113,19 @@ class Pages:
             raise web.HTTPNotFound(text="There is no such endpoint, or none any more.\n")
         return await send_html(request, pieces)
 
+    async def domain(self, request: web.Request) -> web.StreamResponse:
+        """Serve the page of one mail domain, of one target or of each that has it."""
+        name = request.query.get("domain", "").strip().rstrip(".").lower()
+        pieces = page.render_domain(self.board, self.clock(), request.query.get("target"), name, self._links)
+        if not pieces:
+            raise web.HTTPNotFound(text="There is no such mail domain, or none any more.\n")
+        return await send_html(request, pieces)
+
     @property
     def _links(self) -> page.Links:
-        return page.Links(self.outside, self.telemetry_path, self.docs, self.prometheus)
+        path = self.config().path if self.config else None
+        file = str(path.absolute()) if path else ""
+        return page.Links(self.outside, self.telemetry_path, self.docs, self.prometheus, file)
 
     @web.middleware
     async def _refuse(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -63,9 +63,9 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes |= {name for name, _ in attrs}
-        if tag == "pre":
+        if tag == "pre" and dict(attrs)["class"] == "transcript":
             self.transcripts.append("")
-        if tag == "rect" and "x" in dict(attrs):
+        if tag == "rect" and "x" in dict(attrs) and "y" not in dict(attrs):
             self.widths.append(dict(attrs)["width"])
 
     def handle_data(self, data: str) -> None:
@@ -442,9 +442,9 @@ def test_what_a_peer_said_stays_text(board: Board) -> None:
     one = endpoint(EVIL, (("note", EVIL),), peer(port=587))
     board.add(one)
     board.record(rejected(one, EVIL, "\udcff", "</pre></details>"))
-    for said in (seen(board), seen_of(board, one)):
+    for said, ours in ((seen(board), 1), (seen_of(board, one), 2)):
         assert not {"img", "b"} & set(said.tags)
-        assert said.tags.count("script") == 1
+        assert said.tags.count("script") == ours
         assert not {"onerror", "style", "onclick"} & said.attributes
         assert said.text.count("<script>alert(1)</script>") >= 3
         assert [c for c in said.text if not c.isprintable() and c != "\n"] == []

@@ -10,12 +10,12 @@ from importlib.resources import files
 
 from exporter.board import Board
 from exporter.filters import ANYTHING, Filter
+from exporter.page.details import render_domain, render_endpoint
 from exporter.page.documentation import render_reason, render_reasons, render_runbook, render_runbooks
 from exporter.page.environment import HERE, PIECE, Links, environment, pieces
 from exporter.page.health import Fact, health
 from exporter.page.order import Listing
 from exporter.page.overview import survey
-from exporter.page.rows import Row
 
 __all__ = [
     "PIECE",
@@ -25,6 +25,7 @@ __all__ = [
     "Listing",
     "health",
     "render",
+    "render_domain",
     "render_endpoint",
     "render_error",
     "render_reason",
@@ -34,8 +35,11 @@ __all__ = [
     "static",
 ]
 
-STATIC = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml",
-          "icon-critical.svg": "image/svg+xml"}  # fmt: skip
+STATIC = {
+    **dict.fromkeys(("page.js", "copy.js"), "text/javascript"),
+    **dict.fromkeys(("icon.svg", "icon-critical.svg"), "image/svg+xml"),
+    "style.css": "text/css",
+}
 """What the pages load, and its type."""
 
 
@@ -71,28 +75,6 @@ def render(
     ask = lru_cache(maxsize=1000)(seen.wanted.query)  # the same links again and again
     told = {"seen": seen, "wanted": seen.wanted, "ask": ask, "ways": ways, "rotating": rotating, "facts": facts}
     yield from pieces(template.generate(told, now=now, links=links))
-
-
-def render_endpoint(
-    board: Board, now: float, named: tuple[str, str, str | None, str], links: Links = HERE
-) -> list[str]:
-    """Render the page of one endpoint, in pieces; there are none where it does not exist.
-
-    Args:
-        board: what to show.
-        now: Unix seconds.
-        named: its target, host, address and port; without an address (None) all of the port, as alerts link to them.
-        links: where its links lead.
-    """
-    target, host, address, port = named
-    rows = [
-        Row.of(endpoint, state, now)
-        for endpoint, state in board.endpoints.items()
-        if (endpoint.target, (peer := endpoint.peer).host, str(peer.port)) == (target, host, port)
-        and address in {None, peer.address}
-    ]
-    template = environment().get_template("endpoint.html")
-    return list(pieces(template.generate(rows=rows, now=now, links=links, wanted=ANYTHING))) if rows else []
 
 
 def render_error(title: str, text: str, links: Links = HERE) -> list[str]:

@@ -38,6 +38,8 @@ class Links:
     """The path of the metrics."""
     docs: Docs = PUBLIC_DOCS
     prometheus: Prometheus = NO_PROMETHEUS
+    config_file: str = ""
+    """The configuration that runs; empty: it is not known."""
 
     def graph(self, endpoint: Endpoint) -> str:
         """Prometheus' graphs of an endpoint; empty where it is not known where Prometheus is."""

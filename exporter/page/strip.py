@@ -22,28 +22,31 @@ SPANS = {900.0: "15 min", 3600.0: "1 h", 6 * 3600.0: "6 h", DAY: "24 h"}
 """Seconds that a strip shows: the shortest that shows all there is, at most a day."""
 HEIGHTS = {"": 1, "ok": 6, "untestable": 4, "warning": 8, "critical": 10}
 """Tenths of the height that a bar takes."""
-RANKED = ("", "ok", "untestable", "warning", "critical")
-"""The states, the worst last."""
-RANKS = tuple(RANKED.index(state) for state, _ in KNOWN)
-"""Their places, by the code of an outcome."""
+NEVER = 0
+"""The code of a time without outcomes."""
 TOLD = 3
 """Periods that are told in words, the latest first."""
 WORDS = {"critical": "failed", "untestable": "untestable", "warning": "warning"}
 
 
 class Bar(NamedTuple):
-    """Bars of one state, side by side: where they begin and how many they are."""
+    """Bars side by side whose worst outcome is the same: where they begin and how many they are."""
 
-    state: str
+    code: int
     first: int
     number: int
 
     @property
-    def rect(self) -> str:
+    def state(self) -> str:
+        """The state of the worst outcome; empty where there was none."""
+        return KNOWN[self.code][0]
+
+    def rect(self, title: str = "") -> str:
         """As SVG."""
         height = HEIGHTS[self.state]
         place = f'x="{self.first}" y="{10 - height}" width="{self.number}" height="{height}"'
-        return f'<rect class="{self.state or "nothing"}" {place}/>'
+        head = f'<rect class="{self.state or "nothing"}" {place}'
+        return f"{head}><title>{title}</title></rect>" if title else f"{head}/>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,16 @@ class Period:
     failed: int
 
     @property
+    def seconds(self) -> float:
+        """How long it lasted."""
+        return self.ended - self.began
+
+    @property
+    def word(self) -> str:
+        """The state, as it is told."""
+        return WORDS[self.state]
+
+    @property
     def when(self) -> str:
         """14:05 to 14:20 UTC, since 14:05 UTC, or until 14:20 UTC."""
         began, ended = clock(self.began), clock(self.ended)
@@ -74,7 +87,7 @@ class Period:
     @property
     def text(self) -> str:
         """In words."""
-        return f"{WORDS[self.state]} {self.when}: {self.reason}"
+        return f"{self.word} {self.when}: {self.reason}"
 
 
 class History:
@@ -82,35 +95,54 @@ class History:
 
     def __init__(self, state: State | DomainState, now: float) -> None:
         every = entries(state.outcomes)
-        self.now = now
         self.goes_on = bool(every) and not state.withdrawn(now)
         if self.goes_on:
             every[-1] = every[-1]._replace(ended=max(now, every[-1].ended))
         self.seconds = next((each for each in SPANS if every and now - every[0].began <= each), DAY)
         """How long a time it shows."""
-        self.entries = [each for each in every if each.ended > now - self.seconds]
+        self.since = now - self.seconds
+        self.entries = [each for each in every if each.ended > self.since]
 
     @cached_property
     def good(self) -> str:
         """The share of good outcomes, such as 97 %; empty where none was tested."""
-        return percent(share(self.entries, self.now - self.seconds))
+        return percent(share(self.entries, self.since))
 
     @property
     def bars(self) -> Iterator[Bar]:
-        """All bars, those of one state in one."""
-        start, width, at = self.now - self.seconds, self.seconds / BARS, 0
-        for state, alike in groupby(_worst(self.entries, start, width)):
+        """All bars, neighbours that are alike in one."""
+        at = 0
+        for code, alike in groupby(_worst(self.entries, self.since, self.seconds / BARS)):
             number = len(list(alike))
-            yield Bar(state, at, number)
+            yield Bar(code, at, number)
             at += number
 
     @property
     def picture(self) -> Markup:
         """The bars as SVG, with all of it in words."""
+        return self._svg("".join(bar.rect() for bar in self.bars), title=True)
+
+    @property
+    def large(self) -> Markup:
+        """The same, each bar with its time."""
+        return self._svg("".join(bar.rect(self._told(bar)) for bar in self.bars))
+
+    @property
+    def axis(self) -> list[str]:
+        """Times of day below the strip, at equal distances."""
+        return [clock(self.since + self.seconds * quarter / 4) for quarter in range(4)]
+
+    def _told(self, bar: Bar) -> str:
+        """What a bar says, and of which time."""
+        began, ended = (self.since + self.seconds * at / BARS for at in (bar.first, bar.first + bar.number))
+        said = " ".join(KNOWN[bar.code]).strip() or "nothing known"
+        return f"{clock(began)} to {clock(ended)} UTC: {said}"
+
+    def _svg(self, rects: str, *, title: bool = False) -> Markup:
         text = escape(self.text)
-        rects = "".join(bar.rect for bar in self.bars)
         head = f'<svg viewBox="0 0 {BARS} 10" preserveAspectRatio="none" role="img" aria-label="{text}">'
-        return Markup(f"{head}<title>{text}</title>{rects}</svg>")  # noqa: S704 - escaped before
+        named = f"<title>{text}</title>" if title else ""
+        return Markup(f"{head}{named}{rects}</svg>")  # noqa: S704 - escaped before
 
     @property
     def periods(self) -> list[Period]:
@@ -120,13 +152,18 @@ class History:
             some = list(alike)
             if some[0].state != "ok":
                 goes_on = self.goes_on and some[-1] is self.entries[-1]
-                found.append(_period(some, since=self.now - self.seconds, goes_on=goes_on))
+                found.append(_period(some, since=self.since, goes_on=goes_on))
         return found[::-1]
+
+    @property
+    def label(self) -> str:
+        """How long a time it shows, in words."""
+        return SPANS[self.seconds]
 
     @property
     def text(self) -> str:
         """All of it in words, for who cannot see it."""
-        said = [f"last {SPANS[self.seconds]}: " + (f"{self.good} good" if self.good else "nothing could be tested")]
+        said = [f"last {self.label}: " + (f"{self.good} good" if self.good else "nothing could be tested")]
         periods = self.periods
         said += [each.text for each in periods[:TOLD]]
         if len(periods) > TOLD:
@@ -141,15 +178,14 @@ def _period(some: Sequence[Entry], *, since: float, goes_on: bool) -> Period:
     return Period(first.state, first.reason, first.began, last.ended, whole, goes_on, number, failed)
 
 
-def _worst(entries: Iterable[Entry], start: float, width: float) -> list[str]:
-    """The worst state within each bar."""
-    worst = [0] * BARS
+def _worst(entries: Iterable[Entry], start: float, width: float) -> list[int]:
+    """The code of the worst outcome within each bar."""
+    worst = [NEVER] * BARS
     for began, ended, code, *_ in entries:
-        rank = RANKS[code]
         first = max(0, int((began - start) / width))
         for bar in range(min(first, BARS - 1), min(max(first + 1, ceil((ended - start) / width)), BARS)):
-            worst[bar] = max(worst[bar], rank)
-    return [RANKED[rank] for rank in worst]
+            worst[bar] = max(worst[bar], code)
+    return worst
 
 
 def percent(share: float | None) -> str:

@@ -34,6 +34,7 @@ HOSTILE = (
     "x" * 3000,
     "javascript:alert(1) {{7*7}} &lt;b&gt; '\"",
 )
+DOMAIN = "domain?domain=exmaple.test"
 WIDTHS = [pytest.param(390, id="phone"), pytest.param(1280, id="desk")]
 COLOURS = [pytest.param(False, id="light"), pytest.param(True, id="dark")]
 
@@ -165,7 +166,7 @@ async def test_the_form_filters(page: Page, home: str) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("which", ["", "?find=evil", "?state=ok&page=3", "?group=host", "?state=x", "endpoint"])
+@pytest.mark.parametrize("which", ["", "?find=evil", "?state=ok&page=3", "?group=host", "?state=x", "endpoint", DOMAIN])
 async def test_it_fits_the_window(page: Page, home: str, width: int, which: str) -> None:
     await page.open(f"{home}{which}" if which != "endpoint" else await _evil(page, home), width)
     assert await page.ask("document.documentElement.scrollWidth") <= width
@@ -178,7 +179,9 @@ async def _evil(page: Page, home: str, number: int = 5) -> str:
 
 @pytest.mark.parametrize("dark", COLOURS)
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("which", ["", "?find=no", "?group=host", "?kind=domain&sort=-name", "?state=x", "endpoint"])
+@pytest.mark.parametrize(
+    "which", ["", "?find=no", "?group=host", "?kind=domain&sort=-name", "?state=x", "endpoint", DOMAIN]
+)
 async def test_axe_core_finds_nothing(page: Page, home: str, which: str, width: int, *, dark: bool) -> None:
     await page.open(f"{home}{which}" if which != "endpoint" else await _evil(page, home), width, dark=dark)
     await page.ask("document.querySelectorAll('details').forEach(each => each.open = true)")
