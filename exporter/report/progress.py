@@ -11,6 +11,8 @@ from exporter.report.terminal import NARROWEST, columns, cut
 
 QUIET = 1.0
 """Seconds for which nothing is said: most looks are over by then."""
+LONG = 10.0
+"""Seconds after which it is told how to be faster."""
 NAMED = 3
 """How many are named of those that are waited for."""
 CLEAR = "\r\x1b[K"
@@ -43,7 +45,9 @@ def said(progress: Progress) -> str:
         if waits
         else ", waiting for records and policies of mail domains"
     )
-    return f"{progress.finished}/{progress.every}, {progress.seconds:.0f} s{waiting}"
+    queued = progress.every - progress.finished > len(waits)
+    hint = "; --concurrency=N probes N at once at one address" if queued and progress.seconds >= LONG else ""
+    return f"{progress.finished}/{progress.every}, {progress.seconds:.0f} s{waiting}{hint}"
 
 
 def _name(who: Peer | Domain) -> str:

@@ -67,7 +67,8 @@ def _host(state: State) -> list[Part]:
 
 def _print_endpoint(seen: Seen, endpoint: Endpoint, state: State, screen: Screen, *, configured: bool) -> None:
     word, peer, result = seen.word(endpoint, state), endpoint.peer, state.result
-    title = [_state(word), (peer.place, "bold"), (peer.address if peer.address != peer.host else "", "")]
+    address = peer.address or (result.address if result else "") or ""
+    title = [_state(word), (peer.place, "bold"), (address if address != peer.host else "", "")]
     if word == "closed" or result is None:
         reason = result.ended.reason if result and result.ended else ""
         screen.line(*_present(*title, (reason, "")))

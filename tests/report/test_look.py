@@ -128,7 +128,13 @@ def test_a_line_has_six_fields_whatever_a_peer_or_an_operator_writes() -> None:
     ids=["a server", "a domain", "many", "nobody"],
 )  # fmt: skip
 def test_progress_says_what_it_waits_for(waits_for: list[object], words: str) -> None:
-    assert said(Progress(2, 7, 12.3, waits_for)) == f"2/7, 12 s, {words}"  # type: ignore[arg-type]
+    assert said(Progress(2, 7, 9.3, waits_for)) == f"2/7, 9 s, {words}"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("finished", "seconds", "hint"), [(5, 10.0, True), (5, 9.9, False), (6, 10.0, False)])
+def test_who_waits_for_a_queue_is_told_how_to_be_faster(finished: int, seconds: float, *, hint: bool) -> None:
+    text = said(Progress(finished, 7, seconds, [peer()]))
+    assert text.endswith("; --concurrency=N probes N at once at one address") is hint
 
 
 class Terminal(StringIO):

@@ -64,6 +64,13 @@ def test_a_host_that_was_asked_for_beside_has_its_own_block() -> None:
     assert sum("other.example.test:25" in line and "relay" in line for line in printed(board)) == 1
 
 
+def test_of_a_pool_the_address_that_connected_is_told() -> None:
+    board, pool = Board(), peer("", addresses="any")
+    board.add(endpoint(of=pool))
+    board.record(healthy(pool))
+    assert printed(board)[0] == f"OK {HOST}:25 {ADDRESS} relay, security starttls"
+
+
 @pytest.mark.parametrize(
     ("verdict", "lines"),
     [
