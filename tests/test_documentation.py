@@ -5,14 +5,18 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+import bcrypt
 import pytest
 import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from exporter.board import Board
+from exporter.door import Door
+from exporter.door.following import Following
 from exporter.links import PUBLIC, SITE, Docs, Prometheus
 from exporter.model import Domain, Exchanges, Problem, Settings, Target, Verdict
 from exporter.page import Links, render_runbook
@@ -267,6 +271,22 @@ async def test_a_name_that_is_in_no_table_is_not_found(client: Client, folder: s
     assert f'href="{PREFIX}/{folder}"' in text
     assert "<script>alert" not in text
     assert len(text) < 3000
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/reasons", "/reasons/tls_weak", "/runbooks/SmtpPortDown", "/runbooks/x", "/reasons.md", "/favicon.ico"],
+)
+async def test_strangers_see_no_page_where_there_are_users(pages: Pages, tmp_path: Path, path: str) -> None:
+    users = tmp_path / "web.yml"
+    users.write_text(f"basic_auth_users: {{alice: {bcrypt.hashpw(b'secret', bcrypt.gensalt(4)).decode()}}}\n")
+    application = pages.application()
+    Door(Following(users)).stand_before(application)
+    async with TestClient(TestServer(application)) as client:
+        answer = await client.get(PREFIX + path, headers={"Accept": "text/html"})
+        assert (answer.status, await answer.text()) == (401, "Unauthorized\n")
+        answer = await client.get(PREFIX + path, headers={"Authorization": "Basic YWxpY2U6c2VjcmV0"})
+        assert answer.status != 401
 
 
 @pytest.mark.parametrize("path", ["/reasons", "/reasons/tls_weak", "/runbooks", "/runbooks/SmtpPortDown"])
