@@ -59,7 +59,7 @@ bench: $(VENV)/.installed-dev ## the table of figures, measured, into docs/perfo
 	@tools/debian-packages.sh prometheus-blackbox-exporter
 	@$(BIN)/python -m benchmarks $(if $(SHORT),--short,--write)
 
-reference: $(VENV)/.installed ## writes docs/, deploy/ and grafana/ anew from the tables
+reference: $(VENV)/.installed-dev ## writes docs/, deploy/ and grafana/ anew from the tables
 	@for table in configuration metrics reasons; do $(BIN)/smtp-exporter reference $$table >docs/$$table.md || exit; done
 	@$(BIN)/smtp-exporter reference schema >docs/config.schema.json
 	@$(BIN)/python -m tools.alerts
