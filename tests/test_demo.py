@@ -181,6 +181,14 @@ def test_where_its_port_is_taken_it_says_how_to_choose_another(capsys: pytest.Ca
     )
 
 
+@pytest.mark.parametrize("target", ["demo", "run"])
+def test_make_hands_its_args_on(target: str) -> None:
+    flag = "--web.listen-address=127.0.0.1:10226"
+    command = ["make", "--dry-run", target, f"ARGS={flag} --log.level=debug"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[-1].endswith(f"{flag} --log.level=debug")
+
+
 async def test_nobody_need_read_what_the_demo_says(monkeypatch: pytest.MonkeyPatch) -> None:
     async with run_demo(monkeypatch) as (agent, _, _):
 
