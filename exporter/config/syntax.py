@@ -89,6 +89,11 @@ def _conflict(fault: Fault) -> Told:
     return (line, 0), "a merge conflict that was not resolved"
 
 
+def _is_special(fault: Fault) -> bool:
+    character = fault.character(fault.at)  # none at the end of the file
+    return bool(character) and character in SPECIAL
+
+
 def _special(fault: Fault) -> Told:
     return fault.since, f"a text that begins with {fault.character(fault.since)} must stand in quotes"
 
@@ -126,8 +131,8 @@ HINTS: tuple[Row, ...] = (
     ("an anchor", _always, _special),
     ("directive", _always, _since("a line that begins with % is not understood: leave it out")),
     ("undefined alias", _always, _at("a text that begins with * must stand in quotes")),
-    ("expected node content", lambda f: f.character(f.at) in SPECIAL, _special),
-    ("cannot start any token", lambda f: f.character(f.at) in SPECIAL, _special),
+    ("expected node content", _is_special, _special),
+    ("cannot start any token", _is_special, _special),
     (
         "flow",
         lambda f: bool(COMMENT.search(f.line(f.since[0])[f.since[1] :])),

@@ -288,6 +288,7 @@ SYNTAX: "Cases" = {
     ),
     "an open quote": ('global:\n  x: "a\n  y: 1\n', ["2:6: the quote that opens here is never closed"]),
     "an open bracket": ("x: [25, 465\ny: 1", ["1:4: this [ is not closed, or a comma is missing before line 2"]),
+    "an open bracket at the end": ("x: [", ["2:1: a comma or a closing bracket is missing here"]),
     "a missing comma": ("{'a': 1 'b': 2}", ["1:12: a comma or the end of the { is missing here"]),
     "a backslash": (
         'x: "ESMTP\\s"',
