@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from markupsafe import Markup
+
 from exporter.failure import Failure
 from exporter.families.readers import TIMED
 from exporter.filters import word_of
@@ -53,6 +55,18 @@ class Row:
                 bars.append((stage, took[stage], start, length))
                 start += length
         return bars
+
+    @property
+    def bar(self) -> Markup:
+        """The stages as SVG, with their times in words."""
+        bars = self.bars
+        text = ", ".join(f"{stage} {seconds * 1000:.1f} ms" for stage, seconds, _, _ in bars)
+        rects = "".join(
+            f'<rect class="{stage}" x="{start:.2f}" width="{length:.2f}" height="10"/>'
+            for stage, _, start, length in bars
+        )
+        head = f'<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label="{text}">'
+        return Markup(f"{head}<title>{text}</title>{rects}</svg>")  # noqa: S704 - names of stages and numbers
 
     @property
     def latest(self) -> Failure | None:
