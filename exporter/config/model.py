@@ -189,11 +189,17 @@ class ConfigFile(Section):
     egress: Egress = key("when a port counts as blocked from here")
 
 
+ENDPOINT_KEYS = frozenset(EndpointKeys.model_fields)
+
+
 def written(keys: Section) -> dict[str, Any]:
-    """List the endpoint keys that were written, mappings as mappings, lists as tuples."""
-    found = {name: getattr(keys, name) for name in type(keys).model_fields if name in keys.model_fields_set}
+    """List the endpoint keys that were written, in the order of the table; mappings as mappings, lists as tuples."""
+    names = keys.model_fields_set
+    if isinstance(keys, EndpointKeys):
+        names = names & ENDPOINT_KEYS
+    ordered = sorted(names, key=list(type(keys).model_fields).index) if len(names) > 1 else names
+    found = {name: getattr(keys, name) for name in ordered}
     return {
         name: written(value) if isinstance(value, Section) else tuple(value) if isinstance(value, list) else value
         for name, value in found.items()
-        if name in EndpointKeys.model_fields or not isinstance(keys, EndpointKeys)
     }

@@ -68,8 +68,11 @@ def plain(text: str) -> Scalar:
     if DECIMAL.fullmatch(text):
         return float(text)
     found = (Trap(text, meaning, IN_QUOTES) for pattern, meaning in TRAPS if pattern.fullmatch(text))
-    typed = (Trap(text, meaning, hint) for pattern, meaning, hint in TYPED if pattern.fullmatch(text))
-    return next(found, None) or next(typed, text)
+    if trap := next(found, None):
+        return trap
+    if text.isascii():
+        return text
+    return next((Trap(text, meaning, hint) for pattern, meaning, hint in TYPED if pattern.fullmatch(text)), text)
 
 
 def fix(value: object) -> str:
