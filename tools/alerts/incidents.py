@@ -20,6 +20,7 @@ from tools.alerts.states import (
     PORT_FAILURES,
     PORT_INCIDENT,
     SELDOM,
+    UNREACHABLE_HOSTS,
 )
 from tools.alerts.thresholds import (
     KEPT,
@@ -53,6 +54,7 @@ class View:
         defers_to: the kind of the records of those who decide in their place.
         port_page: what the record of the ports that are a page is called.
         up: whether their agents can be scraped.
+        unreachable: the record of the hosts that are about to be down, which is told instead of their ports.
     """
 
     who: str
@@ -66,6 +68,7 @@ class View:
     defers_to: str = ""
     port_page: str = "page"
     up: str = "up"
+    unreachable: str = ""
 
     def __getitem__(self, name: str) -> str:
         """The name of a record: `self["port:page"]`."""
@@ -89,10 +92,12 @@ class View:
         blind = f"""
                    or {incident} and on ({self.labels}) last_over_time({self.blind}[@6m])
                    or {ended} and on ({self.labels}) last_over_time({self.blind}[@15m])"""
+        soon = f"or {incident} and ignoring (port) {self.unreachable} == 1"
         return f"""unless (
                  (
                    {incident} and ignoring ({LEVELS[level]}) last_over_time({many}[@3m])
                    {blind if self.blind else ""}
+                   {soon if self.unreachable and level == "port" else ""}
                  )
                  unless last_over_time({page}[@5m])
                )"""
@@ -112,7 +117,7 @@ AGENTS = View(
     "agent", AGENT, "smtp_incident", {"port": PORT_FAILING, "host": HOST_DOWN, "domain": DOMAIN_DOWN},
     {"port": f"{PORT_INCIDENT}%s", "host": f"last_over_time({HOST_DOWN}%s[@{KEPT}])",
      "domain": f"last_over_time({DOMAIN_DOWN}%s[@{KEPT}])"},
-    OVERWRITTEN, BLOCKED_NOW, BLIND, "smtp_vantage", "to_tell",
+    OVERWRITTEN, BLOCKED_NOW, BLIND, "smtp_vantage", "to_tell", unreachable=UNREACHABLE_HOSTS,
 )  # fmt: skip
 DECIDED_DOWN = {level: f"{level}:smtp_vantage:down" for level in LEVELS}
 VANTAGES = View("cluster", "cluster", "smtp_vantage", DECIDED_DOWN, {
