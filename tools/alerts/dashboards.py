@@ -65,7 +65,7 @@ DASHBOARDS = RuleFile(
                    "count without (domain) (max without (instance, vantage) (smtp_domain_problem))"),
         )),
         Group("2m", "2m", (
-            *map(_duration_quantile, (50, 90, 99)),
+            *map(_duration_quantile, (50, 99)),
         )),
     ),
 )  # fmt: skip

@@ -83,7 +83,7 @@ def duration(percent: int) -> Panel:
         f"At {percent} % of the ports a stage takes no longer; a failed stage until it failed. Of all targets of the "
         "job: not by target. Of the slowest agent and port number.",
         {"{{stage}}": f'max by (stage) ({record}{{job=~"$job",port=~"$port"}})'},
-        (8, 8), "s", empty=MISSING,
+        (12, 8), "s", empty=MISSING,
     )  # fmt: skip
 
 
@@ -181,6 +181,6 @@ OVERVIEW: dict[str, tuple[Panel, ...]] = {
               "Ports that the network or provider of the agent seems to block. Absent where it cannot be told.",
               {"{{port}} {{family}}": f"max by (port, family) ({BLOCKED_HERE})"},
               (8, 8), words=BLOCKED),
-        *map(duration, (50, 90, 99)),
+        *map(duration, (50, 99)),
     ),
 }  # fmt: skip
