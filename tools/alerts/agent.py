@@ -48,7 +48,7 @@ IS_AGENT = f'up{{job="{JOB}"}} or up and on ({AGENT}) last_over_time(smtp_export
 AGENT_STATES = (
     Record(UP, "Whether Prometheus could scrape an agent.", IS_AGENT),
     Record(ENDPOINTS, "Endpoints of an agent that have, or had, a result.",
-           f"count by ({AGENT}) (smtp_probe_consecutive_failures or {STALE})"),
+           f"count by ({AGENT}) (smtp_probe_consecutive_failures or smtp_probe_last_timestamp_seconds)"),
     Record(SILENT, "Endpoints that fail or say nothing, but for those that SmtpPortBlocked pages for.", f"""
            smtp_probe_success == 0
            or max without (reason) (
