@@ -59,6 +59,10 @@ def asked(config: Config, wanted: Wanted) -> list[Asked]:
         raise ValueError("nothing to probe: name a HOST[:PORT], a --domain, a --target of the configuration, or --all")
     if wanted.module and wanted.module not in config.modules:
         raise ValueError(f"unknown module {wanted.module!r}; there are {', '.join(sorted(config.modules))}")
+    if wanted.module and (wanted.targets or wanted.all):
+        raise ValueError(
+            "--module takes the place of a target's keys: name a HOST[:PORT] with it, no --target or --all"
+        )
     if wanted.ca_file:
         TrustStore(wanted.ca_file)
     found = [*_named(config, wanted)]

@@ -113,6 +113,8 @@ def test_where_no_target_matches_it_says_so_and_which_keys_apply(config: Config,
         (Wanted(targets=["corporat"]), "unknown target 'corporat'; did you mean 'corporate'?"),
         (Wanted(targets=["xyz"]), "unknown target 'xyz'; there are 'corporate', 'again', '2001:db8::1', 'ours'"),
         (Wanted(targets=["corporate"], module="relais"), "unknown module 'relais'"),
+        (Wanted(targets=["corporate"], module="relay"), "--module takes the place of a target's keys"),
+        (Wanted(all=True, module="relay"), "--module takes the place of a target's keys"),
     ],
     ids=asked_for,
 )
