@@ -2,9 +2,11 @@
 
 A recipe in seven steps, each a file that knows nothing of the next:
 
-1. `files` reads, with a bound; `document` makes plain values of YAML and keeps places; `scalars` finds YAML's traps.
+1. `files` reads, with a bound; `document` makes plain values of YAML and keeps places; `scalars` finds YAML's traps,
+   and `syntax` says why a text is no YAML.
 2. `model` is TABLE 3, every key with type, default and description; `fields`, `names` and `durations` read one value.
-3. `validation` holds a mapping against the table and tells errors in an operator's words.
+3. `validation` holds a mapping against the table and tells errors in an operator's words; `hints` says what to write
+   instead, and `foreign` what a file is that is no configuration.
 4. `merge` lays global < module < target < port entry over each other, down to `exporter.model.Settings`.
 5. `entries` makes Targets of lists of targets, `domains_file` reads lists of domains; nothing may be there twice.
 6. `reading` does all this for a file and those it names; `apart` has a child process do it, and `kept` keeps what
