@@ -57,6 +57,7 @@ NAMED = (
     Named("no address", "no-address.example.test", records=('no-address.example.test. 60 TXT "no address"',)),
     Named("STARTTLS is gone at one address", "withdrawn.example.test", ("healthy", "healthy_in_clear")),
     Named("renewed at one address only", "outdated.example.test", ("certificate_outdated", "certificate_good")),
+    Named("more addresses than asked for", "many.example.test", ("healthy", "healthy", "healthy")),
     Named("no such domain", "gone.example.test", is_domain=True),
     Named("no MX", "no-mx.example.test", is_domain=True, records=('no-mx.example.test. 60 TXT "no MX"',)),
     Named("null MX", "null-mx.example.test", is_domain=True, records=("null-mx.example.test. 60 MX 0 .",)),
@@ -123,8 +124,8 @@ class World:
         for password in PASSWORDS:
             (self.directory / password).write_text(f"{password}\n")
         common = {
-            "max_concurrent_probes": AT_ONCE, "interval": f"{TIMEOUT:g}s", "confirm_interval": "off",
-            "timeout": f"{TIMEOUT:g}s", "connect_timeout": "2s",
+            "max_concurrent_probes": AT_ONCE, "max_addresses": 2, "confirm_interval": "off",
+            "interval": f"{TIMEOUT:g}s", "timeout": f"{TIMEOUT:g}s", "connect_timeout": "2s",
             "nameservers": [nameserver], "mx_on_this_machine": True,
             "tls": {"ca_file": str(self.zoo.ca_file), "server_name": HOST},
         }  # fmt: skip

@@ -18,7 +18,7 @@ from exporter import config
 from exporter.door.reading import Reading
 from exporter.families import EVERY, LABELS
 from exporter.simulated.certificates import Zoo
-from tests.docs.markdown import PRINTED, ROOT, Block, blocks, pages, prose
+from tests.docs.markdown import PRINTED, ROOT, Block, blocks, pages, prose, text_of
 from tools.alerts.states import AGENT
 
 BLOCKS = [block for page in pages() for block in blocks(page)]
@@ -168,3 +168,11 @@ def test_the_unit_is_installed_as_its_first_lines_say() -> None:
     page = [block for block in BLOCKS if block.page == "docs/deploying.md" and block.language == "sh"]
     typed = [line for block in page[:2] for line in block.text.splitlines()[1:]]
     assert [line for line in typed if not line.startswith("journalctl")] == told
+
+
+def test_the_log_lines_that_are_explained_are_those_of_the_agent() -> None:
+    section = text_of("docs/troubleshooting.md").partition("## What the agent's log says")[2].partition("\n## ")[0]
+    explained = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+    assert len(explained) > 5
+    code = "".join(path.read_text() for path in (ROOT / "exporter").rglob("*.py"))
+    assert [message for message in explained if f'"{message}"' not in code and message != "msg"] == []
