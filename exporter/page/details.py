@@ -15,6 +15,8 @@ from exporter.wording import mta_sts, tlsrpt
 
 PERIODS = 20
 """Times in which it was not well that are listed, the latest first."""
+SECURE = "DNSSEC vouches for the MX records: TLSA records of the hosts count"
+NOT_SECURE = "DNSSEC does not vouch for the MX records: TLSA records of the hosts do not count"
 ENDPOINTS = 100
 """Endpoints of an MX host, or of a port, that are shown."""
 
@@ -90,8 +92,7 @@ class DomainPage:
             yield "MTA-STS", mta_sts(policies)
             yield "TLS-RPT", tlsrpt(policies)
         if exchanges:
-            signed = "signed: TLSA" if exchanges.secure else "not signed: no TLSA"
-            yield "DNSSEC", f"the MX records are {signed} records of the hosts count"
+            yield "DANE", SECURE if exchanges.secure else NOT_SECURE
 
 
 def render_domain(board: Board, now: float, target: str | None, name: str, links: Links = HERE) -> list[str]:
