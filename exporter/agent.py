@@ -18,8 +18,8 @@ from aiohttp import web
 from exporter import __version__
 from exporter.board import Board
 from exporter.changes import endpoint_changed, files_changed, way_changed
-from exporter.config import Config, Looking, load_apart
-from exporter.config.apart import KEY
+from exporter.config import Config, Looking
+from exporter.config.apart import KEY, load_apart
 from exporter.domains import APART
 from exporter.door import Door
 from exporter.egress import Egress

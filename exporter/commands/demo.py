@@ -5,7 +5,6 @@ from functools import partial
 
 from exporter import flags, logs
 from exporter.commands.command import Command, fail
-from exporter.commands.event_loop import run_in
 
 DEFAULT_PORT, MAX_PORT = 10225, 65535
 
@@ -13,6 +12,7 @@ DEFAULT_PORT, MAX_PORT = 10225, 65535
 def _main(options: argparse.Namespace) -> int:
     from exporter import demo
     from exporter.agent import CannotListenError, StartError, listen_address
+    from exporter.commands.event_loop import run_in
 
     logs.set_up(options.log_level, options.log_format)
     try:

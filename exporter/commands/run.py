@@ -6,11 +6,11 @@ from typing import Any
 
 from exporter import flags, logs
 from exporter.commands.command import Command, complain, fail
-from exporter.commands.event_loop import run_in
 
 
 def _main(options: argparse.Namespace) -> int:
     from exporter.agent import Agent, StartError
+    from exporter.commands.event_loop import run_in
     from exporter.config import ConfigErrors
     from exporter.systemd import Systemd
 

@@ -21,7 +21,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from exporter.config.apart import load_apart
 from exporter.config.errors import ConfigError, ConfigErrors
 from exporter.config.loaded import Config, Egress, ProbeAccess
 from exporter.config.merge import defaults
@@ -38,7 +37,6 @@ __all__ = [
     "Sources",
     "defaults",
     "load",
-    "load_apart",
 ]
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import ConfigErrors, apart, load_apart
+from exporter.config import ConfigErrors, apart
+from exporter.config.apart import load_apart
 from exporter.config.reading import load
 from exporter.targets import shard
 from tests.patience import PATIENCE
@@ -127,7 +128,7 @@ def test_who_has_it_read_apart_never_loads_what_reading_takes(tmp_path: Path) ->
     (tmp_path / "c.yaml").write_text("targets: [{host: a, ports: [25]}]\n")
     program = (
         "import asyncio, sys; from pathlib import Path; import exporter.agent;"
-        "from exporter.config import load_apart;"
+        "from exporter.config.apart import load_apart;"
         f"asyncio.run(load_apart(Path({str(tmp_path / 'c.yaml')!r})));"
         "print('pydantic' in sys.modules, 'yaml' in sys.modules)"
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Config, ConfigErrors, load, load_apart
+from exporter.config import Config, ConfigErrors, load
+from exporter.config.apart import load_apart
 from exporter.config.errors import MAX_ERRORS
 from exporter.config.kept import with_last_targets
 from exporter.model import Target
