@@ -177,7 +177,6 @@ def _any(phrases: Iterable[Phrase]) -> re.Pattern[str]:
 
 _OF_US, _TOO_OFTEN, _TO_US, _LIMITS = _any(OF_US), _any(TOO_OFTEN), _any(SPEAKS_TO_US), _any(CLIENT_LIMITS)
 _NO_CERTIFICATE, _COMMAND, _EARLY = _any(NO_CERTIFICATE), _any(TOOK_FOR_COMMAND), _any(TOO_EARLY)
-_HINTS = tuple((re.compile(hint.pattern, re.IGNORECASE), hint.meaning) for hint in HINTS)
 _LMTP_GREETING = re.compile(LMTP_GREETING.pattern, re.IGNORECASE)
 
 
@@ -228,4 +227,5 @@ def explain(reply: Reply, greeting: Reply | None = None) -> str:
 
 def meaning_of(said: str) -> str:
     """What the operator should know about this reply; empty where the table has no row for it."""
-    return next((meaning for pattern, meaning in _HINTS if pattern.search(said[:MAX_TEXT])), "")
+    text = said[:MAX_TEXT]
+    return next((hint.meaning for hint in HINTS if re.search(hint.pattern, text, re.IGNORECASE)), "")

@@ -19,14 +19,14 @@ EXIT_CODES = {
 
 
 def _main(options: argparse.Namespace) -> int:
-    from exporter.garbage import left_for_later
+    from exporter.garbage import forget_the_lasting, left_for_later
 
-    with left_for_later():  # a twentieth of the time, and none of it is garbage
+    with left_for_later():  # to look through modules, while they come and when Python ends, is a seventh of the time
         import asyncio
 
         from exporter import report
         from exporter.config import ConfigErrors
-
+    forget_the_lasting()
     logs.set_up("error")
     try:
         config = _config(options)

@@ -9,25 +9,17 @@ import ipaddress
 import ssl
 from collections.abc import Collection, Iterable, Sequence
 
-import h11
-
-from exporter import __version__
 from exporter.model import Policy, Problem
-from exporter.peer_text import excerpt, quote
+from exporter.peer_text import excerpt
 from exporter.reasons import Reason, Severity, Stage
 from exporter.resolve import Resolver
+from exporter.sts.errors import InvalidError, RefusedError
 from exporter.sts.policy import parse
-from exporter.sts.stream import AT_A_TIME, TlsStream
+from exporter.sts.stream import TlsStream
 from exporter.wire import TlsError
 
 PATIENCE = 30.0
 """Seconds for everything, from DNS to the last byte; RFC 8461 3.3 suggests a minute."""
-MOST_BYTES = 64 * 1024
-"""Of a policy, as RFC 8461 3.3 suggests."""
-MOST_RECEIVED = 8 * MOST_BYTES
-"""With all that HTTP puts around it: a server may send each byte as a chunk of its own."""
-MOST_PIECES = 1000
-"""That the body comes in: each takes h11 some 50 microseconds, and a chunk for each byte took seconds."""
 MOST_ADDRESSES = 8
 AT_ONCE, DOUBTFUL_AT_ONCE = 80, 20
 """Fetches under way: of all policies, and of those that failed last time. These wait for each other, not for all."""
@@ -35,22 +27,7 @@ SPACING = 0.05
 """Seconds from the start of one to that of the next: a handshake takes milliseconds, and so many probes wait for it."""
 MOST_WAITING = 1000
 """Fetches that wait for room; more are turned away, to come again."""
-PATH = "/.well-known/mta-sts.txt"
-HEADERS = (
-    ("User-Agent", f"smtp-exporter/{__version__}"), ("Accept", "text/plain"), ("Accept-Encoding", "identity"),
-    ("Connection", "close"),
-)  # fmt: skip
-
-
 NAT64, LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48")
-
-
-class RefusedError(Exception):
-    """No policy is to be had here; says why."""
-
-
-class InvalidError(Exception):
-    """What the web server gives is no policy; says why."""
 
 
 class Fetcher:
@@ -107,7 +84,7 @@ class Fetcher:
             return _problem(Reason.STS_WEBPKI_INVALID, f"{host}: {excerpt(error.verify_message)}")
         except TimeoutError:
             return _problem(Reason.STS_POLICY_FETCH_ERROR, f"{host}: no whole answer within {self._patience:.3g} s")
-        except (RefusedError, TlsError, h11.RemoteProtocolError, OSError) as error:
+        except (RefusedError, TlsError, OSError) as error:
             return _problem(Reason.STS_POLICY_FETCH_ERROR, f"{host}: {_said(error)}")
         except InvalidError as error:
             return _problem(Reason.STS_POLICY_INVALID, f"the policy of {host}: {error}")
@@ -122,14 +99,13 @@ class Fetcher:
         Raises:
             RefusedError: it is not to be had as RFC 8461 3.3 asks.
             InvalidError: it is not of the type that RFC 8461 3.2 asks for.
-            h11.RemoteProtocolError: that was no HTTP. OSError, TimeoutError, TlsError: the network or TLS failed.
+            OSError, TimeoutError, TlsError: the network or TLS failed.
         """
+        from exporter.sts.http import get  # h11 comes with it
+
         stream = await self._connect(host, ca_file)
         try:
-            talk = h11.Connection(h11.CLIENT)
-            request = h11.Request(method="GET", target=PATH, headers=[("Host", host), *HEADERS])
-            stream.write((talk.send(request) or b"") + (talk.send(h11.EndOfMessage()) or b""))
-            return await _receive(talk, stream)
+            return await get(host, stream)
         finally:
             stream.abort()
 
@@ -190,49 +166,6 @@ def _context(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
-async def _receive(talk: h11.Connection, reader: asyncio.StreamReader | TlsStream) -> bytes:
-    """The body of a response, read no further than it has to be."""
-    body, received, pieces = bytearray(), 0, 0
-    while True:
-        event = talk.next_event()
-        if event is h11.NEED_DATA:
-            data = await reader.read(AT_A_TIME)
-            await asyncio.sleep(0)  # what has come already is read without waiting: let others run in between
-            if not (data or received):
-                raise RefusedError("it closed the connection without an answer")
-            received += len(data)
-            if received > MOST_RECEIVED:
-                raise RefusedError(f"more than {MOST_BYTES // 1024} KiB")
-            talk.receive_data(data)
-        elif isinstance(event, h11.Response):
-            _accept(event)
-        elif isinstance(event, h11.Data):
-            body += event.data
-            pieces += 1
-            if len(body) > MOST_BYTES:
-                raise RefusedError(f"more than {MOST_BYTES // 1024} KiB")
-            if pieces > MOST_PIECES:
-                raise RefusedError(f"it comes in more than {MOST_PIECES} pieces")
-        elif isinstance(event, h11.EndOfMessage):
-            return bytes(body)
-
-
-def _accept(response: h11.Response) -> None:
-    """Take only what RFC 8461 3.2 and 3.3 allow. A charset is not looked at: a policy is read as UTF-8."""
-    headers = {name.decode("latin-1"): excerpt(value.decode("latin-1")) for name, value in response.headers}
-    if response.status_code != 200:
-        to = headers.get("location", "")
-        where = f" to {to}: redirects are not followed" if 300 <= response.status_code < 400 and to else ""
-        raise RefusedError(f"HTTP status {response.status_code}{where}")
-    kind = headers.get("content-type", "")
-    if kind.partition(";")[0].strip().lower() != "text/plain":
-        said = f"its Content-Type is {quote(kind)}" if kind else "it has no Content-Type"
-        raise InvalidError(f"{said}; text/plain is required")
-    encoding = headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
-        raise RefusedError(f"its Content-Encoding is {quote(encoding)}, which was not asked for")
-
-
 def _said(error: Exception) -> str:
     """What went wrong, in a few words."""
     match error:
@@ -240,8 +173,6 @@ def _said(error: Exception) -> str:
             return str(error)
         case TlsError():
             return f"TLS failed ({error.reason})"
-        case h11.RemoteProtocolError():
-            return f"no whole answer in HTTP ({excerpt(str(error).partition(': bytearray')[0])})"  # what it was made of
         case ssl.SSLError():
             return f"TLS failed ({excerpt(error.reason or 'the connection was closed').lower().replace('_', ' ')})"
         case ConnectionResetError():

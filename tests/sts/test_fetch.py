@@ -13,7 +13,8 @@ from exporter.model import Ended, Policy, Problem
 from exporter.reasons import Reason, Stage
 from exporter.resolve import Addresses
 from exporter.simulated.certificates import DAY, Credentials, Kind, Zoo
-from exporter.sts.fetch import DOUBTFUL_AT_ONCE, MOST_WAITING, Fetcher, _receive, public
+from exporter.sts.fetch import DOUBTFUL_AT_ONCE, MOST_WAITING, Fetcher, public
+from exporter.sts.http import receive
 from exporter.sts.stream import AT_A_TIME
 from tests.test_handshake import DONE, dhe_exchange, message, records, server_hello
 from tests.tls13 import Server13
@@ -401,7 +402,7 @@ async def test_others_run_while_a_long_answer_is_read() -> None:
     talk = h11.Connection(h11.CLIENT)
     talk.send(h11.Request(method="GET", target="/", headers=[("Host", "a")]))
     talk.send(h11.EndOfMessage())
-    assert await _receive(talk, reader) == b"a" * 900
+    assert await receive(talk, reader) == b"a" * 900
     counting.cancel()
     assert turns >= 90_000 // AT_A_TIME
 
