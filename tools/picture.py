@@ -13,7 +13,7 @@ from exporter import demo
 from tests.real.chromium import run_chromium
 
 FILE = Path(__file__).parents[1] / "docs/images/page.png"
-WIDTH, HEIGHT = 1280, 732
+WIDTH, HEIGHT = 1280, 1012
 SETTLED = 25
 """Seconds until every server was probed, and the failed ones more than once."""
 

@@ -37,7 +37,7 @@ class Survey:
     @property
     def first_page(self) -> bool:
         """Whether what is wrong is told: not on later pages, nor where one table is sorted otherwise."""
-        return self.wanted.page == 1 and not self.wanted.sort
+        return all(table.page == 1 for table in self.tables) and not self.wanted.sort
 
 
 def survey(listing: Listing, board: Board, now: float, wanted: Filter) -> Generator[str, None, Survey]:

@@ -298,8 +298,10 @@ def test_the_column_that_is_sorted_by_says_so_and_is_turned_by_its_link(board: B
 
 
 def test_what_is_wrong_is_told_on_the_first_page_only(board: Board) -> None:
-    host(board, "mx.test", Reason.EHLO_CLOSED)
+    for number in range(ROWS + 1):
+        host(board, f"mx{number}.test", Reason.EHLO_CLOSED)
     assert "Group by" in shown(board)
+    assert "Group by" in shown(board, find="mx7", page=2)  # there is no second page
     for other in ({"page": 2}, {"sort": "name", "kind": "endpoint"}):
         assert "Group by" not in shown(board, **other)
         assert 'class="check"' in shown(board, **other)
