@@ -28,12 +28,13 @@ class Load:
     endpoints: int = 1000
     rounds: int = 3
     interval: int = 20
+    settles: float = 30.0
     measured: float = 60.0
 
 
 def figures(*, short: bool) -> Iterator[Figure]:
     """Measure the three agents, and reckon."""
-    load = Load(50, 1, 12, 0.5) if short else Load()
+    load = Load(300, 1, 6, 0.0, 2.0) if short else Load()
     with mail_server() as server:
         rounds = [_round(server, load) for _ in range(load.rounds)]
     added = [FAILING * (on - off) / ((1 - FAILING) * works + FAILING * off) for works, off, on in rounds]
@@ -69,7 +70,7 @@ def _measured(server: MailServer, process: Process, load: Load) -> float:
     """CPU of whole intervals, after the first round and its confirmations."""
     greeted = server.greeted
     wait_until(lambda: server.greeted > greeted, "nothing was probed")
-    time.sleep(1.5 * load.interval if load.measured > 1 else 0)
+    time.sleep(load.settles)
     cpu, began = process.cpu, time.monotonic()
     time.sleep(load.measured)
     return 1e3 * (process.cpu - cpu) / (time.monotonic() - began) / load.endpoints
