@@ -214,8 +214,9 @@ async def test_a_link_into_docs_leads_to_the_reason_in_the_list(page: Page, home
     assert "tls_weak" in await page.ask("document.querySelector(':target').textContent")
 
 
-async def test_with_the_keyboard_everything_is_reached_in_order_and_seen(page: Page, home: str) -> None:
-    await page.open(f"{home}?state=stale")
+@pytest.mark.parametrize("which", ["?state=stale", "endpoint", DOMAIN])
+async def test_with_the_keyboard_everything_is_reached_in_order_and_seen(page: Page, home: str, which: str) -> None:
+    await page.open(f"{home}{which}" if which != "endpoint" else await _evil(page, home))
     reach = "[...document.querySelectorAll('a[href], button, input, select, summary')].filter(e => e.checkVisibility())"
     expected = await page.ask(f"{reach}.map(e => e.outerHTML)")
     reached = []
