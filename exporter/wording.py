@@ -64,10 +64,10 @@ def records(state: DomainState) -> dict[str, str]:
     }
 
 
-def how_many_well(hosts: Sequence[State]) -> str:
-    """How the endpoints of a domain do."""
+def how_many_healthy(hosts: Sequence[State]) -> str:
+    """How many endpoints of a domain work."""
     tested = [each.assessment.success for each in hosts if each.result]
-    return f"{tested.count(True)} of {len(hosts)} endpoint{'s' * (len(hosts) != 1)} well" if tested else ""
+    return f"{tested.count(True)} of {len(hosts)} endpoint{'s' * (len(hosts) != 1)} healthy" if tested else ""
 
 
 def _of(count: int, shown: int = 1) -> str:

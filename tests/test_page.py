@@ -188,7 +188,7 @@ def test_a_domain_is_a_row_with_its_records_and_how_its_hosts_do(board: Board) -
     board.record(healthy())
     add_domains(board, "example.test")
     text = " ".join(seen(board).text.split("Records")[1].split())
-    assert f"ok 1 of 1 endpoint well example.test mail MX10 {HOST}" in text
+    assert f"ok 1 of 1 endpoint healthy example.test mail MX10 {HOST}" in text
     assert "MTA-STSenforce for *.example.test, kept for 1 d; id 7" in text
     assert "TLS-RPTasked for" in text
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from exporter.page.groups import Wrong, wrong_with_domain
 from exporter.page.order import DomainEntry
 from exporter.state import DomainState, State
-from exporter.wording import how_many_well, records
+from exporter.wording import how_many_healthy, records
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class DomainRow:
     @property
     def verdict(self) -> str:
         """How its hosts do, in a few words."""
-        return how_many_well(self.hosts)
+        return how_many_healthy(self.hosts)
 
     @property
     def said(self) -> dict[str, str]:

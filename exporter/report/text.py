@@ -10,7 +10,7 @@ from exporter.report.look import Seen
 from exporter.report.terminal import Part, Screen
 from exporter.smtp.hello import label
 from exporter.state import DomainState, State
-from exporter.wording import dane, how_many_well, instant, records
+from exporter.wording import dane, how_many_healthy, instant, records
 
 COLOURS = {"ok": "green", "warning": "yellow", "critical": "red", "untestable": "magenta", "closed": "dim"}
 WORDS = ("critical", "untestable", "warning", "ok", "closed", "pending")
@@ -43,7 +43,7 @@ def _print_domain(seen: Seen, state: DomainState, screen: Screen) -> None:
     """Verdict, records, hosts: one screen."""
     hosts = tuple(seen.board.of_domain(state))
     word = seen.word_of_domain(state)
-    screen.line(_state(word), (state.domain.domain, "bold"), (how_many_well(hosts), ""))
+    screen.line(_state(word), (state.domain.domain, "bold"), (how_many_healthy(hosts), ""))
     _facts(screen, {name: text[:MOST] for name, text in records(state).items()}, indent=2)
     for host in hosts:
         screen.line(*_host(host), indent=2)

@@ -45,11 +45,11 @@ def seen(
 @pytest.mark.parametrize(
     ("found", "code", "headline"),
     [
-        (seen(None, None), 0, "OK example.test 2 of 2 endpoints well"),
-        (seen(None, R.CONNECTION_REFUSED), 1, "WARNING example.test 1 of 2 endpoints well"),
-        (seen(None, R.CLIENT_REJECTED), 1, "WARNING example.test 1 of 2 endpoints well"),
-        (seen(None, problems=[UNSIGNED]), 1, "WARNING example.test 1 of 1 endpoint well"),
-        (seen(R.CONNECTION_REFUSED, R.GREETING_TIMEOUT), 2, "CRITICAL example.test 0 of 2 endpoints well"),
+        (seen(None, None), 0, "OK example.test 2 of 2 endpoints healthy"),
+        (seen(None, R.CONNECTION_REFUSED), 1, "WARNING example.test 1 of 2 endpoints healthy"),
+        (seen(None, R.CLIENT_REJECTED), 1, "WARNING example.test 1 of 2 endpoints healthy"),
+        (seen(None, problems=[UNSIGNED]), 1, "WARNING example.test 1 of 1 endpoint healthy"),
+        (seen(R.CONNECTION_REFUSED, R.GREETING_TIMEOUT), 2, "CRITICAL example.test 0 of 2 endpoints healthy"),
         (seen(problems=[GONE]), 2, "CRITICAL example.test"),
         (seen(), 3, "UNTESTABLE example.test"),
         (seen(null_mx=True), 0, "OK example.test"),

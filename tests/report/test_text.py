@@ -36,7 +36,7 @@ def test_a_healthy_domain_takes_five_lines() -> None:
     board = board_of(PUBLISHED)
     board.record(healthy())
     assert printed(board) == [
-        "OK example.test 1 of 1 endpoint well",
+        "OK example.test 1 of 1 endpoint healthy",
         f"MX 10 {HOST}",
         f"MTA-STS enforce for {HOST}, kept for 1 d; id 7",
         "TLS-RPT no record",
@@ -49,7 +49,7 @@ def test_what_is_wrong_with_records_and_hosts_follows_with_what_to_do() -> None:
     board = board_of(Policies(sts=True, sts_valid=False, problems=(wrong,)))
     board.record(failed(Reason.CONNECTION_REFUSED))
     lines = printed(board)
-    assert lines[0] == "CRITICAL example.test 0 of 1 endpoint well"
+    assert lines[0] == "CRITICAL example.test 0 of 1 endpoint healthy"
     assert lines.index("sts_policy_fetch_error warning") < lines.index("connection_refused critical")
     assert "seen HTTP status \\x1b[31m404" in lines
     assert f"critical {HOST}:25 {ADDRESS} no TLS connection_refused" in lines
