@@ -138,6 +138,22 @@ def way_of(agent: Agent, target: str) -> Way:
     return next(Way(each.peer.port, 4) for each in agent.board.endpoints if each.target == target)
 
 
+@pytest.mark.parametrize(
+    ("started", "shown"),
+    [
+        (ROOT / "exporter" / "__main__.py", "python -m exporter"),
+        (Path.cwd() / ".venv" / "bin" / "smtp-exporter", ".venv/bin/smtp-exporter"),
+        ("smtp-exporter", "smtp-exporter"),
+        ("/opt/smtp-exporter/bin/smtp-exporter", "/opt/smtp-exporter/bin/smtp-exporter"),
+    ],
+)
+def test_its_hint_calls_the_program_as_it_was_started(
+    monkeypatch: pytest.MonkeyPatch, started: Path | str, shown: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", [str(started), "demo"])
+    assert demo._program() == shown
+
+
 async def test_the_demo_ends_with_its_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     async with run_demo(monkeypatch) as (agent, _, _):
         port = way_of(agent, "relay, healthy").port

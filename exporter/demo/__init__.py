@@ -122,5 +122,7 @@ Ctrl-C ends it, and so does closing this terminal.""")
 
 def _program() -> str:
     """How to call us from here: demos are run from a checkout, where the program is not on the PATH."""
+    if sys.argv[0].endswith("__main__.py"):
+        return "python -m exporter"
     path = os.path.relpath(sys.argv[0])
     return sys.argv[0] if path.startswith("..") else path
