@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     top = flags.Parser(
         prog="smtp-exporter",
         description=about,
-        epilog="Without a command: run. The help of each command lists its exit codes.",
+        epilog="Without a command: run. Each command lists its exit codes in its help; 64 is wrong usage.",
     )
     top.add_argument("--version", action="version", version=flags.version())
     commands = top.add_subparsers(metavar="COMMAND", required=True)

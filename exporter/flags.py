@@ -6,12 +6,14 @@ What a command does with its flags is no business of this file.
 import argparse
 import re
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from exporter import __version__, logs
 from exporter.links import LOCAL
+from exporter.peer_text import escape
 
 USAGE = 64
 """EX_USAGE of sysexits.h."""
@@ -40,9 +42,19 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
 
+    def parse_known_args(self, *given: Any, **more: Any) -> Any:
+        """Parse; name the nearest flag for an unknown one. A command tells its own, not the parser above it."""
+        found, unknown = super().parse_known_args(*given, **more)
+        if unknown:
+            flag = next((each for each in unknown if each.startswith("-")), "")
+            meant = get_close_matches(flag.partition("=")[0][:64], self._option_string_actions, 1)
+            guess = f"; did you mean {meant[0]}?" if meant else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{guess}")
+        return found, unknown
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line."""
-        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(USAGE, f"{self.prog}: {escape(message)} (see {self.prog} --help)\n")
 
 
 def _of_log(flags: argparse.ArgumentParser) -> None:

@@ -104,6 +104,22 @@ def test_version(run: Run, arguments: list[str]) -> None:
     assert (code, out.split()[:2]) == (0, ["smtp-exporter", __version__])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("probe --conf=x a.example", "probe: unrecognized arguments: --conf=x; did you mean --config.file?"),
+        ("run --config-file=x", "run: unrecognized arguments: --config-file=x; did you mean --config.file?"),
+        ("check-config --strit c.yaml", "check-config: unrecognized arguments: --strit; did you mean --strict?"),
+        ("probe --\x1b[31m", r"probe: unrecognized arguments: --\x1b[31m"),
+        ("version x", "version: unrecognized arguments: x"),
+    ],
+)
+def test_a_command_tells_its_unknown_flags_itself(run: Run, arguments: str, said: str) -> None:
+    command = arguments.partition(" ")[0]
+    told = f"smtp-exporter {said} (see smtp-exporter {command} --help)\n"
+    assert run(*arguments.split()) == (64, "", told)
+
+
 @pytest.mark.parametrize("command", ["run", "probe", "check-config", "demo", "reference"])
 def test_every_command_has_help(run: Run, command: str) -> None:
     code, out, _ = run(command, "--help")
@@ -716,6 +732,14 @@ def test_nowhere_to_write_to_is_no_traceback(
     (here / "c.yaml").write_text(GOOD)
     with process(*arguments, cwd=here, before=["sh", "-c", shell, "sh"]) as running:
         assert (running.communicate(timeout=PATIENCE)[1], running.returncode in codes) == (said, True)
+
+
+def test_a_full_disk_under_stderr_does_not_change_the_verdict(here: Path) -> None:
+    (here / "c.yaml").write_text(GOOD)
+    shell = ["sh", "-c", 'exec "$@" 2>/dev/full', "sh"]
+    arguments = ["probe", "--config.file=c.yaml", "--format=line", "127.0.0.1:1"]  # says that no target has it
+    with process(*arguments, cwd=here, before=shell) as running:
+        assert (running.communicate(timeout=PATIENCE)[0].split("\t")[0], running.returncode) == ("critical", 2)
 
 
 @pytest.mark.parametrize("form", [*FORMS, "line"])

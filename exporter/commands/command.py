@@ -1,6 +1,7 @@
 """What a command is, and how it says in one line why it could not do its work."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +25,10 @@ class Command:
 
 @contextmanager
 def output(*, errors: bool = False) -> Iterator[None]:
-    """Write to stdout, or stderr. A reader that leaves early, as `head` does, changes no exit code."""
+    """Write to stdout, or stderr. A reader that leaves early, as `head` does, changes no exit code.
+
+    Nor does a stderr that takes nothing: there is no place left to say so.
+    """
     stream = sys.stderr if errors else sys.stdout
     try:
         try:
@@ -32,7 +36,9 @@ def output(*, errors: bool = False) -> Iterator[None]:
         finally:
             if stream:  # None where it was closed before we began
                 stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if not errors and error.errno != errno.EPIPE:
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # nobody wants a complaint at exit
 
 
