@@ -6,6 +6,7 @@ is an endpoint of its own. It counts the conversations that came to QUIT inside 
 """
 
 import contextlib
+import ipaddress
 import multiprocessing
 import select
 import socket
@@ -22,8 +23,8 @@ from exporter.simulated.certificates import Zoo
 
 NAME = "mail.example.test"
 GREETING, REFUSAL = b"220 mail.example.test ESMTP\r\n", b"554 5.3.2 not now\r\n"
-FLAPPING = 100
-"""From 127.100.0.0 on, two of three conversations at an address are refused."""
+FLAPPING = ipaddress.ip_network("127.128.0.0/9")
+"""Of each three conversations at one of these addresses two are refused."""
 IN_CLEAR = {
     b"EHLO": b"250-mail.example.test\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n250-STARTTLS\r\n250 HELP\r\n",
     b"STAR": b"220 2.0.0 Ready to start TLS\r\n",
@@ -121,7 +122,7 @@ def _accept(
             greeted += 1
             connection.settimeout(0)
             address = connection.getsockname()[0]
-            if int(address.split(".")[1]) >= FLAPPING:
+            if ipaddress.ip_address(address) in FLAPPING:
                 refusals[address] += 1
                 if refusals[address] % 3:
                     connection.send(REFUSAL)

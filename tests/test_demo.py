@@ -200,7 +200,7 @@ def test_where_its_port_is_taken_it_says_how_to_choose_another(capsys: pytest.Ca
 @pytest.mark.parametrize("target", ["demo", "run"])
 def test_make_hands_its_args_on(target: str) -> None:
     flag = "--web.listen-address=127.0.0.1:10226"
-    command = ["make", "--dry-run", target, f"ARGS={flag} --log.level=debug"]
+    command = ["make", "--no-print-directory", "--dry-run", target, f"ARGS={flag} --log.level=debug"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert told.splitlines()[-1].endswith(f"{flag} --log.level=debug")
 

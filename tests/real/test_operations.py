@@ -112,7 +112,7 @@ targets: [{{host: a.example, ports: [{{port: 25, auth: {CANARY}}}, {{port: 26, p
 """
 BROKEN_DOORS = {
     "unknown key `basic_auth_user`": f"basic_auth_users: {{alice: {PASSWORD}}}\nbasic_auth_user: {{alice: '{HASH}'}}\n",
-    "scanning a quoted": f"basic_auth_users: {{alice: '{HASH}, bob: {PASSWORD}}}",
+    "the quote that opens here is never closed": f"basic_auth_users: {{alice: '{HASH}, bob: {PASSWORD}}}",
 }
 """What is said of a door that is wrong, and how it is."""
 

@@ -8,6 +8,7 @@ import pytest
 from exporter.config import Config, load
 from exporter.model import AuthSettings
 from exporter.report.asked import Asked, Wanted, asked
+from tests.patience import PATIENCE
 
 CONFIGURATION = """
 global: {timeout: 20s}
@@ -82,10 +83,10 @@ def test_a_target_keeps_all_its_keys(config: Config) -> None:
 
 
 def test_the_command_line_has_the_last_word(config: Config) -> None:
-    wanted = Wanted(targets=["corporate"], ehlo_name="probe.example.net", timeout=5.0, connect_timeout=60.0)
+    wanted = Wanted(targets=["corporate"], ehlo_name="probe.example.net", timeout=PATIENCE, connect_timeout=2 * PATIENCE)
     [one] = asked(config, wanted)
     told = {(each.ehlo_name, each.timeout, each.connect_timeout) for _, each in one.target.ports}
-    assert told == {("probe.example.net", 5.0, 5.0)}
+    assert told == {("probe.example.net", PATIENCE, PATIENCE)}
 
 
 @pytest.mark.parametrize(
