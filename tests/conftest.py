@@ -1,6 +1,7 @@
 """The test bed for every test: the certificate `zoo`, and `serve`, which starts scripted servers on loopback."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -21,6 +22,16 @@ settings.load_profile("no clock")  # on a busy machine any example may take a se
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run each asynchronous test on a clock that a busy machine does not move."""
     return {"CPU time": CpuTimeLoop}
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command that runs in a test sets up logging, and must leave the next test its own."""
+    root = logging.getLogger()
+    handlers, level, raises = [*root.handlers], root.level, logging.raiseExceptions
+    yield
+    root.handlers, logging.raiseExceptions = handlers, raises
+    root.setLevel(level)  # also forgets what loggers remember of the level before
 
 
 @pytest.fixture(scope="session")

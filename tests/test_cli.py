@@ -41,14 +41,9 @@ GOOD = "targets: [{host: 127.0.0.1, ports: [1]}]\n"
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own for each test, a terminal of a known width, and logging as it was."""
-    import logging
-
+    """A folder of its own for each test, and a terminal of a known width."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "140")
-    monkeypatch.setattr(logging.getLogger(), "handlers", [])
-    monkeypatch.setattr(logging, "raiseExceptions", True)
-    monkeypatch.setattr(logging.getLogger(), "level", logging.WARNING)
     return tmp_path
 
 

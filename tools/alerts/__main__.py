@@ -13,7 +13,7 @@ def main() -> None:
     flags = argparse.ArgumentParser(prog="python -m tools.alerts", description=__doc__)
     flags.add_argument("--output", type=Path, default=FOLDER, help="folder; default: deploy/prometheus")
     flags.add_argument("--job", default=JOB, help=f"job name of the scrape configuration; default: {JOB}")
-    flags.add_argument("--page-url", type=_url, default=PAGE, help="where the agent's page is; default: the instance itself")
+    flags.add_argument("--page-url", type=_url, default=PAGE, help="of the agent's page; default: the instance itself")
     flags.add_argument("--grafana-url", type=_url, default=GRAFANA, help=f"where Grafana is; default: {GRAFANA}")
     flags.add_argument("--docs-url", type=_url, default=DOCS, help="where runbooks and reasons are explained")
     options = flags.parse_args()
