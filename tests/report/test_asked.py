@@ -83,10 +83,10 @@ def test_a_target_keeps_all_its_keys(config: Config) -> None:
 
 
 def test_the_command_line_has_the_last_word(config: Config) -> None:
-    wanted = Wanted(targets=["corporate"], ehlo_name="probe.example.net", timeout=PATIENCE, connect_timeout=2 * PATIENCE)
+    wanted = Wanted(targets=["corporate"], ehlo_name="probe.test", timeout=PATIENCE, connect_timeout=2 * PATIENCE)
     [one] = asked(config, wanted)
     told = {(each.ehlo_name, each.timeout, each.connect_timeout) for _, each in one.target.ports}
-    assert told == {("probe.example.net", PATIENCE, PATIENCE)}
+    assert told == {("probe.test", PATIENCE, PATIENCE)}
 
 
 @pytest.mark.parametrize(
