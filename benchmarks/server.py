@@ -114,7 +114,7 @@ def _accept(
     clients: "dict[int, Client]",
     refusals: "Counter[str]",
 ) -> int:
-    """Greet whoever waits; how many these were. `refusals`: conversations of each address that refuses by turns."""
+    """Accept all waiting connections and count them. `refusals`: connections so far at each address of FLAPPING."""
     greeted = 0
     with contextlib.suppress(BlockingIOError):
         while True:

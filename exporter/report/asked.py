@@ -145,11 +145,11 @@ def once(found: Sequence[Asked]) -> Iterator[Asked]:
     seen: dict[Target, set[object]] = {}
     for each in found:
         part = "ports" if each.target.host else "domains"
-        known = seen.setdefault(replace(each.target, **{part: ()}), set())  # type: ignore[arg-type]
+        known = seen.setdefault(replace(each.target, **{part: ()}), set())  # type: ignore[arg-type]  # `part` is a field of it
         new = tuple(one for one in getattr(each.target, part) if one not in known)
         known.update(new)
         if new:
-            yield replace(each, target=replace(each.target, **{part: new}))  # type: ignore[arg-type]
+            yield replace(each, target=replace(each.target, **{part: new}))  # type: ignore[arg-type]  # as above
 
 
 # --- as the command line wants them -----------------------------------------------------------------------------

@@ -120,7 +120,7 @@ class Tls:
             size = lib.SSL_read(self._ssl, BUFFER, PIECE)
             self._rest = size == PIECE
             if size > 0:
-                return ffi.buffer(BUFFER, size)[:]  # type: ignore[no-any-return]  # bytes
+                return ffi.buffer(BUFFER, size)[:]  # type: ignore[no-any-return]  # cffi has no types: bytes
             self._check(size)
             self._note_message(unread)
         return None

@@ -27,6 +27,11 @@ def test_its_links_lead_somewhere(page: str) -> None:
 
 
 @every_page
+def test_no_conflict_of_a_merge_is_left(page: str) -> None:
+    assert re.findall(r"^(?:<<<<<<< |>>>>>>> )", text_of(page), re.MULTILINE) == []
+
+
+@every_page
 def test_files_of_ours_that_it_names_are_there(page: str) -> None:
     if page == "CHANGELOG.md":  # speaks of the past
         return
