@@ -111,9 +111,12 @@ class Filter:
         return bool(self.find or self.port or self.target or self.label or self.reason)
 
     def query(self, **other: str | int) -> str:
-        """This as the query of a link, with `other` values in the place of its own; the first page unless named."""
+        """This as the query of a link, with `other` values in the place of its own; the first page unless named.
+
+        Longer values are cut, because `of` refuses them: a part of a name finds it.
+        """
         one = replace(self, **{"page": 1, **other})  # type: ignore[arg-type]  # the caller names our fields
-        given = {key: getattr(one, key) for key in QUERY}
+        given = {key: value[:MAX_TEXT] if isinstance(value := getattr(one, key), str) else value for key in QUERY}
         return "?" + urlencode({k: v for k, v in given.items() if v and (k, v) != ("page", 1)}, errors="replace")
 
     def wants(self, endpoint: Endpoint, state: State, word: str, text: str = "") -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from exporter.board import Board
 from exporter.families import readers
-from exporter.filters import STATES, Filter, word_of, word_of_domain
+from exporter.filters import MAX_TEXT, STATES, Filter, word_of, word_of_domain
 from exporter.model import Domain, Endpoint, Exchanges, Problem, Result, Settings, Target
 from exporter.reasons import Reason, Severity, Stage, Untestable
 from exporter.state import DomainState
@@ -207,6 +207,7 @@ def test_a_query_that_makes_no_sense_is_refused_in_one_line(query: dict[str, str
         (Filter("ok", find="a b"), {"state": "stale"}, "?state=stale&find=a+b"),
         (Filter("ok"), {"state": ""}, "?"),
         (Filter(), {"label": "note=<&\udcff>"}, "?label=note%3D%3C%26%3F%3E"),
+        (Filter(), {"target": "x" * 3000}, "?target=" + "x" * MAX_TEXT),
     ],
 )
 def test_links_name_what_is_asked_for(one: Filter, other: dict[str, Any], query: str) -> None:
