@@ -159,6 +159,13 @@ def test_addresses_of_a_port_are_bounded(board: Board) -> None:
     assert "and 6 more addresses" in text
 
 
+def test_an_ipv6_host_stands_in_brackets(board: Board) -> None:
+    board.add(endpoint(of=peer("::1", host="::1")))
+    text = "".join(render_endpoint(board, NOW, ("mail", "::1", "::1", "25")))
+    assert "<title>pending: [::1]:25 - smtp-exporter</title>" in text
+    assert text.count(" ::1:25") == 0
+
+
 # --- by hand --------------------------------------------------------------------------------------------------
 
 
